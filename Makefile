@@ -1,0 +1,53 @@
+# Set-up, checks and tests. `make demo` and `make test` need nothing but Python 3.11+, git, make and Node.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench fuzz captures reference clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/demo ## break a small service and see its failure on the line that caused it
+	$(BIN)/flux demo
+
+test: .venv/develop ## lint, types, import rules and every test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2 --dist loadfile
+
+check: .venv/develop ## lint, types, import rules and the fast tests, in under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" --ignore tests/e2e
+
+bench: .venv/develop ## print what Flux costs, as ratios measured in one run
+	$(BIN)/python -m tests.bench
+
+fuzz: .venv/develop ## feed the receiver random bytes for a minute
+	$(BIN)/python tests/fuzz/otlp_payload.py 60
+
+captures: .venv/develop ## draw the README's pictures anew from a real terminal and a real Neovim
+	$(BIN)/python -m tests.e2e.capture
+
+reference: .venv/develop ## write the README's tables of commands and settings anew
+	$(BIN)/python -m flux_ls.cli.reference README.md
+
+clean: ## remove what the other targets made
+	rm -rf .venv .cache build dist
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+
+.venv/demo: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[demo]'
+	touch $@
+
+.venv/develop: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[demo]' --group lint --group test --group apps
+	touch $@ .venv/demo
