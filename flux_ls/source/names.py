@@ -1,0 +1,41 @@
+"""The function names of stack traces, in the spelling of a `FunctionIndex`."""
+
+import re
+
+from flux_ls.model import Frame
+from flux_ls.source.functions import LAMBDA, MODULE
+
+
+def recorded_names(frame: Frame) -> tuple[str, ...]:
+    """What the frame's function may be called in its file, likeliest first; empty when the frame does not tell.
+
+    A traceback says `charge`, telemetry `shop.payments.Gateway.charge`, CPython's own qualified name
+    `outer.<locals>.inner`. Frames of comprehensions and of type parameters belong to the function around.
+    """
+    parts = [part for part in _parts(frame.function.strip()) if part != "<locals>"]
+    if parts and parts[-1].startswith("<") and parts[-1] not in (MODULE, LAMBDA):
+        parts.pop()
+    if parts and parts[-1] == MODULE:
+        return (MODULE,)
+    full = ".".join(parts)
+    local = ".".join(parts[_module_parts(parts, frame.path) :])
+    return tuple(dict.fromkeys(name for name in (full, local) if name))
+
+
+def _parts(name: str) -> list[str]:
+    """The dotted parts; `<generic parameters of f>` stays one."""
+    return re.findall(r"<[^>]*>|[^.<]+", name)
+
+
+def _module_parts(parts: list[str], path: str) -> int:
+    """How many of the leading parts spell the module that the path is."""
+    if parts[:1] == ["__main__"]:
+        return 1
+    module = re.split(r"[/\\]", path)
+    module[-1] = module[-1].rsplit(".", 1)[0]
+    if module[-1] == "__init__":
+        module.pop()
+    for length in range(len(parts) - 1, 0, -1):
+        if module[-length:] == parts[:length]:
+            return length
+    return 0

@@ -1,0 +1,93 @@
+"""Where in today's text the code of a recorded frame can be, and how much speaks for it."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+from msgspec import Struct
+
+from flux_ls.model import Frame
+from flux_ls.source.functions import MODULE, Function, FunctionIndex
+from flux_ls.source.names import recorded_names
+
+
+class Text(Struct, frozen=True):
+    """Today's text of a file."""
+
+    lines: Sequence[str]
+    functions: FunctionIndex | None
+    """None where functions are not read: another language, or a template."""
+
+
+class Place(Struct, frozen=True):
+    """A line, and the function that a frame there runs; None is the module, or not known."""
+
+    line: int
+    scope: Function | None
+
+
+class Evidence(IntEnum):
+    """What a text holds of a recorded frame, weakest first."""
+
+    NONE = 0
+    """It cannot be this file: the function is not there, or the file is too short."""
+    POSSIBLE = 1
+    """Nothing speaks for it or against it."""
+    FUNCTION = 2
+    FUNCTION_AT_LINE = 3
+    TEXT = 4
+    TEXT_AT_LINE = 5
+
+
+def evidence(frame: Frame, text: Text) -> Evidence:
+    """How well the text fits the frame."""
+    found = copies(frame, text)
+    if found:
+        return Evidence.TEXT_AT_LINE if any(place.line == frame.line for place in found) else Evidence.TEXT
+    scopes = recorded_scopes(frame, text)
+    if None in scopes:
+        return Evidence.POSSIBLE if 1 <= frame.line <= len(text.lines) else Evidence.NONE
+    if not scopes:
+        return Evidence.NONE
+    return Evidence.FUNCTION_AT_LINE if place_at(frame, text, frame.line) else Evidence.FUNCTION
+
+
+def copies(frame: Frame, text: Text) -> list[Place]:
+    """Where the recorded text stands in code that the frame can have run."""
+    wanted = (frame.source or "").strip()
+    if not wanted:
+        return []
+    equal = (line for line in reach(frame, text) if text.lines[line - 1].strip() == wanted)
+    return [place for line in equal if (place := place_at(frame, text, line))]
+
+
+def recorded_scopes(frame: Frame, text: Text) -> tuple[Function | None, ...]:
+    """The functions that the frame may have run: `(None,)` is the module or any, `()` that it is not there."""
+    if text.functions is None:
+        return (None,)
+    names = recorded_names(frame)
+    if not names or names == (MODULE,):
+        return (None,)
+    return next((scopes for name in names if (scopes := text.functions.named(name))), ())
+
+
+def place_at(frame: Frame, text: Text, line: int) -> Place | None:
+    """The line as a place of the frame's function; None if a frame of that function cannot report it."""
+    if not 1 <= line <= len(text.lines):
+        return None
+    if text.functions is None:
+        return Place(line, None)
+    names = recorded_names(frame)
+    if not names:
+        return Place(line, text.functions.enclosing(line))
+    for scope in text.functions.executing(line):
+        if (MODULE in names) if scope is None else any(scope.answers_to(name) for name in names):
+            return Place(line, scope)
+    return None
+
+
+def reach(frame: Frame, text: Text) -> Sequence[int]:
+    """The lines that the frame's function can be on, ascending."""
+    scopes = recorded_scopes(frame, text)
+    if None in scopes:
+        return range(1, len(text.lines) + 1)
+    return sorted({line for scope in scopes if scope for line in range(scope.first_line, scope.last_line + 1)})

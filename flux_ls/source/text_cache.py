@@ -1,0 +1,103 @@
+"""The texts of source files, read and parsed once for each state they are in."""
+
+import stat
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from flux_ls.source.functions import FunctionIndex
+from flux_ls.source.lines import decode_source, split_lines
+from flux_ls.source.places import Text
+
+MAX_BYTES = 5 * 1024 * 1024
+_MAX_HELD = 8 * 1024 * 1024
+"""Characters of all texts together."""
+
+
+class Unreadable(Exception):
+    """A file whose text cannot be had; the message says why."""
+
+
+class Dated(Struct, frozen=True):
+    """A text and when it was last changed; None for one that is not saved."""
+
+    text: Text
+    modified_ns: int | None
+
+
+class _Held(Struct):
+    state: object
+    text: Text
+    length: int
+
+
+class TextCache:
+    """Texts by path, the least recently used given up first."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[tuple[Path, bool], _Held] = OrderedDict()
+        self._length = 0
+
+    def on_disk(self, path: Path) -> Dated:
+        """The file as it is saved. Raises Unreadable."""
+        try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise Unreadable("it is not a regular file")
+            if status.st_size > MAX_BYTES:
+                raise Unreadable(f"the file is larger than {MAX_BYTES // 1024**2} MB")
+            state = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+            text = self._get(path, False, state, lambda: _read(path))
+        except (OSError, ValueError) as error:
+            raise Unreadable(f"the file cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        return Dated(text, status.st_mtime_ns)
+
+    def in_editor(self, path: Path, content: str) -> Dated:
+        """The file as the editor shows it. Raises Unreadable."""
+        if len(content) > MAX_BYTES:
+            raise Unreadable(f"the file is larger than {MAX_BYTES // 1024**2} MB")
+        try:
+            saved = self.on_disk(path)
+        except Unreadable:
+            saved = None
+        text = self._get(path, True, content, lambda: content)
+        if saved is not None and saved.text.lines == text.lines:
+            return Dated(text, saved.modified_ns)
+        return Dated(text, None)
+
+    def forget(self, path: Path) -> None:
+        for in_editor in (False, True):
+            if held := self._held.pop((path, in_editor), None):
+                self._length -= held.length
+
+    def _get(self, path: Path, in_editor: bool, state: object, read: Callable[[], str]) -> Text:
+        key = (path, in_editor)
+        held = self._held.get(key)
+        if held is not None and held.state == state:
+            self._held.move_to_end(key)
+            return held.text
+        if held is not None:
+            self._length -= self._held.pop(key).length
+        content = read()
+        functions = FunctionIndex.parse(content) if _is_python(path, content) else None
+        self._held[key] = _Held(state, Text(split_lines(content), functions), len(content))
+        self._length += len(content)
+        while self._length > _MAX_HELD and len(self._held) > 1:
+            self._length -= self._held.popitem(last=False)[1].length
+        return self._held[key].text
+
+
+def _is_python(path: Path, content: str) -> bool:
+    if not path.suffix:
+        return content.startswith("#!") and "python" in content.partition("\n")[0]
+    return path.suffix.lower() in (".py", ".pyw")
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if b"\0" in data:
+        raise Unreadable("the file is binary")
+    return decode_source(data)
