@@ -1,0 +1,1 @@
+"""OpenTelemetry in: bytes from the wire become rows for the store and the model's structs."""

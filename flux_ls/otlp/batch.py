@@ -1,0 +1,159 @@
+"""An export request sorted by trace: the raw messages, and the few facts that are asked of every span.
+
+Walking attributes in Python is what decoding costs, so nothing here looks at one: a span keeps its bytes and is
+decoded when somebody asks for it.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+TraceExport = ExportTraceServiceRequest
+LogExport = ExportLogsServiceRequest
+
+_STATUS_ERROR = 2
+_NO_ID = bytes(8)
+"""Some exporters send this as the parent of a root."""
+
+
+class Origin(NamedTuple):
+    """Resource and instrumentation scope, as they came."""
+
+    resource: bytes
+    scope: bytes
+
+
+class Chunk:
+    """The spans that one export brings of one trace and one origin."""
+
+    __slots__ = ("raws", "span_ids")
+
+    def __init__(self) -> None:
+        self.span_ids: list[bytes] = []
+        self.raws: list[bytes] = []
+
+
+class TracePart:
+    """What one export brings of one trace."""
+
+    __slots__ = ("chunks", "first_ns", "last_ns", "notable", "root", "trace_id")
+
+    def __init__(self, trace_id: bytes, start_ns: int, end_ns: int) -> None:
+        self.trace_id = trace_id
+        self.first_ns = start_ns
+        self.last_ns = end_ns
+        self.notable = False
+        """A span has status ERROR or an exception event."""
+        self.root: tuple[bytes, int] | None = None
+        """The root span and the index of its origin."""
+        self.chunks: dict[int, Chunk] = {}
+        """By index of the origin."""
+
+    def span_ids(self) -> list[bytes]:
+        return [span_id for chunk in self.chunks.values() for span_id in chunk.span_ids]
+
+    def drop_superseded(self, ends: Mapping[bytes, int]) -> None:
+        """Leaves out spans that end no later than `ends` says, and all but the last to end of those given twice."""
+        latest = dict(ends)
+        for origin, chunk in list(self.chunks.items()):
+            kept = Chunk()
+            for span_id, raw in zip(chunk.span_ids, chunk.raws, strict=True):
+                end_ns = Span.FromString(raw).end_time_unix_nano
+                if end_ns > latest.get(span_id, -1):
+                    latest[span_id] = end_ns
+                    kept.span_ids.append(span_id)
+                    kept.raws.append(raw)
+            if kept.raws:
+                self.chunks[origin] = kept
+            else:
+                del self.chunks[origin]
+
+
+class SpanBatch(NamedTuple):
+    origins: list[Origin]
+    parts: list[TracePart]
+    rejected: int
+
+
+class LogRow(NamedTuple):
+    """One log record that carries an exception of a request; `origin` indexes the batch's origins."""
+
+    trace_id: bytes
+    at_ns: int
+    origin: int
+    raw: bytes
+
+
+class LogBatch(NamedTuple):
+    origins: list[Origin]
+    rows: list[LogRow]
+    rejected: int
+
+
+def read_spans(message: TraceExport) -> SpanBatch:
+    """The spans of an export request; those without valid ids or with times past 2262 are rejected."""
+    origins: list[Origin] = []
+    parts: dict[bytes, TracePart] = {}
+    rejected = 0
+    for resource_spans in message.resource_spans:
+        resource = resource_spans.resource.SerializeToString()
+        for scope_spans in resource_spans.scope_spans:
+            origin = len(origins)
+            origins.append(Origin(resource, scope_spans.scope.SerializeToString()))
+            # The one loop that every span of every user goes through: no calls in it that can be done without.
+            for span in scope_spans.spans:
+                trace_id, span_id = span.trace_id, span.span_id
+                start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
+                if len(span_id) != 8 or start_ns >> 63 or end_ns >> 63 or span_id == _NO_ID:
+                    rejected += 1
+                    continue
+                part = parts.get(trace_id)
+                if part is None:
+                    if len(trace_id) != 16 or not any(trace_id):
+                        rejected += 1
+                        continue
+                    part = parts[trace_id] = TracePart(trace_id, start_ns, end_ns)
+                if start_ns < part.first_ns:
+                    part.first_ns = start_ns
+                if end_ns > part.last_ns:
+                    part.last_ns = end_ns
+                raw = span.SerializeToString()
+                parent_id = span.parent_span_id
+                if not parent_id or parent_id == _NO_ID:
+                    part.root = (raw, origin)
+                if span.status.code == _STATUS_ERROR or (
+                    (events := span.events) and any(event.name == "exception" for event in events)
+                ):
+                    part.notable = True
+                chunk = part.chunks.get(origin)
+                if chunk is None:
+                    chunk = part.chunks[origin] = Chunk()
+                chunk.span_ids.append(span_id)
+                chunk.raws.append(raw)
+    return SpanBatch(origins, list(parts.values()), rejected)
+
+
+def read_exception_logs(message: LogExport) -> LogBatch:
+    """The log records that tell of an exception inside a trace; all others are accepted and not kept."""
+    origins: list[Origin] = []
+    rows: list[LogRow] = []
+    rejected = 0
+    for resource_logs in message.resource_logs:
+        resource = resource_logs.resource.SerializeToString()
+        for scope_logs in resource_logs.scope_logs:
+            origin = len(origins)
+            origins.append(Origin(resource, scope_logs.scope.SerializeToString()))
+            for record in scope_logs.log_records:
+                if len(record.trace_id) != 16 or not any(record.trace_id):
+                    continue
+                if not any(pair.key.startswith("exception.") for pair in record.attributes):
+                    continue
+                at_ns = record.time_unix_nano or record.observed_time_unix_nano
+                if at_ns >> 63:
+                    rejected += 1
+                    continue
+                rows.append(LogRow(record.trace_id, at_ns, origin, record.SerializeToString()))
+    return LogBatch(origins, rows, rejected)

@@ -1,0 +1,107 @@
+"""Semantic conventions: attribute names of every age, spelled as today's conventions spell them.
+
+Most SDKs still emit the old HTTP and database names by default. Normalising once, here, means that nothing
+downstream knows there ever were two.
+Source: OpenTelemetry semantic conventions 1.37, the migration guides for HTTP, database and code attributes.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+from flux_ls.model import AttributeValue, Resource
+
+_RENAMED = {
+    "http.method": "http.request.method",
+    "http.status_code": "http.response.status_code",
+    "http.url": "url.full",
+    "http.scheme": "url.scheme",
+    "http.user_agent": "user_agent.original",
+    "http.client_ip": "client.address",
+    "http.host": "server.address",
+    "http.server_name": "server.address",
+    "http.request_content_length": "http.request.body.size",
+    "http.response_content_length": "http.response.body.size",
+    "http.flavor": "network.protocol.version",
+    "net.host.name": "server.address",
+    "net.host.port": "server.port",
+    "net.peer.name": "server.address",
+    "net.peer.port": "server.port",
+    "net.peer.ip": "network.peer.address",
+    "net.sock.peer.addr": "network.peer.address",
+    "net.sock.peer.port": "network.peer.port",
+    "db.system": "db.system.name",
+    "db.statement": "db.query.text",
+    "db.operation": "db.operation.name",
+    "db.name": "db.namespace",
+    "db.sql.table": "db.collection.name",
+    "db.mongodb.collection": "db.collection.name",
+    "code.filepath": "code.file.path",
+    "code.lineno": "code.line.number",
+    "code.column": "code.column.number",
+    "messaging.operation": "messaging.operation.type",
+    "deployment.environment": "deployment.environment.name",
+    "vcs.repository.ref.revision": "vcs.ref.head.revision",
+}
+_COMPOSED = ("http.target", "code.function", "code.namespace")
+_OLD = frozenset((*_RENAMED, *_COMPOSED))
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+def normalised(attributes: dict[str, AttributeValue]) -> dict[str, AttributeValue]:
+    """The same attributes under today's names; a name that is already today's wins over an old one."""
+    old = attributes.keys() & _OLD
+    if not old:
+        if "url.full" in attributes and "url.path" not in attributes:
+            attributes = dict(attributes)
+            _split_target(attributes, attributes)
+        return attributes
+    today = {name: value for name, value in attributes.items() if name not in old}
+    # In the order of the table: two old names may mean the same one of today.
+    for name in old if len(old) == 1 else [name for name in _RENAMED if name in old]:
+        if name in _RENAMED:
+            today.setdefault(_RENAMED[name], attributes[name])
+    _split_target(attributes, today)
+    _join_function(attributes, today)
+    return today
+
+
+def resource_of(attributes: dict[str, AttributeValue]) -> Resource:
+    """What emitted the spans; a `service.version` that is a commit id counts as the revision."""
+    today = normalised(attributes)
+    revision = _text(today.get("vcs.ref.head.revision"))
+    if revision is None:
+        version = _text(today.get("service.version"))
+        revision = version if version and _COMMIT.fullmatch(version) else None
+    return Resource(
+        service=_text(today.get("service.name")) or "unknown_service",
+        environment=_text(today.get("deployment.environment.name")),
+        revision=revision,
+        attributes=today,
+    )
+
+
+def _split_target(old: dict[str, AttributeValue], today: dict[str, AttributeValue]) -> None:
+    target = _text(old.get("http.target"))
+    if target is None and "url.path" not in today:
+        target = _text(today.get("url.full"))
+    if target is None:
+        return
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return
+    if parts.path:
+        today.setdefault("url.path", parts.path)
+    if parts.query:
+        today.setdefault("url.query", parts.query)
+
+
+def _join_function(old: dict[str, AttributeValue], today: dict[str, AttributeValue]) -> None:
+    function, namespace = _text(old.get("code.function")), _text(old.get("code.namespace"))
+    if function:
+        qualified = f"{namespace}.{function}" if namespace and not function.startswith(namespace) else function
+        today.setdefault("code.function.name", qualified)
+
+
+def _text(value: AttributeValue) -> str | None:
+    return value if isinstance(value, str) and value else None
