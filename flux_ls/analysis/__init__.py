@@ -1,0 +1,1 @@
+"""What spans mean: pure functions of the model, without IO and without a thought for any editor."""

@@ -1,0 +1,68 @@
+"""What makes two failures the same."""
+
+import pytest
+
+from flux_ls.analysis.fingerprint import fingerprint, qualified
+from flux_ls.model import Frame
+from tests.analysis.spans import app
+
+
+def of(type: str, *frames: Frame, span_name: str = "POST /signup", service: str = "shop") -> str:
+    return fingerprint(type, frames, span_name=span_name, service=service)
+
+
+BASE = of("shop.payments.StripeTimeout", app("signup", 10), app("charge", 42))
+
+
+@pytest.mark.parametrize(
+    ("other", "alike"),
+    [
+        (of("StripeTimeout", app("signup", 10), app("charge", 42)), True),
+        (of("shop.payments.StripeTimeout", app("signup", 11), app("charge", 99)), True),
+        (of("StripeTimeout", app("signup", path="/home/me/code/shop/payments.py"), app("charge")), True),
+        (of("StripeTimeout", app("signup", path="C:\\code\\shop\\payments.py"), app("charge")), True),
+        (of("StripeTimeout", app("signup"), app("charge"), span_name="GET /x", service="y"), True),
+        (of("StripeTimeout", app("signup"), app("charge"), app("charge"), app("charge")), True),
+        (of("ValueError", app("signup"), app("charge")), False),
+        (of("StripeTimeout", app("signup"), app("refund")), False),
+        (of("StripeTimeout", app("charge")), False),
+        (of("StripeTimeout", app("signup", path="/srv/app/shop/views.py"), app("charge")), False),
+        (of("StripeTimeout"), False),
+    ],
+)
+def test_frames(other: str, alike: bool) -> None:
+    assert (other == BASE) is alike
+
+
+def test_recursion_of_any_depth_is_one_failure() -> None:
+    even, odd = app("even"), app("odd")
+    assert of("RecursionError", even, odd) == of("RecursionError", *(even, odd) * 40)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("GET /users/42", "GET /users/7", True),
+        ("job 550e8400-e29b-41d4-a716-446655440000", "job 1b4e28ba-2fa1-11d2-883f-0016d3cca427", True),
+        ("load c0ffee12", "load deadbee7", True),
+        ("GET /users/42", "GET /orders/42", False),
+        ("charge", "refund", False),
+    ],
+)
+def test_span_name_stands_in(one: str, other: str, alike: bool) -> None:
+    assert (of("HTTP 500", span_name=one) == of("HTTP 500", span_name=other)) is alike
+    assert of("HTTP 500", span_name=one) != of("HTTP 500", span_name=one, service="pricing")
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        (app("charge"), "shop/payments:charge"),
+        (app("PaymentService.charge", path="/app/src/payments.ts"), "src/payments:charge"),
+        (app("main", path="main.py"), "main:main"),
+        (app("run", path="/srv/.env"), "srv/.env:run"),
+        (app("", path=""), ":"),
+    ],
+)
+def test_qualified(frame: Frame, expected: str) -> None:
+    assert qualified(frame) == expected
