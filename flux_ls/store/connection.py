@@ -1,0 +1,205 @@
+"""Opening the store: permissions, WAL, migration, a damaged file moved aside, and SQLite's errors in our words."""
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flux_ls.store import schema
+from flux_ls.store.errors import (
+    NotAStore,
+    StoreBusy,
+    StoreCorrupt,
+    StoreError,
+    StoreMissing,
+    StoreOutdated,
+    StoreTooNew,
+    StoreUnreachable,
+)
+
+_BUSY_TIMEOUT_S = 5.0
+_OPEN_ATTEMPTS = 50
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A connection that answers questions and writes nothing.
+
+    Raises StoreMissing, StoreTooNew, StoreOutdated, StoreCorrupt or StoreUnreachable.
+    """
+    if not path.exists():
+        raise StoreMissing(path)
+    with translated(path):
+        connection = _connect(path)
+        try:
+            found = _checked_version(connection, path)
+            if found == 0:
+                raise StoreMissing(path)
+            if found > schema.VERSION:
+                raise StoreTooNew(path, found, schema.VERSION)
+            if found < schema.VERSION:
+                raise StoreOutdated(path, found, schema.VERSION)
+            connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """A connection to a store that exists, is current and sound; makes or migrates it where needed.
+
+    A damaged file is moved aside, never deleted. Raises StoreTooNew, StoreBusy or StoreUnreachable.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_private(path)
+    except OSError as error:
+        raise StoreUnreachable(path, str(error)) from error
+    try:
+        return _open_and_migrate(path)
+    except StoreCorrupt:
+        if not _was_ours(path):
+            raise NotAStore(path) from None
+        move_aside(path)
+        _make_private(path)
+        return _open_and_migrate(path)
+
+
+def move_aside(path: Path) -> Path:
+    """Renames a damaged store and its WAL so that a new one can begin; returns where it went."""
+    stamp = time.strftime("%Y%m%dT%H%M%S")
+    target = path.with_name(f"{path.name}.damaged-{stamp}-{os.getpid()}")
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(target.with_name(target.name + suffix))
+    return target
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as StoreErrors that say what to do."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        primary = code & 0xFF if code is not None else None
+        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise StoreBusy(path, "another process is writing to it") from error
+        if primary == sqlite3.SQLITE_FULL:
+            raise StoreBusy(path, "the disk is full") from error
+        if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise StoreCorrupt(path, str(error)) from error
+        if primary in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
+            raise StoreUnreachable(path, str(error)) from error
+        raise
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """All or nothing, durable when it returns."""
+    with translated(path):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _open_and_migrate(path: Path) -> sqlite3.Connection:
+    with translated(path):
+        connection = _connect(path)
+        try:
+            found = _checked_version(connection, path)
+            if found > schema.VERSION:
+                raise StoreTooNew(path, found, schema.VERSION)
+            if found == 0:
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            _enter_wal(connection)
+            # In WAL, NORMAL survives the death of every process; only a power cut can lose the last commits.
+            connection.execute("PRAGMA synchronous = NORMAL")
+
+            connection.execute("PRAGMA journal_size_limit = 67108864")
+            with transaction(connection, path):
+                _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _make_private(path: Path) -> None:
+    # Never opens a file that is there: closing any descriptor of it would drop the locks that SQLite holds in this
+    # process, and another process would then take away the WAL from under it.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, cached_statements=256)
+    connection.execute("PRAGMA cache_size = -16384")
+    return connection
+
+
+def _enter_wal(connection: sqlite3.Connection) -> None:
+    # Two processes that open a new store at once get "database is locked" from this pragma in spite of the timeout.
+    for attempt in range(_OPEN_ATTEMPTS):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or attempt == _OPEN_ATTEMPTS - 1:
+                raise
+            time.sleep(0.02)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    found = _checked_version(connection, path)
+    if found == schema.VERSION:
+        return
+    if found > schema.VERSION:
+        raise StoreTooNew(path, found, schema.VERSION)
+    if found == 0:
+        scripts = [schema.TABLES]
+    else:
+        scripts = [schema.MIGRATIONS[version] for version in range(found, schema.VERSION)]
+    for script in scripts:
+        for statement in _statements(script):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {schema.VERSION}")
+
+
+def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema's version, 0 for an empty file. Raises NotAStore for anybody else's database."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application == schema.APPLICATION_ID:
+        return int(version)
+    if version == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+        return 0
+    raise NotAStore(path)
+
+
+def _was_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        header = file.read(100)
+    named = header[68:72] == schema.APPLICATION_ID.to_bytes(4, "big")
+    return named or path.with_name(path.name + ".collector.lock").exists()
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,281 @@
+"""The questions the store answers; none in the editor's path grows with the number of spans stored."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from flux_ls.model import Issue, Request, Route, Span
+from flux_ls.otlp.stacktrace import DEFAULT_RULE, InAppRule
+from flux_ls.store import schema
+from flux_ls.store.connection import open_for_reading, translated
+from flux_ls.store.errors import AmbiguousRequest, BadRequestId, RequestNotFound, StoreReplaced
+from flux_ls.store.rows import (
+    GONE_COLUMNS,
+    ISSUE_COLUMNS,
+    ISSUE_SOURCE,
+    REQUEST_COLUMNS,
+    ROUTE_COLUMNS,
+    gone_issue_of,
+    issue_of,
+    request_of,
+    route_of,
+)
+
+if TYPE_CHECKING:
+    from flux_ls.store.traces import SpanSource
+
+_SHORTEST_PREFIX = 4
+_HEX = re.compile(r"[0-9a-f]+")
+_CANDIDATES = 10
+_PAGE = 500
+
+
+class StoreFacts(Struct, frozen=True):
+    """What `flux doctor` asks of a store."""
+
+    path: str
+    bytes: int
+    schema_version: int
+    spans: int
+    requests: int
+    failed: int
+    logs: int
+    services: tuple[str, ...]
+    last_received_ns: int | None
+    """When the newest request that arrived ended."""
+    without_root: int
+    """Requests whose root span never came, among the latest 1,000."""
+
+
+class Reader:
+    """One connection that reads; used from one thread at a time."""
+
+    def __init__(self, path: Path, rule: InAppRule = DEFAULT_RULE) -> None:
+        self.path = path
+        self._connection = open_for_reading(path)
+        self._inode = path.stat().st_ino
+        self._rule = rule
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def data_version(self) -> int:
+        """Changes whenever another connection has committed; StoreReplaced when the file is another one now."""
+        try:
+            inode = self.path.stat().st_ino
+        except FileNotFoundError:
+            raise StoreReplaced(self.path) from None
+        if inode != self._inode:
+            raise StoreReplaced(self.path)
+        return int(self._one("PRAGMA data_version")[0])
+
+    def last_seq(self) -> int:
+        """The sequence number of the latest change."""
+        return int(self._one("SELECT value FROM counter WHERE name = 'seq'")[0])
+
+    def news(self, after_seq: int, limit: int = _PAGE) -> tuple[int, list[Request]]:
+        """Up to `limit` requests created or corrected after `after_seq`, and the number to go on from."""
+        rows = self._all(
+            f"SELECT {REQUEST_COLUMNS}, seq FROM request WHERE seq > ? ORDER BY seq LIMIT ?", (after_seq, limit)
+        )
+        return (rows[-1][17] if rows else after_seq), [request_of(row) for row in rows]
+
+    def requests(
+        self,
+        since_ns: int | None = None,
+        limit: int | None = None,
+        service: str | None = None,
+        bad_only: bool = False,
+        newest_first: bool = False,
+    ) -> Iterator[Request]:
+        """Requests by start time."""
+        where = ["started_ns >= ?"]
+        arguments: list[object] = [since_ns if since_ns is not None else 0]
+        if service is not None:
+            where.append("service = ?")
+            arguments.append(service)
+        if bad_only:
+            where.append("(failed OR status >= 400)")
+        order = "DESC" if newest_first else "ASC"
+        with translated(self.path):
+            cursor = self._connection.execute(
+                f"SELECT {REQUEST_COLUMNS} FROM request WHERE {' AND '.join(where)}"
+                f" ORDER BY started_ns {order}, id {order} LIMIT ?",
+                (*arguments, -1 if limit is None else limit),
+            )
+            for row in cursor:
+                yield request_of(row)
+
+    def resolve(self, text: str) -> Request:
+        """The one request that a full id, a unique prefix of 4 or more digits, or the service's own id names.
+
+        Raises BadRequestId, RequestNotFound or AmbiguousRequest.
+        """
+        given = text.strip().removeprefix("req:")
+        aliased = self._all(
+            f"SELECT {REQUEST_COLUMNS} FROM alias JOIN request ON request.id = alias.request_id"
+            " WHERE alias.alias = ? ORDER BY started_ns DESC LIMIT ?",
+            (given, _CANDIDATES),
+        )
+        prefix = given.lower()
+        is_hex = _HEX.fullmatch(prefix) is not None and _SHORTEST_PREFIX <= len(prefix) <= 32
+        found = list(aliased)
+        if is_hex:
+            low, high = (bytes.fromhex(prefix.ljust(32, digit)) for digit in "0f")
+            found += self._all(
+                f"SELECT {REQUEST_COLUMNS} FROM request WHERE trace_id BETWEEN ? AND ?"
+                " ORDER BY started_ns DESC LIMIT ?",
+                (low, high, _CANDIDATES),
+            )
+        requests = tuple({request.id: request for request in map(request_of, found)}.values())
+        if len(requests) > 1:
+            raise AmbiguousRequest(given, requests)
+        if not requests:
+            if not is_hex and len(given) < _SHORTEST_PREFIX:
+                raise BadRequestId(text)
+            raise RequestNotFound(given)
+        return self._with_aliases(requests[0])
+
+    def request(self, request_id: str) -> Request:
+        """The request of a full id. Raises RequestNotFound."""
+        row = self._connection.execute(
+            f"SELECT {REQUEST_COLUMNS} FROM request WHERE trace_id = ?", (bytes.fromhex(request_id),)
+        ).fetchone()
+        if row is None:
+            raise RequestNotFound(request_id)
+        return self._with_aliases(request_of(row))
+
+    def spans(self, request_id: str) -> tuple[Span, ...]:
+        """All spans of a request by start time, each with the exceptions of its events and log records."""
+        with translated(self.path):
+            return tuple(self._traces().all(*self._keys(request_id)))
+
+    def spans_of_interest(self, request_id: str) -> tuple[Span, ...]:
+        """The spans that decide what a request died of: fewer than all of them in a huge one."""
+        with translated(self.path):
+            return tuple(self._traces().of_interest(*self._keys(request_id)))
+
+    def issues(self, after_seq: int = 0) -> tuple[int, list[Issue]]:
+        """Issues changed after `after_seq`, and the number to go on from; one that is no more has a count of 0."""
+        rows = self._all(
+            f"SELECT {ISSUE_COLUMNS}, issue.seq FROM {ISSUE_SOURCE} WHERE issue.seq > ? ORDER BY issue.seq",
+            (after_seq,),
+        )
+        gone = self._all(f"SELECT {GONE_COLUMNS}, seq FROM issue WHERE seq > ? AND count = 0", (after_seq,))
+        seq = max((*(row[-1] for row in rows), *(row[-1] for row in gone)), default=after_seq)
+        return seq, [*self._issues_of_rows(rows), *map(gone_issue_of, gone)]
+
+    def group(self, fingerprint: str, *, handled: bool = False) -> list[Issue]:
+        """The issues of one group."""
+        return self._issues_of_rows(
+            self._all(
+                f"SELECT {ISSUE_COLUMNS} FROM {ISSUE_SOURCE} WHERE issue.fingerprint = ? AND issue.handled = ?",
+                (fingerprint, handled),
+            )
+        )
+
+    def issues_of(self, request_id: str) -> list[Issue]:
+        """The issues a request occurs in, failing ones first."""
+        rows = self._all(
+            f"SELECT {ISSUE_COLUMNS} FROM {ISSUE_SOURCE} WHERE issue.id IN"
+            " (SELECT issue_id FROM occurrence JOIN request ON request.id = occurrence.request_id"
+            " WHERE request.trace_id = ?) ORDER BY issue.handled, issue.id",
+            (bytes.fromhex(request_id),),
+        )
+        return self._issues_of_rows(rows)
+
+    def routes(self) -> list[Route]:
+        """Every route with its latest good request."""
+        return [
+            route_of(row, self.last_good(row[0])) for row in self._all(f"SELECT {ROUTE_COLUMNS} FROM route ORDER BY id")
+        ]
+
+    def route_durations(self, route_id: int, limit: int = 1000) -> list[int]:
+        """Durations in nanoseconds of the route's latest good requests, newest first."""
+        return [
+            row[0]
+            for row in self._all(
+                "SELECT duration_ns FROM request WHERE route_id = ? AND good = 1 ORDER BY started_ns DESC LIMIT ?",
+                (route_id, limit),
+            )
+        ]
+
+    def last_good(self, route_id: int, since_ns: int = 0) -> Request | None:
+        """The route's latest good request that started at or after `since_ns`."""
+        rows = self._all(
+            f"SELECT {REQUEST_COLUMNS} FROM request WHERE route_id = ? AND good = 1 AND started_ns >= ?"
+            " ORDER BY started_ns DESC LIMIT 1",
+            (route_id, since_ns),
+        )
+        return request_of(rows[0]) if rows else None
+
+    def facts(self) -> StoreFacts:
+        """Sizes and counts; takes a scan of the request table."""
+        requests, failed = self._one("SELECT count(*), coalesce(sum(failed), 0) FROM request")
+        return StoreFacts(
+            path=str(self.path),
+            bytes=sum(
+                part.stat().st_size
+                for part in (self.path, self.path.with_name(self.path.name + "-wal"))
+                if part.exists()
+            ),
+            schema_version=schema.VERSION,
+            spans=self._one("SELECT coalesce(sum(spans), 0) FROM request")[0],
+            requests=requests,
+            failed=failed,
+            logs=self._one("SELECT count(*) FROM log")[0],
+            services=tuple(row[0] for row in self._all("SELECT DISTINCT service FROM route ORDER BY service")),
+            last_received_ns=(self._one("SELECT last_ns FROM request ORDER BY seq DESC LIMIT 1") or (None,))[0],
+            without_root=self._one(
+                "SELECT count(*) FROM (SELECT complete FROM request ORDER BY seq DESC LIMIT 1000) WHERE NOT complete"
+            )[0],
+        )
+
+    def _keys(self, request_id: str) -> tuple[int, bytes]:
+        trace_id = bytes.fromhex(request_id)
+        row = self._connection.execute("SELECT id FROM request WHERE trace_id = ?", (trace_id,)).fetchone()
+        if row is None:
+            raise RequestNotFound(request_id)
+        return row[0], trace_id
+
+    def _traces(self) -> "SpanSource":
+        # Decoding needs protobuf, which most questions never do.
+        from flux_ls.store.traces import SpanSource
+
+        return SpanSource(self._connection, self._rule)
+
+    def _issues_of_rows(self, rows: list[tuple[Any, ...]]) -> list[Issue]:
+        routes = {route_id: self._route(route_id) for route_id in {row[8] for row in rows}}
+        return [issue_of(row, routes[row[8]]) for row in rows]
+
+    def _route(self, route_id: int | None) -> Route | None:
+        row = self._one(f"SELECT {ROUTE_COLUMNS} FROM route WHERE id = ?", (route_id,))
+        return route_of(row, self.last_good(row[0])) if row else None
+
+    def _with_aliases(self, request: Request) -> Request:
+        rows = self._all(
+            "SELECT alias FROM alias JOIN request ON request.id = alias.request_id WHERE request.trace_id = ?",
+            (bytes.fromhex(request.id),),
+        )
+        return replace(request, aliases=tuple(row[0] for row in rows)) if rows else request
+
+    def _one(self, question: str, arguments: tuple[object, ...] = ()) -> Any:
+        with translated(self.path):
+            return self._connection.execute(question, arguments).fetchone()
+
+    def _all(self, question: str, arguments: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        with translated(self.path):
+            return self._connection.execute(question, arguments).fetchall()

@@ -1,0 +1,309 @@
+"""Writing to the store: spans and logs as they came, and what is maintained from them, in one transaction."""
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from flux_ls.model import Failure, Frame, Request, Span
+from flux_ls.otlp.batch import LogBatch, Origin, TracePart
+from flux_ls.otlp.decode import glimpse
+from flux_ls.otlp.stacktrace import DEFAULT_RULE, InAppRule
+from flux_ls.store.connection import open_for_writing, transaction
+from flux_ls.store.rows import REQUEST_COLUMNS, packed, request_of
+from flux_ls.store.traces import SpanSource, StoredSpan
+
+_ORIGIN_CACHE = 4096
+_PUT_REQUEST = (
+    "INSERT INTO request (id, trace_id, seq, route_id, started_ns, duration_ns, first_ns, last_ns, service,"
+    " environment, revision, kind, name, method, path, route, function, status, failed, error, complete,"
+    " spans, notable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, route_id = excluded.route_id,"
+    " started_ns = excluded.started_ns, duration_ns = excluded.duration_ns, first_ns = excluded.first_ns,"
+    " last_ns = excluded.last_ns, service = excluded.service, environment = excluded.environment,"
+    " revision = excluded.revision, kind = excluded.kind, name = excluded.name, method = excluded.method,"
+    " path = excluded.path, route = excluded.route, function = excluded.function, status = excluded.status,"
+    " failed = excluded.failed, error = excluded.error, complete = excluded.complete,"
+    " spans = excluded.spans, notable = excluded.notable"
+)
+_raws = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[bytes])
+
+
+class StoredRequest(NamedTuple):
+    """A request with what only the store needs to know of it."""
+
+    request: Request
+    id: int
+    first_ns: int
+    last_ns: int
+    notable: bool
+    """Some span failed: the request is to be assessed, not only described."""
+
+
+class Writer:
+    """One connection that writes; used from one thread at a time."""
+
+    def __init__(self, path: Path, rule: InAppRule = DEFAULT_RULE) -> None:
+        self.path = path
+        self._connection = open_for_writing(path)
+        self._inode = path.stat().st_ino
+        self._traces = SpanSource(self._connection, rule)
+        self._origins: dict[Origin, int] = {}
+        self._routes: dict[tuple[str, str], int] = {}
+        self._handlers: dict[int, Frame] = {}
+        self._seq = 0
+        self._last_id = 0
+        # Rows wait here to be written in one go; nobody asks for them before `_flush`.
+        self._chunks: list[tuple[object, ...]] = []
+        self._requests: list[tuple[object, ...]] = []
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def is_displaced(self) -> bool:
+        """Whether the file was removed or replaced: what is written here would be lost."""
+        try:
+            return self.path.stat().st_ino != self._inode
+        except FileNotFoundError:
+            return True
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything written inside is there, durably, when it ends, or not at all."""
+        try:
+            with transaction(self._connection, self.path):
+                (self._seq,) = self._connection.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()
+                (self._last_id,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM request").fetchone()
+                yield
+                self._flush()
+                self._connection.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (self._seq,))
+        except BaseException:
+            # Ids given out in a transaction that was rolled back belong to nobody.
+            self._origins.clear()
+            self._routes.clear()
+            self._handlers.clear()
+            self._chunks.clear()
+            self._requests.clear()
+            raise
+
+    def known(self, trace_id: bytes) -> StoredRequest | None:
+        """What the store knows of a trace."""
+        row = self._connection.execute(
+            f"SELECT {REQUEST_COLUMNS}, id, first_ns, last_ns, notable FROM request WHERE trace_id = ?", (trace_id,)
+        ).fetchone()
+        return StoredRequest(request_of(row), row[17], row[18], row[19], bool(row[20])) if row else None
+
+    def new_request_id(self) -> int:
+        """The number under which a trace that is new will be kept."""
+        self._last_id += 1
+        return self._last_id
+
+    def add_spans(self, request_id: int, part: TracePart, origins: Sequence[Origin]) -> None:
+        """Keeps what an export brought of one trace."""
+        self._chunks.extend(
+            (request_id, self._origin_id(origins[index]), b"".join(chunk.span_ids), _raws.encode(chunk.raws))
+            for index, chunk in part.chunks.items()
+        )
+
+    def stored_ends(self, request_id: int, span_ids: set[bytes]) -> dict[bytes, int]:
+        """Of these spans, those that are stored already, and when they ended."""
+        ends: dict[bytes, int] = {}
+        for packed_ids, raws in self._connection.execute(
+            "SELECT span_ids, raws FROM chunk WHERE request_id = ?", (request_id,)
+        ):
+            stored = [packed_ids[start : start + 8] for start in range(0, len(packed_ids), 8)]
+            if span_ids.isdisjoint(stored):
+                continue
+            for span_id, raw in zip(stored, _decoder.decode(raws), strict=True):
+                if span_id in span_ids:
+                    ends[span_id] = max(ends.get(span_id, 0), glimpse(raw).end_ns)
+        return ends
+
+    def add_logs(self, batch: LogBatch) -> None:
+        """Keeps the log records; one that came before is not kept twice."""
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO log (trace_id, at_ns, origin_id, digest, raw) VALUES (?, ?, ?, ?, ?)",
+            [
+                (
+                    row.trace_id,
+                    row.at_ns,
+                    self._origin_id(batch.origins[row.origin]),
+                    hashlib.blake2b(row.raw, digest_size=8).digest(),
+                    row.raw,
+                )
+                for row in batch.rows
+            ],
+        )
+
+    def has_exception_logs(self, trace_id: bytes) -> bool:
+        found = self._connection.execute("SELECT 1 FROM log WHERE trace_id = ? LIMIT 1", (trace_id,)).fetchone()
+        return found is not None
+
+    def entry_span(self, request_id: int) -> Span:
+        """The span that describes a stored trace best: its root, else a SERVER or CONSUMER span, else the earliest."""
+        self._flush()
+        return self._traces.entry(request_id)
+
+    def spans_of_interest(self, request_id: int, trace_id: bytes) -> list[Span]:
+        """The spans that decide what a request died of."""
+        self._flush()
+        return self._traces.of_interest(request_id, trace_id)
+
+    def decode(self, raw: bytes, origin: Origin) -> Span:
+        return self._traces.decode(StoredSpan(raw, *origin))
+
+    def put_request(self, stored: StoredRequest, route: str) -> None:
+        """Creates or corrects a request."""
+        self._seq += 1
+        request = stored.request
+        self._requests.append(
+            (
+                stored.id,
+                bytes.fromhex(request.id),
+                self._seq,
+                self._route_id(request.service, route),
+                request.started_ns,
+                request.duration_ns,
+                stored.first_ns,
+                stored.last_ns,
+                request.service,
+                request.environment,
+                request.revision,
+                request.kind,
+                request.name,
+                request.method,
+                request.path,
+                request.route,
+                request.function,
+                request.status,
+                request.failed,
+                request.error,
+                request.complete,
+                request.spans,
+                stored.notable,
+            ),
+        )
+        if request.aliases:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO alias VALUES (?, ?)", ((alias, stored.id) for alias in request.aliases)
+            )
+
+    def put_failures(self, stored: StoredRequest, failures: Iterable[Failure]) -> None:
+        """Makes the request occur in exactly the issues that these failures belong to."""
+        issue_ids: dict[int, Failure] = {}
+        for failure in failures:
+            issue_ids.setdefault(self._issue_id(failure), failure)
+        for (left,) in self._connection.execute(
+            "SELECT issue_id FROM occurrence WHERE request_id = ?", (stored.id,)
+        ).fetchall():
+            if left not in issue_ids:
+                self._connection.execute(
+                    "DELETE FROM occurrence WHERE request_id = ? AND issue_id = ?", (stored.id, left)
+                )
+                self._touch_issue(left)
+        self._connection.executemany(
+            "INSERT INTO occurrence (issue_id, request_id, at_ns, failure) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (request_id, issue_id) DO UPDATE SET at_ns = excluded.at_ns, failure = excluded.failure",
+            [
+                (issue_id, stored.id, failure.at_ns or stored.request.ended_ns, packed(failure))
+                for issue_id, failure in issue_ids.items()
+            ],
+        )
+
+    def learn_handler(self, service: str, route: str, handler: Frame) -> None:
+        """Remembers where the route's handler was seen."""
+        route_id = self._route_id(service, route)
+        if self._handlers.get(route_id) != handler:
+            self._connection.execute("UPDATE route SET handler = ? WHERE id = ?", (packed(handler), route_id))
+            self._handlers[route_id] = handler
+
+    def dismiss(self, fingerprint: str) -> bool:
+        """Hides an issue group until it is restored; whether there is such a group."""
+        with self.transaction():
+            known = self._touch_group(fingerprint)
+            if known:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO dismissal VALUES (?, ?)", (fingerprint, time.time_ns())
+                )
+        return known
+
+    def restore(self, fingerprint: str) -> bool:
+        """Shows a dismissed issue group again; whether it was dismissed."""
+        with self.transaction():
+            self._touch_group(fingerprint)
+            removed = self._connection.execute("DELETE FROM dismissal WHERE fingerprint = ?", (fingerprint,)).rowcount
+        return removed > 0
+
+    def _flush(self) -> None:
+        self._connection.executemany(
+            "INSERT INTO chunk (request_id, origin_id, span_ids, raws) VALUES (?, ?, ?, ?)", self._chunks
+        )
+        self._connection.executemany(_PUT_REQUEST, self._requests)
+        self._chunks.clear()
+        self._requests.clear()
+
+    def _issue_id(self, failure: Failure) -> int:
+        location = failure.location
+        self._seq += 1
+        row = self._connection.execute(
+            "INSERT INTO issue (seq, fingerprint, handled, path, line, function) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (fingerprint, handled, path, line, function) DO UPDATE SET seq = excluded.seq RETURNING id",
+            (
+                self._seq,
+                failure.fingerprint,
+                failure.handled,
+                location.path if location else "",
+                location.line if location else 0,
+                location.function if location else "",
+            ),
+        ).fetchone()
+        return int(row[0])
+
+    def _touch_issue(self, issue_id: int) -> None:
+        self._seq += 1
+        self._connection.execute("UPDATE issue SET seq = ? WHERE id = ?", (self._seq, issue_id))
+
+    def _touch_group(self, fingerprint: str) -> bool:
+        issues = self._connection.execute("SELECT id FROM issue WHERE fingerprint = ?", (fingerprint,)).fetchall()
+        for (issue_id,) in issues:
+            self._touch_issue(issue_id)
+        return bool(issues)
+
+    def _origin_id(self, origin: Origin) -> int:
+        known = self._origins.get(origin)
+        if known is None:
+            known = self._id_of(
+                "INSERT OR IGNORE INTO origin (resource, scope) VALUES (?, ?)",
+                "SELECT id FROM origin WHERE resource = ? AND scope = ?",
+                origin,
+            )
+            if len(self._origins) >= _ORIGIN_CACHE:
+                self._origins.clear()
+            self._origins[origin] = known
+        return known
+
+    def _route_id(self, service: str, name: str) -> int:
+        known = self._routes.get((service, name))
+        if known is None:
+            known = self._id_of(
+                "INSERT OR IGNORE INTO route (service, name) VALUES (?, ?)",
+                "SELECT id FROM route WHERE service = ? AND name = ?",
+                (service, name),
+            )
+            if len(self._routes) >= _ORIGIN_CACHE:
+                self._routes.clear()
+                self._handlers.clear()
+            self._routes[service, name] = known
+        return known
+
+    def _id_of(self, insert: str, select: str, key: tuple[object, ...]) -> int:
+        row = self._connection.execute(select, key).fetchone()
+        if row is None:
+            self._connection.execute(insert, key)
+            row = self._connection.execute(select, key).fetchone()
+        return int(row[0])
