@@ -1,0 +1,1 @@
+"""The collector: the one process of a user that receives telemetry and writes the store."""

@@ -1,0 +1,188 @@
+"""Ingest: an export request becomes stored spans, corrected requests and their failures, in one transaction."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from flux_ls.analysis.assess import assess
+from flux_ls.analysis.request import describe, entry_of
+from flux_ls.analysis.route import handler_of, route_name
+from flux_ls.model import Request, Span
+from flux_ls.otlp.batch import (
+    LogBatch,
+    LogExport,
+    Origin,
+    SpanBatch,
+    TraceExport,
+    TracePart,
+    read_exception_logs,
+    read_spans,
+)
+from flux_ls.otlp.sink import Outcome, SinkBusy
+from flux_ls.otlp.stacktrace import DEFAULT_RULE, InAppRule
+from flux_ls.store.connection import move_aside
+from flux_ls.store.errors import StoreBusy, StoreCorrupt, StoreError
+from flux_ls.store.traces import SPANS_OF_INTEREST
+from flux_ls.store.writer import StoredRequest, Writer
+
+_RETRY_AFTER_S = 1
+_log = logging.getLogger(__name__)
+
+
+class Kept(NamedTuple):
+    """What is kept of a trace, this export included."""
+
+    id: int
+    trace_id: bytes
+    first_ns: int
+    last_ns: int
+    spans: int
+
+
+class Ingest:
+    """The sink of the receivers: durable when a call returns. Used from one thread."""
+
+    def __init__(self, store: Path, rule: InAppRule = DEFAULT_RULE) -> None:
+        self._store = store
+        self._rule = rule
+        self._writer = Writer(store, rule)
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def traces(self, message: TraceExport) -> Outcome:
+        """Stores the spans. Raises SinkBusy when the client should send them again."""
+        batch = read_spans(message)
+        if batch.parts:
+            self._durably(lambda: self._store_spans(batch))
+        return _outcome(batch.rejected, "spans need a 16-byte trace id, an 8-byte span id and times before 2262")
+
+    def logs(self, message: LogExport) -> Outcome:
+        """Stores the log records that carry an exception of a request. Raises SinkBusy like `traces`."""
+        batch = read_exception_logs(message)
+        if batch.rows:
+            self._durably(lambda: self._store_logs(batch))
+        return _outcome(batch.rejected, "log records need times before 2262")
+
+    def _durably(self, store: Callable[[], None]) -> None:
+        try:
+            if self._writer.is_displaced():
+                _log.warning("the store %s was removed: starting a new one", self._store)
+                self._reopen()
+            try:
+                self._in_transaction(store)
+            except StoreCorrupt:
+                _log.error("the store was damaged and moved aside to %s", move_aside(self._store))
+                self._reopen()
+                self._in_transaction(store)
+        except StoreBusy as error:
+            raise SinkBusy(_RETRY_AFTER_S, str(error)) from error
+        except StoreError as error:
+            raise SinkBusy(_RETRY_AFTER_S * 10, str(error)) from error
+
+    def _reopen(self) -> None:
+        self._writer.close()
+        self._writer = Writer(self._store, self._rule)
+
+    def _in_transaction(self, store: Callable[[], None]) -> None:
+        with self._writer.transaction():
+            store()
+
+    def _store_spans(self, batch: SpanBatch) -> None:
+        for part in batch.parts:
+            known = self._writer.known(part.trace_id)
+            spans = self._merge(part, known)
+            if not part.chunks:
+                continue
+            kept = Kept(
+                id=known.id if known is not None else self._writer.new_request_id(),
+                trace_id=part.trace_id,
+                first_ns=min(part.first_ns, known.first_ns) if known is not None else part.first_ns,
+                last_ns=max(part.last_ns, known.last_ns) if known is not None else part.last_ns,
+                spans=spans,
+            )
+            self._writer.add_spans(kept.id, part, batch.origins)
+            self._update(kept, part, known, batch.origins)
+
+    def _store_logs(self, batch: LogBatch) -> None:
+        self._writer.add_logs(batch)
+        for trace_id in {row.trace_id for row in batch.rows}:
+            known = self._writer.known(trace_id)
+            # A log record may come before the spans: they will look for it.
+            if known is not None:
+                self._judge(Kept(known.id, trace_id, known.first_ns, known.last_ns, known.request.spans))
+
+    def _merge(self, part: TracePart, known: StoredRequest | None) -> int:
+        """How many spans the request has with this part, which loses those that came before."""
+        before = known.request.spans if known is not None else 0
+        span_ids = part.span_ids()
+        unique = set(span_ids)
+        ends = self._writer.stored_ends(known.id, unique) if known is not None else {}
+        if ends or len(unique) < len(span_ids):
+            part.drop_superseded(ends)
+        return before + len(unique) - len(ends)
+
+    def _update(self, kept: Kept, part: TracePart, known: StoredRequest | None, origins: Sequence[Origin]) -> None:
+        if part.notable or (known.notable if known is not None else self._writer.has_exception_logs(kept.trace_id)):
+            if known is None or part.notable or part.root is not None or kept.spans <= SPANS_OF_INTEREST:
+                self._judge(kept)
+            else:
+                self._put(kept, replace(known.request, spans=kept.spans), notable=True)
+        elif part.root is not None:
+            raw, origin = part.root
+            self._describe(kept, self._writer.decode(raw, origins[origin]))
+        elif known is not None and known.request.complete:
+            self._put(kept, replace(known.request, spans=kept.spans), notable=False)
+        else:
+            self._describe(kept, self._writer.entry_span(kept.id))
+
+    def _describe(self, kept: Kept, entry: Span) -> None:
+        request = _described(kept, entry)
+        if request.failed:
+            self._judge(kept)
+        else:
+            self._put(kept, request, notable=False)
+            self._learn_handler(request, entry)
+
+    def _learn_handler(self, request: Request, entry: Span) -> None:
+        handler = handler_of(entry)
+        if handler is not None:
+            self._writer.learn_handler(request.service, route_name(request), handler)
+
+    def _judge(self, kept: Kept) -> None:
+        try:
+            spans = self._writer.spans_of_interest(kept.id, kept.trace_id)
+            assessment = assess(spans)
+        except Exception:
+            # Telemetry that we fail to understand is still telemetry that we were given to keep.
+            _log.exception("could not assess request %s", kept.trace_id.hex())
+            self._put(kept, _described(kept, self._writer.entry_span(kept.id)), notable=True)
+            return
+        request = replace(assessment.request, spans=kept.spans)
+        stored = self._put(kept, request, notable=True)
+        failures = (*((assessment.failure,) if assessment.failure else ()), *assessment.handled)
+        self._writer.put_failures(stored, failures)
+        self._learn_handler(request, entry_of(spans))
+
+    def _put(self, kept: Kept, request: Request, *, notable: bool) -> StoredRequest:
+        stored = StoredRequest(request, kept.id, kept.first_ns, kept.last_ns, notable)
+        self._writer.put_request(stored, route_name(request))
+        return stored
+
+
+def _described(kept: Kept, entry: Span) -> Request:
+    complete = entry.parent_id is None
+    return describe(
+        entry,
+        started_ns=entry.start_ns if complete else kept.first_ns,
+        ended_ns=entry.end_ns if complete else kept.last_ns,
+        spans=kept.spans,
+        complete=complete,
+    )
+
+
+def _outcome(rejected: int, reason: str) -> Outcome:
+    return Outcome(rejected, reason if rejected else "")

@@ -1,0 +1,88 @@
+"""Collectors in processes of their own, for the tests, and the end of them."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from flux_ls.collector.daemon import encode_settings
+from flux_ls.collector.found import Collector, read_info
+from flux_ls.config import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def until(condition: Callable[[], Any], timeout_s: float = 15) -> Any:
+    """What the condition says once it is true."""
+    deadline = time.monotonic() + timeout_s
+    while not (said := condition()):
+        assert time.monotonic() < deadline, "took too long"
+        time.sleep(0.01)
+    return said
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def ended(store: Path) -> Iterator[None]:
+    """Leaves no collector of the store behind."""
+    try:
+        yield
+    finally:
+        if (collector := read_info(store)) is not None and collector.pid != os.getpid():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(collector.pid, signal.SIGKILL)
+
+
+class Serving:
+    """`serve.run` in a child; see serving.py for what its sink does."""
+
+    def __init__(self, settings: Settings, *options: str) -> None:
+        self.settings = settings
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.collector.serving", encode_settings(settings), *options],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def ready(self) -> Collector:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, self.process.communicate()[1].decode()
+        return msgspec.json.decode(line, type=Collector, dec_hook=lambda target, value: target(value))
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def end(self, timeout_s: float = 20) -> tuple[int, str]:
+        """Its exit code, and what it wrote after it was ready."""
+        out, err = self.process.communicate(timeout=timeout_s)
+        return self.process.returncode, (out + err).decode()
+
+    def __enter__(self) -> "Serving":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
