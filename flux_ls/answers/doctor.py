@@ -1,0 +1,323 @@
+"""Why is nothing here: the chain from an application to the screen, link by link, each with its mend."""
+
+import shutil
+import socket
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from flux_ls import __version__
+from flux_ls.analysis.assess import assess
+from flux_ls.answers.exporter import check_exporter
+from flux_ls.answers.shapes import Check, Doctor, timestamp
+from flux_ls.collector.daemon import Collector, find_collector
+from flux_ls.collector.ports import holder
+from flux_ls.config import Loaded, Settings
+from flux_ls.model import Assessment, Issue, LocatedFrame, Request
+from flux_ls.otlp.stacktrace import InAppRule
+from flux_ls.source.workspace import Workspace
+from flux_ls.store.errors import StoreError, StoreMissing
+from flux_ls.store.reader import Reader, StoreFacts
+
+_LOOKED_AT = 20
+"""Issues whose places are looked for."""
+
+
+def doctor(loaded: Loaded, workspace: Workspace, environ: Mapping[str, str], id: str | None = None) -> Doctor:
+    """The checks in the order of the chain; what cannot be judged because of a broken link before it is left out.
+
+    With an id, those of one request; raises what `Reader.resolve` raises.
+    """
+    settings = loaded.settings
+    checks = [check_settings(loaded)]
+    collector = find_collector(settings) if id is None else None
+    if id is None:
+        checks.append(check_collector(settings, collector))
+    if collector is not None:
+        checks.append(check_ports(settings, collector))
+    rule = InAppRule(include=settings.in_app_include, exclude=settings.in_app_exclude)
+    try:
+        reader = Reader(settings.store, rule)
+    except StoreError as error:
+        checks.append(store_unreadable(error))
+        if isinstance(error, StoreMissing):
+            checks.append(check_exporter(environ, settings, collector))
+        return Doctor(tuple(checks))
+    with closing(reader):
+        facts = reader.facts()
+        checks.append(check_store(facts))
+        if id is not None:
+            checks += _of_request(reader, workspace, id)
+        else:
+            checks += (check_exporter(environ, settings, collector), check_spans(settings, facts))
+            if facts.requests:
+                checks += _of_store(reader, workspace, facts)
+            checks.append(check_editor(environ))
+    return Doctor(tuple(checks))
+
+
+def _of_store(reader: Reader, workspace: Workspace, facts: StoreFacts) -> list[Check]:
+    _, issues = reader.issues()
+    failing = [issue for issue in issues if issue.count and not issue.failure.handled]
+    failing.sort(key=lambda issue: -issue.last_seen_ns)
+    return [
+        check_roots(facts),
+        check_exceptions(facts, failing),
+        check_paths(workspace, failing[:_LOOKED_AT]),
+        check_revision(list(reader.requests(limit=200, newest_first=True))),
+    ]
+
+
+def _of_request(reader: Reader, workspace: Workspace, id: str) -> list[Check]:
+    request = reader.resolve(id)
+    assessment = assess(reader.spans_of_interest(request.id))
+    checks = [check_root(request), check_failure(assessment)]
+    failure = assessment.failure
+    if failure is not None:
+        checks.append(check_location(assessment))
+        if failure.location is not None:
+            located = workspace.locate(failure.location, failure.at_ns or request.ended_ns)
+            checks += (check_path(located), check_anchor(located))
+    checks.append(check_revision([request]))
+    return checks
+
+
+def check_settings(loaded: Loaded) -> Check:
+    if loaded.warnings:
+        return Check("settings", False, "; ".join(loaded.warnings), "mend these settings; 'flux config' shows the rest")
+    by_origin: dict[str, list[str]] = defaultdict(list)
+    for name, origin in loaded.origin.items():
+        if origin != "default":
+            by_origin[origin].append(name)
+    changed = [f"{', '.join(names)} from {origin}" for origin, names in by_origin.items()]
+    return Check("settings", True, "; ".join(changed) or "all at their defaults")
+
+
+def check_collector(settings: Settings, collector: Collector | None) -> Check:
+    if collector is not None:
+        detail = f"process {collector.pid}, flux {collector.version}, for {collector.store}"
+        if collector.version != __version__:
+            mend = "stop it with 'flux serve --stop'; the next command or editor starts this version"
+            return Check("collector", False, f"{detail}, while this is flux {__version__}", mend)
+        return Check("collector", True, detail)
+    for port in filter(None, (settings.otlp_http_port, settings.otlp_grpc_port)):
+        if (by := port_holder(port, settings.store)) is not None:
+            setting = "otlp_http_port" if port == settings.otlp_http_port else "otlp_grpc_port"
+            return Check(
+                "collector",
+                False,
+                f"none runs, and port {port} is taken by {by}",
+                f"stop it, or choose another port with {setting} and send there",
+            )
+    mend = "start it with 'flux serve', or keep 'flux tail' or the editor open"
+    if not settings.collector:
+        mend = "start it with 'flux serve': the setting `collector` keeps tail and the editor from doing so"
+    return Check("collector", False, f"none runs for {settings.store}", mend)
+
+
+def check_ports(settings: Settings, collector: Collector) -> Check:
+    detail = f"OTLP/HTTP on 127.0.0.1:{collector.http_port}, "
+    detail += f"gRPC on 127.0.0.1:{collector.grpc_port}" if collector.grpc_port else "gRPC off"
+    wanted = (settings.otlp_http_port or collector.http_port, settings.otlp_grpc_port)
+    if wanted == (collector.http_port, collector.grpc_port):
+        return Check("port", True, detail)
+    return Check(
+        "port",
+        False,
+        f"{detail}, but the settings say {wanted[0]} and {wanted[1] or 'off'}",
+        "restart it with 'flux serve --stop' and 'flux serve --background', or send to where it listens",
+    )
+
+
+def port_holder(port: int, store: Path) -> str | None:
+    """Who listens on a loopback port; None when nobody does."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.5)
+        if probe.connect_ex(("127.0.0.1", port)) != 0:
+            return None
+    return holder(port, store)
+
+
+def store_unreadable(error: StoreError) -> Check:
+    detail, _, mend = str(error).partition(": ")
+    return Check("store", False, detail, mend or "try again, or name another store with --store or FLUX_STORE")
+
+
+def check_store(facts: StoreFacts) -> Check:
+    size = facts.bytes / 1024**2
+    return Check("store", True, f"{facts.path}, {size:.1f} MiB, schema {facts.schema_version}")
+
+
+def check_spans(settings: Settings, facts: StoreFacts) -> Check:
+    if not facts.requests:
+        return Check(
+            "spans",
+            False,
+            "nothing has ever arrived",
+            "run the service under OpenTelemetry with "
+            f"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:{settings.otlp_http_port} "
+            "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, and send it a request",
+        )
+    last = f", the last at {timestamp(facts.last_received_ns)}" if facts.last_received_ns is not None else ""
+    services = ", ".join(facts.services)
+    arrived = f"{_count(facts.requests, 'request')}, {_count(facts.spans, 'span')}"
+    return Check("spans", True, f"{arrived} from {services}{last}")
+
+
+def check_roots(facts: StoreFacts) -> Check:
+    judged = min(facts.requests, 1000)
+    if not facts.without_root:
+        return Check("root spans", True, "every recent request has its root span")
+    return Check(
+        "root spans",
+        facts.without_root * 2 < judged,
+        f"of the latest {_count(judged, 'request')}, {facts.without_root} have no root span (shown as incomplete)",
+        "let the service that receives the request first (a gateway, a front end) export to Flux as well",
+    )
+
+
+def check_exceptions(facts: StoreFacts, failing: Sequence[Issue]) -> Check:
+    if not facts.failed:
+        return Check("exceptions", True, "no request has failed yet")
+    without = [issue for issue in failing if issue.failure.location is None]
+    located = len(failing) - len(without)
+    if located or not failing:
+        groups = _count(len(failing), "issue group")
+        detail = f"{_count(facts.failed, 'request')} failed; of {groups}, {located} can be located"
+        return Check("exceptions", True, detail)
+    return Check(
+        "exceptions",
+        False,
+        f"no failure has a location: {without[0].failure.location_reason}",
+        "let the instrumentation record exceptions with their stack traces, and export logs to the same endpoint: "
+        "some frameworks put exceptions there",
+    )
+
+
+def check_paths(workspace: Workspace, failing: Sequence[Issue]) -> Check:
+    frames = [(issue.failure.location, issue.last_seen_ns) for issue in failing if issue.failure.location is not None]
+    if not frames:
+        return Check("paths", True, "no location to look for yet")
+    located = [workspace.locate(frame, at_ns) for frame, at_ns in frames]
+    unmapped = [place for place in located if place.anchor == "unmapped"]
+    if len(unmapped) < len(located):
+        more = f"; not here: {', '.join(sorted({_folder(place.frame.path) for place in unmapped}))}" if unmapped else ""
+        here = len(located) - len(unmapped)
+        return Check("paths", True, f"of {_count(len(located), 'location')}, {here} in this workspace{more}")
+    return check_path(unmapped[0])
+
+
+def check_path(located: LocatedFrame) -> Check:
+    recorded = located.frame.path
+    if located.anchor != "unmapped":
+        same = " as recorded" if located.path == recorded else f", recorded as {recorded}"
+        return Check("paths", True, f"{located.display_path}{same}")
+    reason = located.reason or "no file of this workspace fits"
+    if located.candidates:
+        reason += f" ({', '.join(located.candidates)})"
+    return Check(
+        "paths", False, f"{recorded} is not in this workspace: {reason}", _path_mend(recorded, located.candidates)
+    )
+
+
+def check_anchor(located: LocatedFrame) -> Check:
+    where = f"{located.display_path} line {located.line}"
+    if located.anchor == "exact":
+        return Check("line", True, f"{where}, the text that ran")
+    if located.anchor == "moved":
+        return Check("line", True, f"{where}, moved from line {located.frame.line}")
+    if located.anchor == "edited":
+        return Check("line", True, f"{where}, edited since line {located.frame.line} was recorded: shown faded")
+    return Check(
+        "line",
+        False,
+        located.reason or "the code is gone from today's file",
+        "send the request again with today's code",
+    )
+
+
+def check_root(request: Request) -> Check:
+    if request.complete:
+        return Check(
+            "request", True, f"{request.id}: {request.name}, {_count(request.spans, 'span')} from {request.service}"
+        )
+    return Check(
+        "request",
+        False,
+        f"{request.id}: its root span has not arrived ({_count(request.spans, 'span')} from {request.service})",
+        "let the service that receives the request first export to Flux as well; a request that still runs has no root",
+    )
+
+
+def check_failure(assessment: Assessment) -> Check:
+    if assessment.failure is not None:
+        failure = assessment.failure
+        return Check("failure", True, f"{failure.type}: {failure.message}" if failure.message else failure.type)
+    if assessment.handled:
+        return Check(
+            "failure", True, f"it did not fail; handled on the way: {_count(len(assessment.handled), 'error')}"
+        )
+    return Check("failure", True, "it did not fail, so there is nothing to show on a line")
+
+
+def check_location(assessment: Assessment) -> Check:
+    failure = assessment.failure
+    assert failure is not None
+    if failure.location is not None:
+        return Check("location", True, f"{failure.location.path} line {failure.location.line}")
+    return Check(
+        "location",
+        False,
+        failure.location_reason or "no exception with a stack trace was recorded",
+        "let the instrumentation record exceptions, and export logs too; in_app_include names more code as yours",
+    )
+
+
+def check_revision(requests: Sequence[Request]) -> Check:
+    services = {request.service for request in requests if request.revision is None}
+    if not services:
+        return Check("revision", True, "every service says which commit it runs")
+    return Check(
+        "revision",
+        True,
+        f"not recorded by {', '.join(sorted(services))}: lines are tied to today's code by function and text alone",
+        "OTEL_RESOURCE_ATTRIBUTES=vcs.ref.head.revision=$(git rev-parse HEAD)",
+    )
+
+
+def check_editor(environ: Mapping[str, str]) -> Check:
+    found = shutil.which("flux-ls", path=environ.get("PATH"))
+    if found is not None:
+        return Check("editor", True, f"{found} is the language server; in Neovim, :checkhealth flux tells the rest")
+    beside = Path(sys.executable).with_name("flux-ls")
+    if beside.exists():
+        mend = "start the editor where its folder is on PATH, or name it in the editor's settings"
+        return Check("editor", True, f"the language server is {beside}, which is not on PATH", mend)
+    return Check("editor", False, "the language server flux-ls is not installed", "pip install flux-ls")
+
+
+def _count(number: int, one: str) -> str:
+    return f"{number:,} {one if number == 1 else one + 's'}"
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0] or path.rpartition("\\")[0] or path
+
+
+def _path_mend(recorded: str, candidates: Sequence[str]) -> str:
+    """A `path_map` that would have found it, as far as can be guessed."""
+    parts = recorded.replace("\\", "/").split("/")
+    if not candidates:
+        top = "/".join(parts[:-1]) if len(parts) <= 3 else "/".join(parts[:3])
+        return (
+            f'if {top} is the code of this folder, set path_map = ["{top}=."] in [tool.flux] of pyproject.toml; '
+            "if it is another project's, ask there"
+        )
+    local = candidates[0].replace("\\", "/").split("/")
+    common = 0
+    while common < min(len(parts), len(local)) and parts[-1 - common] == local[-1 - common]:
+        common += 1
+    here, there = "/".join(local[: len(local) - common]) or ".", "/".join(parts[: len(parts) - common])
+    return f'say which one is meant: path_map = ["{there}={here}"] in [tool.flux] of pyproject.toml'

@@ -1,0 +1,249 @@
+"""The answers as data: what `--json` prints, what editors get. Fields may be added, never renamed.
+
+Times are RFC 3339 with an offset, durations milliseconds, lines and columns 1-based, paths relative to the workspace
+where they map into it.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from flux_ls.model import AnchorState, AttributeValue, GroupState, Request
+
+
+def timestamp(ns: int) -> str:
+    """RFC 3339 in UTC, to the microsecond; times no calendar has become its nearest end."""
+    micros = min(max(ns // 1000, -62135596800_000000), 253402300799_999999)
+    seconds, rest = divmod(micros, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest).isoformat(timespec="microseconds")
+
+
+def milliseconds(ns: int) -> float:
+    return round(ns / 1e6, 3)
+
+
+class RequestShape(Struct, frozen=True):
+    id: str
+    short_id: str
+    started_at: str
+    duration_ms: float
+    service: str
+    environment: str | None
+    revision: str | None
+    kind: str
+    name: str
+    method: str | None
+    path: str | None
+    route: str | None
+    function: str | None
+    status: int | None
+    failed: bool
+    error: str | None
+    complete: bool
+    spans: int
+    aliases: tuple[str, ...]
+
+
+class FrameShape(Struct, frozen=True):
+    path: str
+    recorded_path: str
+    line: int
+    recorded_line: int
+    column: int | None
+    function: str
+    in_app: bool
+    anchor: AnchorState
+    source: str | None
+    """The line's text: today's where the frame is anchored, else as recorded."""
+    locals: dict[str, Any] | None = None
+    reason: str | None = None
+    """Why it is unmapped or gone."""
+    candidates: tuple[str, ...] = ()
+
+
+class RootCause(Struct, frozen=True):
+    type: str
+    message: str
+    span_id: str
+    span_name: str
+    handled: bool
+
+
+class LinkShape(Struct, frozen=True):
+    type: str
+    message: str
+    frame: FrameShape | None
+
+
+class HandledShape(Struct, frozen=True):
+    """An error that was dealt with on the way."""
+
+    type: str
+    message: str
+    span_id: str
+    span_name: str
+    handled: bool
+    location: FrameShape | None
+
+
+class GroupCount(Struct, frozen=True):
+    fingerprint: str
+    count: int
+    first_seen: str
+    last_seen: str
+
+
+class Why(Struct, frozen=True):
+    """`root_cause`, `group` and `location` are null for a request that did not fail."""
+
+    request: RequestShape
+    root_cause: RootCause | None
+    location: FrameShape | None
+    location_reason: str | None
+    frames: tuple[FrameShape, ...]
+    chain: tuple[LinkShape, ...]
+    row_changes: tuple[Any, ...]
+    input: dict[str, AttributeValue] | None
+    suggestions: tuple[Any, ...]
+    contrast: tuple[Any, ...]
+    group: GroupCount | None
+    handled: tuple[HandledShape, ...]
+
+
+class SpanShape(Struct, frozen=True):
+    span_id: str
+    parent_id: str | None
+    name: str
+    kind: str
+    service: str
+    start_ms: float
+    """Since the request started."""
+    duration_ms: float
+    status: str
+    error: str | None
+    input: Any
+    output: Any
+    frame: FrameShape | None
+    row_changes: tuple[Any, ...]
+    attributes: dict[str, AttributeValue]
+    depth: int
+    parent_missing: bool
+    """It names a parent that has not arrived."""
+
+
+class Trace(Struct, frozen=True):
+    """`spans` stand in the order of the tree: each parent before its children, these by start."""
+
+    request: RequestShape
+    spans: tuple[SpanShape, ...]
+
+
+class Group(Struct, frozen=True):
+    fingerprint: str
+    type: str
+    message: str
+    location: FrameShape | None
+    location_reason: str | None
+    count: int
+    first_seen: str
+    last_seen: str
+    first_revision: str | None
+    sample_request_id: str
+    state: GroupState
+    route: str | None
+
+
+class Errors(Struct, frozen=True):
+    groups: tuple[Group, ...]
+
+
+class Check(Struct, frozen=True):
+    """One link of the chain from an application to the screen. `mend` says what to do when it is not `ok`."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str | None = None
+
+
+class Doctor(Struct, frozen=True):
+    checks: tuple[Check, ...]
+
+    @property
+    def broken(self) -> Check | None:
+        """The first broken link: what comes after it may only follow from it."""
+        return next((check for check in self.checks if not check.ok), None)
+
+
+class SettingShape(Struct, frozen=True):
+    name: str
+    value: Any
+    origin: str
+
+
+class Config(Struct, frozen=True):
+    settings: tuple[SettingShape, ...]
+    warnings: tuple[str, ...]
+
+
+class PruneShape(Struct, frozen=True):
+    requests: int
+    spans: int
+    bytes_freed: int
+
+
+class Dismissal(Struct, frozen=True):
+    fingerprint: str
+    state: Literal["dismissed", "restored"]
+
+
+class CollectorShape(Struct, frozen=True):
+    pid: int
+    http_port: int
+    grpc_port: int
+    """0 when gRPC is off."""
+    store: str
+    version: str
+
+
+class Stopped(Struct, frozen=True):
+    stopped: bool
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def to_json(answer: Struct) -> bytes:
+    """One line of JSON."""
+    try:
+        return _ENCODER.encode(answer)
+    except UnicodeEncodeError:
+        # A file name that is no valid text reaches Python as lone surrogates, which only ASCII JSON can hold.
+        return json.dumps(msgspec.to_builtins(answer), separators=(",", ":")).encode()
+
+
+def request_shape(request: Request) -> RequestShape:
+    return RequestShape(
+        id=request.id,
+        short_id=request.short_id,
+        started_at=timestamp(request.started_ns),
+        duration_ms=milliseconds(request.duration_ns),
+        service=request.service,
+        environment=request.environment,
+        revision=request.revision,
+        kind=request.kind,
+        name=request.name,
+        method=request.method,
+        path=request.path,
+        route=request.route,
+        function=request.function,
+        status=request.status,
+        failed=request.failed,
+        error=request.error,
+        complete=request.complete,
+        spans=request.spans,
+        aliases=request.aliases,
+    )

@@ -1,0 +1,95 @@
+"""The spans of a request as a tree with times."""
+
+from collections import defaultdict
+
+from flux_ls.answers.frames import frame_shape
+from flux_ls.answers.shapes import FrameShape, SpanShape, Trace, milliseconds, request_shape
+from flux_ls.model import Frame, Span
+from flux_ls.source.workspace import Workspace
+from flux_ls.store.reader import Reader
+
+
+def trace(reader: Reader, workspace: Workspace, id: str) -> Trace:
+    """Raises what `Reader.resolve` raises for an id that is unknown, ambiguous or none at all."""
+    request = reader.resolve(id)
+    spans = reader.spans(request.id)
+    zero = min((span.start_ns for span in spans), default=request.started_ns)
+    known = {span.span_id for span in spans}
+    return Trace(
+        request=request_shape(request),
+        spans=tuple(
+            SpanShape(
+                span_id=span.span_id,
+                parent_id=span.parent_id,
+                name=span.name,
+                kind=span.kind,
+                service=span.resource.service,
+                start_ms=milliseconds(span.start_ns - zero),
+                duration_ms=milliseconds(span.end_ns - span.start_ns),
+                status=span.status,
+                error=error_line(span),
+                input=None,
+                output=None,
+                frame=_frame(workspace, span),
+                row_changes=(),
+                attributes=dict(span.attributes),
+                depth=depth,
+                parent_missing=span.parent_id is not None and span.parent_id not in known,
+            )
+            for span, depth in in_tree_order(spans)
+        ),
+    )
+
+
+def in_tree_order(spans: tuple[Span, ...]) -> list[tuple[Span, int]]:
+    """Each span with its depth, parents before children. Orphans and what hangs in a circle stand at depth 0."""
+    children: dict[str, list[Span]] = defaultdict(list)
+    known = {span.span_id for span in spans}
+    tops = []
+    for span in sorted(spans, key=lambda span: (span.start_ns, span.end_ns)):
+        if span.parent_id in known and span.parent_id != span.span_id:
+            children[span.parent_id or ""].append(span)
+        else:
+            tops.append(span)
+    ordered: list[tuple[Span, int]] = []
+    placed: set[str] = set()
+
+    def place(top: Span) -> None:
+        stack = [(top, 0)]
+        while stack:
+            span, depth = stack.pop()
+            if span.span_id not in placed:
+                placed.add(span.span_id)
+                ordered.append((span, depth))
+                stack.extend((child, depth + 1) for child in reversed(children[span.span_id]))
+
+    for top in tops:
+        place(top)
+    for span in spans:
+        place(span)
+    return ordered
+
+
+def error_line(span: Span) -> str | None:
+    """The span's error in one line; None when it has none."""
+    if span.exceptions:
+        raised = span.exceptions[-1].raised
+        return f"{raised.type}: {raised.message}" if raised.message else raised.type
+    if span.status != "error":
+        return None
+    status = span.attributes.get("http.response.status_code")
+    return span.status_message or (f"HTTP {status}" if status else "error")
+
+
+def _frame(workspace: Workspace, span: Span) -> FrameShape | None:
+    """Where the span's exception was raised in the user's code, else the code that the span says it is about."""
+    if span.exceptions:
+        frames = [frame for frame in span.exceptions[-1].raised.frames if frame.in_app]
+        if frames:
+            return frame_shape(workspace, frames[-1], span.end_ns)
+    path, line = span.attributes.get("code.file.path"), span.attributes.get("code.line.number")
+    function = span.attributes.get("code.function.name")
+    if not isinstance(path, str) or not isinstance(line, int) or line < 1:
+        return None
+    frame = Frame(path=path, line=line, function=function if isinstance(function, str) else "", in_app=True)
+    return frame_shape(workspace, frame, span.end_ns)

@@ -1,0 +1,132 @@
+"""The issue groups, and whether they still fail."""
+
+import os
+
+import pytest
+
+from flux_ls.answers.errors import errors
+from flux_ls.answers.shapes import Group
+from flux_ls.store.writer import Writer
+from tests.recorded import FAULT_LINE, Recorded
+from tests.telemetry import Raises, http, span
+
+HOUR = 3600 * 10**9
+T0 = 1_750_000_000 * 10**9
+
+
+def groups(recorded: Recorded, since_ns: int | None = None) -> list[Group]:
+    with recorded.reader() as reader:
+        return list(errors(reader, recorded.workspace(), since_ns).groups)
+
+
+def only_group(recorded: Recorded) -> Group:
+    (group,) = groups(recorded)
+    return group
+
+
+def test_failures_of_one_kind_are_one_group(recorded: Recorded) -> None:
+    ids = [
+        recorded.add(recorded.failing_signup(), at_ns=T0 + at * HOUR, resource={"vcs.ref.head.revision": revision})
+        for at, revision in enumerate(("a" * 40, "a" * 40, "b" * 40))
+    ]
+    group = only_group(recorded)
+    assert (group.type, group.message, group.count, group.state) == (
+        "TimeoutError",
+        "Stripe API timeout",
+        3,
+        "failing",
+    )
+    assert group.location is not None
+    assert (group.location.path, group.location.line) == ("shop/payments.py", FAULT_LINE)
+    assert group.first_seen.startswith("2025-06-15T15:06:40")
+    assert group.last_seen.startswith("2025-06-15T17:06:40")
+    assert group.first_revision == "a" * 40
+    assert group.sample_request_id == ids[2]
+    assert group.route == "POST /signup"
+
+
+def test_the_latest_group_comes_first_and_since_leaves_old_ones_out(recorded: Recorded) -> None:
+    recorded.add(recorded.failing_signup(), at_ns=T0)
+    file = str(recorded.payments)
+    other = Raises("KeyError", "'amount'", ((file, 11, "signup", ""),))
+    recorded.add(http("POST", "/signup", 500, raises=other), at_ns=T0 + HOUR)
+    assert [group.type for group in groups(recorded)] == ["KeyError", "TimeoutError"]
+    assert [group.type for group in groups(recorded, T0 + HOUR)] == ["KeyError"]
+    assert groups(recorded, T0 + 2 * HOUR) == []
+
+
+def test_an_error_that_was_handled_is_a_group_of_its_own_kind(recorded: Recorded) -> None:
+    recorded.add(http("GET", "/a", ms=50, children=[span("charge", raises=recorded.timeout())]))
+    assert only_group(recorded).state == "handled"
+
+
+def test_dismissed_and_restored(recorded: Recorded) -> None:
+    recorded.add(recorded.failing_signup())
+    fingerprint = only_group(recorded).fingerprint
+    writer = Writer(recorded.store)
+    writer.dismiss(fingerprint)
+    assert only_group(recorded).state == "dismissed"
+    writer.restore(fingerprint)
+    assert only_group(recorded).state == "failing"
+    writer.close()
+
+
+OLD, NEW = "a" * 40, "b" * 40
+
+
+@pytest.mark.parametrize(
+    ("failed_on", "good_on", "good_after", "edited_after", "expected"),
+    [
+        # A later good run on another commit.
+        (OLD, NEW, 2 * HOUR, None, "resolved"),
+        # The same code went well once: that mends nothing.
+        (OLD, OLD, 2 * HOUR, None, "failing"),
+        (None, None, 2 * HOUR, None, "failing"),
+        # Edited in between, here.
+        (None, None, 2 * HOUR, HOUR, "resolved"),
+        (OLD, OLD, 2 * HOUR, HOUR, "resolved"),
+        # Edited, but it has not run since.
+        (None, None, 2 * HOUR, 3 * HOUR, "failing"),
+        # The good run was before the failure.
+        (OLD, NEW, -HOUR, None, "failing"),
+        (None, None, -HOUR, HOUR, "failing"),
+    ],
+)
+def test_resolved_takes_a_later_good_run_on_newer_code(
+    recorded: Recorded,
+    failed_on: str | None,
+    good_on: str | None,
+    good_after: int,
+    edited_after: int | None,
+    expected: str,
+) -> None:
+    changed = T0 + (edited_after if edited_after is not None else -10 * HOUR)
+    os.utime(recorded.payments, ns=(changed, changed))
+    for root, at, revision in (
+        (recorded.failing_signup(), T0, failed_on),
+        (http("POST", "/signup", route="/signup"), T0 + good_after, good_on),
+    ):
+        recorded.add(root, at_ns=at, resource={"vcs.ref.head.revision": revision} if revision else None)
+    assert only_group(recorded).state == expected
+
+
+def test_an_edit_here_says_nothing_about_the_same_revision_in_a_container(recorded: Recorded) -> None:
+    os.utime(recorded.payments, ns=(T0 + HOUR, T0 + HOUR))
+    told = {"vcs.ref.head.revision": OLD}
+    recorded.add(recorded.failing_signup(under="/srv/app"), at_ns=T0, resource=told)
+    recorded.add(http("POST", "/signup", route="/signup"), at_ns=T0 + 2 * HOUR, resource=told)
+    assert only_group(recorded).state == "failing"
+
+
+def test_a_good_run_of_another_route_mends_nothing(recorded: Recorded) -> None:
+    recorded.add(recorded.failing_signup(), at_ns=T0, resource={"vcs.ref.head.revision": OLD})
+    recorded.add(http("GET", "/users"), at_ns=T0 + HOUR, resource={"vcs.ref.head.revision": NEW})
+    assert only_group(recorded).state == "failing"
+
+
+def test_a_4xx_answer_mends_nothing(recorded: Recorded) -> None:
+    recorded.add(recorded.failing_signup(), at_ns=T0, resource={"vcs.ref.head.revision": OLD})
+    recorded.add(
+        http("POST", "/signup", 422, route="/signup"), at_ns=T0 + HOUR, resource={"vcs.ref.head.revision": NEW}
+    )
+    assert only_group(recorded).state == "failing"

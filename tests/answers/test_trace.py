@@ -1,0 +1,116 @@
+"""The spans of a request as a tree."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flux_ls.answers.shapes import Trace
+from flux_ls.answers.trace import in_tree_order, trace
+from flux_ls.model import Resource, Span
+from tests.recorded import FAULT_LINE, Recorded
+from tests.telemetry import http, span
+
+RESOURCE = Resource("shop", None, None, {})
+
+
+def ask(recorded: Recorded, id: str) -> Trace:
+    with recorded.reader() as reader:
+        return trace(reader, recorded.workspace(), id)
+
+
+def test_children_stand_under_their_parents_by_start(recorded: Recorded) -> None:
+    root = http(
+        "GET",
+        "/",
+        ms=100,
+        children=[
+            span("second", start_ms=50, ms=10, children=[span("deep", start_ms=52, ms=1)]),
+            span("first", start_ms=5, ms=10, service="auth"),
+        ],
+    )
+    answer = ask(recorded, recorded.add(root))
+    assert [(each.name, each.depth, each.start_ms, each.duration_ms) for each in answer.spans] == [
+        ("GET /", 0, 0, 100),
+        ("first", 1, 5, 10),
+        ("second", 1, 50, 10),
+        ("deep", 2, 52, 1),
+    ]
+    assert [each.service for each in answer.spans] == ["shop", "auth", "shop", "shop"]
+    assert answer.spans[0].kind == "server"
+    assert answer.spans[0].attributes["url.path"] == "/"
+
+
+def test_an_error_has_its_line_and_its_place(recorded: Recorded) -> None:
+    answer = ask(recorded, recorded.add(recorded.failing_signup()))
+    charge = next(each for each in answer.spans if each.name == "charge")
+    assert charge.error == "TimeoutError: Stripe API timeout"
+    assert charge.status == "error"
+    assert charge.frame is not None
+    assert (charge.frame.path, charge.frame.line) == ("shop/payments.py", FAULT_LINE)
+
+
+def test_errors_without_exceptions_are_told_as_far_as_they_are_known(recorded: Recorded) -> None:
+    root = http(
+        "GET",
+        "/",
+        500,
+        ms=90,
+        children=[span("a", failed=True, message="deadline"), span("b", failed=True), span("c")],
+    )
+    answer = ask(recorded, recorded.add(root))
+    assert {each.name: each.error for each in answer.spans} == {
+        "GET /": "HTTP 500",
+        "a": "deadline",
+        "b": "error",
+        "c": None,
+    }
+
+
+def test_code_attributes_give_a_place_to_a_span_without_an_error(recorded: Recorded) -> None:
+    told = {"code.file.path": str(recorded.payments), "code.line.number": 4, "code.function.name": "charge"}
+    answer = ask(recorded, recorded.add(http("GET", "/", children=[span("charge", attributes=told)])))
+    frame = answer.spans[1].frame
+    assert frame is not None
+    assert (frame.path, frame.line, frame.function) == ("shop/payments.py", 4, "charge")
+
+
+def test_a_span_whose_parent_has_not_arrived_is_marked(recorded: Recorded) -> None:
+    root = http("GET", "/", children=[span("middle", children=[span("leaf")])])
+    answer = ask(recorded, recorded.add(root, without=["middle"]))
+    assert [(each.name, each.depth, each.parent_missing) for each in answer.spans] == [
+        ("GET /", 0, False),
+        ("leaf", 0, True),
+    ]
+
+
+def made(id: int, parent: int | None, start: int) -> Span:
+    return Span(
+        trace_id="t",
+        span_id=str(id),
+        parent_id=None if parent is None else str(parent),
+        name="",
+        kind="internal",
+        start_ns=start,
+        end_ns=start,
+        status="unset",
+        status_message="",
+        attributes={},
+        resource=RESOURCE,
+        scope="",
+    )
+
+
+@given(st.lists(st.tuples(st.none() | st.integers(0, 12), st.integers(0, 5)), max_size=10))
+def test_any_parents_even_in_circles_show_each_span_once(parents: list[tuple[int | None, int]]) -> None:
+    spans = tuple(made(id, parent, start) for id, (parent, start) in enumerate(parents))
+    ordered = in_tree_order(spans)
+    assert sorted(span.span_id for span, _ in ordered) == sorted(span.span_id for span in spans)
+    open_at: dict[int, str] = {}
+    for span_, depth in ordered:
+        if depth:
+            assert open_at[depth - 1] == span_.parent_id
+        open_at[depth] = span_.span_id
+
+
+def test_a_very_deep_trace_is_no_problem() -> None:
+    spans = tuple(made(id, id - 1 if id else None, id) for id in range(20_000))
+    assert in_tree_order(spans)[-1][1] == 19_999
