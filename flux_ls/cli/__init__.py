@@ -1,0 +1,1 @@
+"""The terminal: one module for each command, and how answers look there. The only place that prints."""

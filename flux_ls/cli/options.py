@@ -1,0 +1,198 @@
+"""The options that commands share, and the session that they make: settings, store, workspace, output."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import msgspec
+from msgspec import Struct
+
+from flux_ls import config
+from flux_ls.cli.terminal import Terminal
+from flux_ls.config import Loaded, Option, Place, Rejected, Settings
+
+if TYPE_CHECKING:
+    from flux_ls.otlp.stacktrace import InAppRule
+    from flux_ls.source.workspace import Workspace
+    from flux_ls.store.reader import Reader
+
+LISTS = ("path_map", "in_app_include", "in_app_exclude")
+SWITCHES = ("collector", "show_handled", "traffic_lens")
+METAVARS = {
+    "store": "PATH",
+    "otlp_http_port": "PORT",
+    "otlp_grpc_port": "PORT",
+    "path_map": "RECORDED=LOCAL",
+    "in_app_include": "PREFIX",
+    "in_app_exclude": "PREFIX",
+    "retention_days": "DAYS",
+    "retention_bytes": "SIZE",
+    "idle_exit": "SECONDS",
+}
+
+
+class Session:
+    """What a command works with."""
+
+    def __init__(self, root: Path, loaded: Loaded, *, as_json: bool) -> None:
+        self.root = root
+        self.loaded = loaded
+        self.as_json = as_json
+        self.terminal = Terminal()
+
+    @property
+    def settings(self) -> Settings:
+        return self.loaded.settings
+
+    @cached_property
+    def rule(self) -> "InAppRule":
+        from flux_ls.otlp.stacktrace import InAppRule
+
+        return InAppRule(include=self.settings.in_app_include, exclude=self.settings.in_app_exclude)
+
+    @cached_property
+    def workspace(self) -> "Workspace":
+        from flux_ls.source.workspace import Workspace
+
+        return Workspace([self.root], self.settings.path_map)
+
+    def reader(self) -> "Reader":
+        """A new connection to the store. Raises a StoreError."""
+        from flux_ls.store.reader import Reader
+
+        return Reader(self.settings.store, self.rule)
+
+    def warn(self, *lines: str) -> None:
+        for line in lines:
+            click.echo(f"flux: {line}", err=True)
+
+
+A = TypeVar("A", bound=Struct)
+
+
+def answer_each(
+    session: Session,
+    ids: Iterable[str],
+    ask: Callable[["Reader", "Workspace", str], A],
+    show: Callable[[A], None],
+) -> int:
+    """Answers for each id, one line of JSON or one text each; the exit code is the worst of them."""
+    with session.reader() as reader:
+        return for_each(session, ids, lambda id: ask(reader, session.workspace, id), show)
+
+
+def for_each(
+    session: Session,
+    ids: Iterable[str],
+    ask: Callable[[str], A],
+    show: Callable[[A], None],
+    judge: Callable[[A], int] = lambda _: 0,
+) -> int:
+    """Like `answer_each`, for questions that open the store themselves; `judge` gives an answer's exit code."""
+    from flux_ls.answers.shapes import to_json
+    from flux_ls.cli.failures import of_request, report
+    from flux_ls.store.errors import AmbiguousRequest, BadRequestId, RequestNotFound
+
+    worst = 0
+    for id in given_ids(ids):
+        try:
+            answer = ask(id)
+        except (AmbiguousRequest, BadRequestId, RequestNotFound) as error:
+            report(error)
+            worst = max(worst, of_request(error))
+            continue
+        if session.as_json:
+            session.terminal.json(to_json(answer))
+        else:
+            show(answer)
+        session.terminal.flush()
+        worst = max(worst, judge(answer))
+    return worst
+
+
+def given_ids(ids: Iterable[str]) -> Iterator[str]:
+    """The ids, with those on standard input in the place of `-`; lines of `flux tail --json` do as well."""
+    for id in ids:
+        if id != "-":
+            yield id
+            continue
+        for line in sys.stdin:
+            if line.lstrip().startswith("{"):
+                try:
+                    yield msgspec.json.decode(line, type=_Identified).id
+                except msgspec.MsgspecError:
+                    raise click.UsageError("standard input has a line of JSON without an `id`") from None
+            else:
+                yield from line.split()
+
+
+class _Identified(Struct):
+    id: str
+
+
+def project_root(start: Path) -> Path:
+    """The checkout around a folder, else the nearest Python project, else the folder."""
+    folders = (start, *start.parents)
+    for mark in (".git", "pyproject.toml"):
+        for folder in folders:
+            if (folder / mark).exists():
+                return folder
+    return start
+
+
+class SettingType(click.ParamType[Any]):
+    """A setting's value, refused at once where the other layers would warn and go on."""
+
+    def __init__(self, option: Option) -> None:
+        self.option = option
+        self.name = METAVARS[option.name]
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            self.option.read(value, Place("flag", Path.cwd()))
+        except Rejected as error:
+            self.fail(f"{value!r}: it takes {self.option.accepts}{f' ({error})' if str(error) else ''}", param, ctx)
+        return value
+
+
+def setting_option(option: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The setting as a flag; not given, it is None."""
+    shown = f"{option.help} [{option.env}]"
+    if option.name in SWITCHES:
+        both = f"{option.flag}/--no-{option.flag.removeprefix('--')}"
+        return click.option(both, option.name, default=None, help=shown)
+    return click.option(
+        option.flag,
+        option.name,
+        type=SettingType(option),
+        multiple=option.name in LISTS,
+        metavar=METAVARS[option.name],
+        help=shown,
+    )
+
+
+def command_options(*names: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+    """Gives a command its session as first argument, with --json, --store and flags for the named settings."""
+    options = [option for option in config.OPTIONS if option.name in ("store", *names)]
+
+    def decorate(command: Callable[..., int | None]) -> Callable[..., int | None]:
+        @functools.wraps(command)
+        def run(*, as_json: bool, **params: Any) -> int | None:
+            flags = {option.name: params.pop(option.name) for option in options}
+            given = {name: value for name, value in flags.items() if value is not None and value != ()}
+            root = project_root(Path.cwd())
+            session = Session(root, config.load(root, os.environ, flags=given), as_json=as_json)
+            session.warn(*session.loaded.warnings)
+            return command(session, **params)
+
+        decorated: Callable[..., int | None] = run
+        for option in reversed(options):
+            decorated = setting_option(option)(decorated)
+        return click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(decorated)
+
+    return decorate

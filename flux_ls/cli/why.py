@@ -1,0 +1,126 @@
+"""`flux why`: why a request failed, and on which line."""
+
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import click
+
+from flux_ls.answers.shapes import FrameShape, Why
+from flux_ls.answers.why import why
+from flux_ls.cli.completing import complete_id
+from flux_ls.cli.options import Session, answer_each, command_options
+from flux_ls.cli.phrases import ago, clock, counted
+from flux_ls.cli.places import anchor_note, place, source_lines
+from flux_ls.cli.requests import request_line
+from flux_ls.cli.terminal import Terminal, plain, plain_lines
+
+EPILOG = """\b
+Examples:
+  flux why 550e8400
+  flux why 550e 4f9a --json     one line of JSON for each
+  flux tail --errors-only --since 1h --no-follow --json | flux why -
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=complete_id)
+@command_options("path_map", "in_app_include", "in_app_exclude")
+def command(session: Session, ids: tuple[str, ...]) -> int:
+    """Say why a request failed, and on which line.
+
+    The root cause, its location in today's code, what led to it, what was handled on the way, and what came in.
+    """
+    return answer_each(session, ids, why, partial(show, session.terminal, session.root))
+
+
+def show(terminal: Terminal, root: Path, answer: Why) -> None:
+    now = datetime.now().astimezone()
+    request = answer.request
+    terminal.say()
+    terminal.say(f"  {request_line(terminal, request)}  {terminal.paint(ago(request.started_at, now), 'dim')}")
+    if not request.complete:
+        terminal.say(terminal.paint("  incomplete: its root span has not arrived", "warn"))
+    if answer.root_cause is None:
+        terminal.say()
+        terminal.say("  This request did not fail." if not request.failed else "  It failed, but no span says why.")
+    else:
+        _section(terminal, "ROOT CAUSE")
+        _error(terminal, answer.root_cause.type, answer.root_cause.message)
+        terminal.say(terminal.paint(f"  in span {plain(answer.root_cause.span_name)}", "dim"))
+        _section(terminal, "LOCATION")
+        if answer.location is not None:
+            _location(terminal, root, answer.location)
+        else:
+            terminal.say(f"  none: {plain(answer.location_reason or 'no exception with a stack trace was recorded')}")
+    _path(terminal, answer)
+    _chain(terminal, answer)
+    _handled(terminal, answer)
+    _input(terminal, answer)
+    if answer.group is not None:
+        _section(terminal, "SEEN")
+        group = answer.group
+        last = f"last {clock(group.last_seen)} ({ago(group.last_seen, now)})"
+        if group.count == 1:
+            terminal.say(f"  once, {last.removeprefix('last ')}")
+        else:
+            terminal.say(f"  {counted(group.count, 'time')}, first {clock(group.first_seen)}, {last}")
+    terminal.say()
+
+
+def _section(terminal: Terminal, title: str) -> None:
+    terminal.say()
+    terminal.say("  " + terminal.paint(title, "title"))
+
+
+def _error(terminal: Terminal, type: str, message: str) -> None:
+    for line in plain_lines(f"{type}: {message}" if message else type):
+        terminal.say("  " + terminal.paint(line, "bad"))
+
+
+def _location(terminal: Terminal, root: Path, location: FrameShape) -> None:
+    terminal.say(f"  {place(terminal, location)}")
+    for line in source_lines(terminal, location):
+        terminal.say(f"  {line}")
+    if note := anchor_note(location, root):
+        terminal.say("  " + terminal.paint(note, "warn" if location.anchor != "exact" else "dim"))
+
+
+def _path(terminal: Terminal, answer: Why) -> None:
+    if len(answer.frames) > 1:
+        _section(terminal, "PATH")
+        for frame in answer.frames:
+            terminal.say(f"  {place(terminal, frame)}")
+
+
+def _chain(terminal: Terminal, answer: Why) -> None:
+    if len(answer.chain) > 1:
+        _section(terminal, "CHAIN")
+        for at, link in enumerate(answer.chain):
+            head = "" if at == 0 else "└─ led to "
+            first, *_ = plain_lines(f"{link.type}: {link.message}" if link.message else link.type)
+            where = f"  {place(terminal, link.frame)}" if link.frame is not None else ""
+            terminal.say(f"  {'   ' * max(0, at - 1)}{head}{first}{where}")
+
+
+def _handled(terminal: Terminal, answer: Why) -> None:
+    if answer.handled:
+        _section(terminal, "HANDLED")
+        for handled in answer.handled:
+            first, *_ = plain_lines(f"{handled.type}: {handled.message}" if handled.message else handled.type)
+            where = f"  {place(terminal, handled.location)}" if handled.location is not None else ""
+            span = terminal.paint(f"in span {plain(handled.span_name)}", "dim")
+            terminal.say(f"  {terminal.paint(first, 'warn')}{where}  {span}")
+
+
+def _input(terminal: Terminal, answer: Why) -> None:
+    if not answer.input:
+        return
+    _section(terminal, "INPUT")
+    for key, value in answer.input.items():
+        if isinstance(value, dict):
+            terminal.say(f"  {plain(key)}")
+            for name, inner in value.items():
+                terminal.say(f"    {plain(name)} = {plain(str(inner))}")
+        else:
+            terminal.say(f"  {plain(key)} = {plain(str(value))}")

@@ -1,0 +1,38 @@
+"""`flux config`: what is in force, and from where."""
+
+import pytest
+
+from flux_ls.config import OPTIONS
+from tests.recorded import Recorded
+
+from .conftest import Flux
+
+
+def test_every_setting_with_its_origin(flux: Flux, recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = recorded.write("pyproject.toml", "[tool.flux]\nidle_exit = 60\npath_map = ['/srv/app=.']\n")
+    monkeypatch.setenv("FLUX_RETENTION_DAYS", "2")
+    ran = flux("config", "--otlp-grpc-port", "0", "--no-collector")
+    rows = {row.split()[0]: row.split(maxsplit=2)[1:] for row in ran.out.splitlines()}
+    assert list(rows) == [option.name for option in OPTIONS]
+    assert rows["idle_exit"] == ["60", f"pyproject.toml ({project})"]
+    assert rows["path_map"][0].startswith("/srv/app=")
+    assert rows["retention_days"] == ["2", "FLUX_RETENTION_DAYS"]
+    assert rows["otlp_grpc_port"] == ["0", "--otlp-grpc-port"]
+    assert rows["collector"] == ["false", "--collector"]
+    assert rows["otlp_http_port"] == ["4318", "default"]
+    assert rows["store"] == [str(recorded.store), "FLUX_STORE"]
+
+
+def test_json(flux: Flux, recorded: Recorded) -> None:
+    recorded.write("pyproject.toml", "[tool.flux]\nnonsense = 1\n")
+    ran = flux("config", "--in-app-include", "shop", "--in-app-include", "lib", "--json")
+    (answer,) = ran.json
+    settings = {setting["name"]: setting for setting in answer["settings"]}
+    assert settings["in_app_include"] == {
+        "name": "in_app_include",
+        "value": ["shop", "lib"],
+        "origin": "--in-app-include",
+    }
+    assert settings["retention_bytes"]["value"] == 2 * 1024**3
+    assert len(answer["warnings"]) == 1
+    assert "nonsense" in ran.err
