@@ -104,7 +104,7 @@ def charge(cents: int, currency: str) -> int:
             Edit(
                 "shop/app.py",
                 'orders.place(form["product"], form["quantity"]), 201',
-                'orders.place(form["product"], form["quantity"], form["currency"]), 201',
+                'orders.place(**form), 201',
             ),
         ),
     ),

@@ -70,7 +70,8 @@ def _arrived(settings: Settings, since_ns: int) -> list[Request]:
             return found
         time.sleep(0.05)
     raise ServiceFailed(
-        f"only {len(found)} of {len(CALLS)} requests arrived in {settings.store}: 'flux doctor' says where they are lost"
+        f"only {len(found)} of {len(CALLS)} requests arrived in {settings.store}:"
+        " 'flux doctor' says where they are lost"
     )
 
 
