@@ -1,92 +1,9 @@
-"""What `traceback.format_exception` prints, back to exceptions: CPython 3.8 to 3.14, `exceptiongroup`, PyPy.
+"""Which of the exceptions in a Python stack trace is the recorded one, and whether the text was cut before it."""
 
-The text is parsed forwards, block by block: header, frames, the line with the type, message, notes, then the
-sentence that joins it to the next block. Messages are the difficulty, because they may contain anything, also
-text that looks like frames, headers and joining sentences:
-
-- The message of the recorded exception is known. It is stepped over as a whole; nothing is parsed out of it.
-  The last block with this type and message is the recorded exception; what follows it are its notes.
-- Messages of what led to it are not known. One ends where a joining sentence stands between blank lines *and* a
-  proper block begins after it; frames and headers in it without that are message text.
-- Inside an exception group every line of a message carries the margin of its depth, so there only joining
-  sentences could mislead, nothing else.
-"""
-
-import re
-import textwrap
-from typing import Literal
-
-from flux_ls.model import Frame, Raised
+from flux_ls.model import Raised
 
 from .in_app import InAppRule
-from .kept import (
-    EXCEPTIONS_KEPT,
-    FRAMES_KEPT_INNER,
-    FRAMES_KEPT_OUTER,
-    GROUP_DEPTH_KEPT,
-    LINKS_KEPT_INNER,
-    LINKS_KEPT_OUTER,
-    MEMBERS_KEPT,
-    NAME_LENGTH,
-    PATH_LENGTH,
-    SOURCE_LENGTH,
-    Ends,
-)
-
-Join = Literal["cause", "context"]
-
-_HEADER = "Traceback (most recent call last):"
-_GROUP_HEADER = "Exception Group Traceback (most recent call last):"
-_SENTENCES: dict[str, Join] = {
-    "The above exception was the direct cause of the following exception:": "cause",
-    "During handling of the above exception, another exception occurred:": "context",
-}
-_BLOCK_BEGINS = (
-    r"(?:Traceback \(most recent call last\):\n  File \""
-    r"|  \+ Exception Group Traceback \(most recent call last\):\n  \|   File \""
-    r"|  \| [\w.<>]+(?::[ \n]|\n)"
-    r"|  File \"[^\n]*\", line \d+\n"
-    r"|[^\W\d][\w.<>]*(?::[ \n]|\n|\Z))"
-)
-_JOINT = re.compile(r"\n\n(" + "|".join(map(re.escape, _SENTENCES)) + r")\n\n(?=" + _BLOCK_BEGINS + ")")
-_BEGINNINGS = (f'{_HEADER}\n  File "', f'  + {_GROUP_HEADER}\n  |   File "')
-_INNER_BEGINS = re.compile(
-    r"(?:Exception Group )?Traceback \(most recent call last\):$|  File \".*\", line \d+$|[^\W\d][\w.<>]*(?:: |$)"
-    r"|\.\.\. \(max_group_depth is"
-)
-_FRAME = re.compile(r'  File "(.*)", line (\d{1,9}|None)(?:, in (.*))?$')
-_MARKS = re.compile(r"[ ~^]*$")
-_TYPE = re.compile(r"[^\W\d][\w.<>]*$")
-_SUGGESTION = re.compile(r"\. (?:Did you mean|Did you forget|Or did you forget)[^\n]*(?=\n|\Z)")
-_FIRST_MEMBER = re.compile(r" *\+-\+-{16} \d+ -{16}$")
-_MEMBER = re.compile(r" *\+-{16} (\d+|\.\.\.) -{16}$")
-_CLOSED = re.compile(r" *\+-{36}$")
-_REMOTE = "RemoteTraceback"
-
-
-class _Block:
-    """One exception as printed: a link of a chain."""
-
-    __slots__ = ("frames", "joined", "matched", "members", "message", "notes", "notes_begin", "type", "whole")
-
-    def __init__(self) -> None:
-        self.frames: list[Frame] = []
-        self.notes_begin = 0
-        self.type = ""
-        self.message = ""
-        self.notes: tuple[str, ...] = ()
-        self.members: tuple[Raised, ...] = ()
-        self.joined: Join | None = None
-        """How the block before led to this one."""
-        self.whole = False
-        """Whether the line with the type is there."""
-        self.matched = False
-        """Whether it says the type and message that were given."""
-
-
-def same_type(one: str, other: str) -> bool:
-    """Whether two spellings name one class; either may lack its module."""
-    return one == other or one.endswith("." + other) or other.endswith("." + one)
+from .python_blocks import HEADER, SENTENCES, TYPE, Block, Parser, linked, note_lines, same_type
 
 
 def fuller_type(given: str, printed: str) -> str:
@@ -103,18 +20,18 @@ def parse_python(text: str, type: str, message: str, rule: InAppRule) -> Raised:
         message_in_text = message
     if text.startswith("+ Exception Group"):
         text = "  " + text
-    parser = _Parser(text, type, message_in_text, rule)
+    parser = Parser(text, type, message_in_text, rule)
     blocks, _ = parser.chain(0, 0)
     if len(blocks) <= 1 and not any(block.frames or block.matched for block in blocks):
-        known = any(_TYPE.match(block.type) and (not type or same_type(type, block.type)) for block in blocks)
-        begins = -1 if known else text.find(f"\n{_HEADER}\n")
+        known = any(TYPE.match(block.type) and (not type or same_type(type, block.type)) for block in blocks)
+        begins = -1 if known else text.find(f"\n{HEADER}\n")
         if begins >= 0:  # Something else stands before the stack.
-            parser = _Parser(text[begins + 1 :], type, message_in_text, rule)
+            parser = Parser(text[begins + 1 :], type, message_in_text, rule)
             blocks, _ = parser.chain(0, 0)
     return _recorded(blocks, type, message, parser.text)
 
 
-def _recorded(blocks: list[_Block], type: str, message: str, text: str) -> Raised:
+def _recorded(blocks: list[Block], type: str, message: str, text: str) -> Raised:
     """Chooses which block is the recorded exception and ties the others to it."""
     if not blocks:
         return Raised(type, message, truncated=bool(text.strip()))
@@ -122,32 +39,32 @@ def _recorded(blocks: list[_Block], type: str, message: str, text: str) -> Raise
     if matched and blocks[-1].whole:
         tail = blocks[matched[-1]]
         if tail is not blocks[-1]:  # its notes contain what looks like further exceptions
-            tail.notes = _note_lines(text[tail.notes_begin :].removesuffix("\n"))
-        return _linked(blocks[: matched[-1]], tail, fuller_type(type, tail.type), message or tail.message)
+            tail.notes = note_lines(text[tail.notes_begin :].removesuffix("\n"))
+        return linked(blocks[: matched[-1]], tail, fuller_type(type, tail.type), message or tail.message)
     last = blocks[-1]
     if not last.whole:
         # Frames without a type: cut, unless it never was an exception (`traceback.format_stack`).
         stack_only = len(blocks) == 1 and text.startswith("  File ") and text.endswith("\n")
-        return _linked(blocks[:-1], last, type, message, truncated=not stack_only)
+        return linked(blocks[:-1], last, type, message, truncated=not stack_only)
     ended = text.endswith("\n")
     if ended and type:
         alike = [at for at, block in enumerate(blocks) if same_type(type, block.type)]
         if alike:
             last, blocks = blocks[alike[-1]], blocks[: alike[-1] + 1]
     if not type or (same_type(type, last.type) and (ended or _told(message, last.message))):
-        return _linked(blocks[:-1], last, fuller_type(type, last.type), _truest(message, last))
+        return linked(blocks[:-1], last, fuller_type(type, last.type), _truest(message, last))
     if not ended and last.frames and not last.message and (type.startswith(last.type) or f".{last.type}" in type):
         # Cut within the name of the type, which could still be that of what led to it.
-        return _linked(blocks[:-1], last, type, message, truncated=True)
+        return linked(blocks[:-1], last, type, message, truncated=True)
     # It ends after something that led to the recorded exception: the rest was cut off.
     if not ended and not last.frames and len(blocks) > 1:
         blocks.pop()
-    cut = _Block()
+    cut = Block()
     cut.joined = "context"
-    for sentence, join in _SENTENCES.items():
+    for sentence, join in SENTENCES.items():
         if text.rstrip().endswith(sentence):
             cut.joined = join
-    return _linked(blocks, cut, type, message, truncated=True)
+    return linked(blocks, cut, type, message, truncated=True)
 
 
 def _told(given: str, printed: str) -> bool:
@@ -155,283 +72,8 @@ def _told(given: str, printed: str) -> bool:
     return not given or given.startswith(printed) or printed.startswith(given) or printed == repr(given)
 
 
-def _truest(given: str, block: _Block) -> str:
+def _truest(given: str, block: Block) -> str:
     """A log record says `str(error.args[0])` where the stack says `str(error)`; a cut stack says less."""
     if given.startswith(block.message):
         return given
     return block.message
-
-
-def _linked(before: list[_Block], block: _Block, type: str, message: str, *, truncated: bool = False) -> Raised:
-    """`block` as an exception of this type and message, with the blocks before it as what led to it."""
-    led: Raised | None = None
-    for link in before:
-        led = _raised(link, link.type, link.message, led, not link.whole)
-    return _raised(block, type, message, led, truncated)
-
-
-def _raised(block: _Block, type: str, message: str, led: Raised | None, truncated: bool) -> Raised:
-    explicit = block.joined == "cause"
-    cause, context = (led, None) if explicit else (None, led)
-    return Raised(type, message, tuple(block.frames), cause, context, block.members, block.notes, truncated)
-
-
-class _Parser:
-    """Walks over the text by offsets, each line once."""
-
-    def __init__(self, text: str, type: str, message: str, rule: InAppRule) -> None:
-        self.text = text
-        self.type = type
-        self.message = message
-        self.rule = rule
-        self.exceptions_left = EXCEPTIONS_KEPT
-        self.compare_left = 8 * len(text) + 1000
-        """Characters of the message that may still be compared: hostile text could repeat its beginning."""
-
-    def line(self, at: int) -> tuple[str, int]:
-        """The line that begins at `at`, and where the next one does."""
-        end = self.text.find("\n", at)
-        return (self.text[at:], len(self.text)) if end < 0 else (self.text[at:end], end + 1)
-
-    def chain(self, at: int, depth: int) -> tuple[list[_Block], int]:
-        """Blocks joined by sentences, all at one depth of exception groups; first what happened first."""
-        blocks: list[_Block] = []
-        joined: Join | None = None
-        while at < len(self.text):
-            block, after = self.block(at, depth)
-            if after == at:
-                break
-            block.joined = joined
-            if self.exceptions_left > 0 or block.matched:
-                self.exceptions_left -= 1
-                blocks.append(block)
-                if len(blocks) > LINKS_KEPT_INNER + LINKS_KEPT_OUTER:
-                    del blocks[LINKS_KEPT_INNER]
-            at = after
-            sentence = self.sentence(at, depth)
-            if sentence is None:
-                break
-            joined, at = sentence
-        return blocks, at
-
-    def sentence(self, at: int, depth: int) -> tuple[Join, int] | None:
-        """The joining sentence with its blank lines at `at`, and where the next block begins."""
-        if depth == 0:
-            found = _JOINT.match(self.text, at - 1) if at else None
-            return (_SENTENCES[found[1]], found.end()) if found else None
-        margin = _margin(depth)
-        blank, after = self.line(at)
-        if blank.rstrip() != margin.rstrip() or not self.text.startswith(margin, after):
-            return None
-        said, after = self.line(after)
-        join = _SENTENCES.get(said[len(margin) :])
-        if join is None:
-            return None
-        blank, after = self.line(after)
-        if blank.rstrip() != margin.rstrip():
-            return None
-        begins, _ = self.line(after)
-        if after < len(self.text) and not (begins.startswith(margin) and _INNER_BEGINS.match(begins, len(margin))):
-            return None
-        return join, after
-
-    def block(self, at: int, depth: int) -> tuple[_Block, int]:
-        """One exception. Returns `at` itself when there is none."""
-        block = _Block()
-        top_group = depth == 0 and self.text.startswith(("  + " + _GROUP_HEADER, "  | "), at)
-        group_depth = depth or 1
-        margin = _margin(group_depth if top_group else depth)
-        first, after = self.line(at)
-        if first in (f"  + {_GROUP_HEADER}", f"{margin}{_GROUP_HEADER}", margin + _HEADER):
-            at = after
-        at = self.frames(block, at, margin)
-        if at < len(self.text) and self.text.startswith(margin, at):
-            at = self.head(block, at, margin, depth)
-        if (top_group or depth) and _FIRST_MEMBER.match(self.line(at)[0]):
-            at = self.members(block, at, group_depth)
-        return block, at
-
-    def frames(self, block: _Block, at: int, margin: str) -> int:
-        text, width = self.text, len(margin)
-        kept: Ends[Frame] = Ends(FRAMES_KEPT_OUTER, FRAMES_KEPT_INNER)
-        place: re.Match[str] | None = None
-        source: str | None = None
-        sought = False
-        while at < len(text) and text.startswith(margin, at):
-            if not text.startswith("  ", at + width):
-                break
-            line, after = self.line(at)
-            ends_here = after == len(text) and not text.endswith("\n")
-            if text.startswith("    ", at + width):
-                # Of a statement over several lines the first is the one that the line number means.
-                if sought and not ends_here:
-                    source = self.source(line, margin)
-                    sought = False
-            elif text.startswith('  File "', at + width):
-                if place is not None:
-                    kept.add(self.frame(place, source))
-                place = None if ends_here or len(line) > PATH_LENGTH + NAME_LENGTH else _FRAME.match(line, width)
-                source, sought = None, place is not None
-            elif text.startswith("  [Previous line repeated ", at + width):
-                sought = False
-            else:
-                break
-            at = after
-        if place is not None:
-            kept.add(self.frame(place, source))
-        block.frames = kept.kept() if self.exceptions_left > 0 else []
-        return at
-
-    def frame(self, place: re.Match[str], source: str | None) -> Frame:
-        path, line, function = place[1], place[2], place[3] or ""
-        number = 0 if line == "None" else int(line)
-        in_app = number > 0 and self.rule.matches(path, function, "python")
-        return Frame(path, number, function[:NAME_LENGTH], in_app, source=source)
-
-    def source(self, line: str, margin: str) -> str | None:
-        if len(line) > SOURCE_LENGTH:
-            return None
-        found = line[len(margin) :].strip()
-        return found if found and not _MARKS.match(found) else None
-
-    def head(self, block: _Block, at: int, margin: str, depth: int) -> int:
-        """The line with the type, and message and notes up to whatever follows."""
-        line, after = self.line(at)
-        line = line[len(margin) :]
-        if not line:
-            return at
-        colon = line.find(": ")
-        if colon < 0 and line.endswith(":"):  # a message that begins with a blank line, blanks at line ends lost
-            colon = len(line) - 1
-        block.type = (line if colon < 0 else line[:colon])[:NAME_LENGTH]
-        block.whole = True
-        begins = at + len(margin) + (len(line) if colon < 0 else min(colon + 2, len(line)))
-        stepped = begins if margin else self.remote_end(block.type, begins)
-        told = self.given_end(begins, margin, depth, block.type) if (colon >= 0) == bool(self.message) else None
-        if told is not None:
-            block.matched, block.message, stepped = True, self.message, told[0]
-        notes_begin = told[1] if told else stepped
-        end, after = self.message_end(stepped, margin, depth)
-        if not margin and not (told and self.text.endswith("\n")):
-            end = self.without_cut_sentence(stepped, end)
-        if told is None:
-            block.message = _without_margin(self.text[begins:end], margin)
-        else:
-            block.notes_begin = notes_begin
-            said = _without_margin(self.text[notes_begin:end], margin)
-            block.notes = _note_lines(said)
-        return after
-
-    def given_end(self, begins: int, margin: str, depth: int, printed: str) -> tuple[int, int] | None:
-        """Where the given message ends if it stands at `begins`; twice, the second before any suggestion."""
-        if depth or (self.type and not same_type(self.type, printed)):
-            return None
-        text, message = self.text, self.message
-        if not message:
-            return (begins, begins) if text.startswith("\n", begins) or begins >= len(text) else None
-        if margin:
-            message = textwrap.indent(f"x: {message}\n", margin, lambda _: True)[len(margin) + 3 : -1]
-        end = begins + len(message)
-        if not text.startswith(message[:200], begins) or len(message) > self.compare_left:
-            return None
-        self.compare_left -= len(message)
-        if not text.startswith(message, begins):
-            return None
-        if end >= len(text) or text[end] == "\n":
-            return end, end
-        suggestion = _SUGGESTION.match(text, end)
-        return (suggestion.end(), end) if suggestion else None
-
-    def remote_end(self, printed: str, begins: int) -> int:
-        '''The end of what a worker process sent: a whole stack as a message, between lines of """.'''
-        text = self.text
-        if not printed.endswith(_REMOTE) or not text.startswith('\n"""\n', begins):
-            return begins
-        end = text.find('\n"""\n', begins + 4)
-        return begins if end < 0 else end + 4
-
-    def message_end(self, at: int, margin: str, depth: int) -> tuple[int, int]:
-        """Where message and notes end, and where what follows begins; `at` is within their first line."""
-        text = self.text
-        if not margin:
-            found = _JOINT.search(text, at)
-            if found:
-                return found.start(), found.start() + 1
-            end = len(text) - 1 if text.endswith("\n") and at < len(text) else len(text)
-            return end, len(text)
-        end, at = self.ends_at(at)
-        while at < len(text) and text.startswith(margin.rstrip(), at):
-            if not text.startswith(margin, at) and text[at : self.ends_at(at)[0]] != margin.rstrip():
-                break
-            if depth and self.sentence(at, depth) is not None:
-                break
-            end, at = self.ends_at(at)
-        return end, at
-
-    def ends_at(self, at: int) -> tuple[int, int]:
-        """The end of the line around `at`, and where the next line begins."""
-        end = self.text.find("\n", at)
-        return (len(self.text), len(self.text)) if end < 0 else (end, end + 1)
-
-    def without_cut_sentence(self, begins: int, end: int) -> int:
-        """A stack may have been cut within a joining sentence: that is no part of the message before it."""
-        if end < len(self.text) - 1:
-            return end
-        for sentence in _SENTENCES:
-            blank = self.text.rfind(f"\n\n{sentence[:4]}", max(begins, end - 200), end)
-            rest = self.text[blank + 2 : end]
-            if blank >= 0 and any(f"{sentence}\n\n{opening}".startswith(rest) for opening in _BEGINNINGS):
-                return blank
-        return end
-
-    def members(self, block: _Block, at: int, depth: int) -> int:
-        """The numbered members of a group whose own lines stand at `depth`."""
-        text = self.text
-        inside = " " * (2 * depth + 2)
-        members: list[Raised] = []
-        _, at = self.line(at)
-        while True:
-            if depth <= GROUP_DEPTH_KEPT:
-                blocks, at = self.chain(at, depth + 1)
-                if blocks and len(members) < MEMBERS_KEPT:
-                    if blocks[-1].whole and blocks[-1].type.startswith("... (max_group_depth is"):
-                        blocks.pop()
-                    if blocks:
-                        last = blocks[-1]
-                        members.append(_linked(blocks[:-1], last, last.type, last.message, truncated=not last.whole))
-            title = None
-            while at < len(text) and text.startswith(inside, at):
-                line, after = self.line(at)
-                if line.startswith("+", len(inside)):
-                    title = _MEMBER.match(line)
-                    if title or _CLOSED.match(line):
-                        at = after
-                        break
-                at = after
-            if title is None:
-                break
-            if title[1] == "...":
-                line, at = self.line(at)
-                block.notes = (*block.notes, line[len(inside) + 2 :][:NAME_LENGTH])
-        block.members = tuple(members)
-        return at
-
-
-def _note_lines(said: str) -> tuple[str, ...]:
-    """What follows a message. The boundaries between notes are not printed: each line counts as one."""
-    return tuple(said.removeprefix(". ").removeprefix("\n").split("\n")) if said else ()
-
-
-def _margin(depth: int) -> str:
-    return " " * (2 * depth) + "| " if depth else ""
-
-
-def _without_margin(said: str, margin: str) -> str:
-    """Lines of a group without their margin, which also follows characters that only Python calls line ends."""
-    if not margin:
-        return said
-    first, *rest = said.splitlines(keepends=True) or [""]
-    blank = margin.rstrip()
-    return first + "".join(
-        line.removeprefix(margin) if line.startswith(margin) else line.removeprefix(blank) for line in rest
-    )

@@ -2,6 +2,7 @@
 
 import re
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -140,7 +141,9 @@ class Plan:
     thrown: bool = True
 
 
-def plans(pieces: list[str], before: st.SearchStrategy[Plan] | None, members: st.SearchStrategy[Plan] | None):
+def plans(
+    pieces: list[str], before: st.SearchStrategy[Plan] | None, members: st.SearchStrategy[Plan] | None
+) -> st.SearchStrategy[Plan]:
     return st.builds(
         Plan,
         kind=st.sampled_from(TYPES),
@@ -235,7 +238,7 @@ def pong(n: int) -> int:
     return ping(n - 1) if n > 0 else 1 // 0
 
 
-def caught(function, *arguments) -> BaseException:
+def caught(function: Callable[..., object], *arguments: object) -> BaseException:
     try:
         function(*arguments)
     except BaseException as error:
@@ -318,6 +321,7 @@ def test_worker_process_sends_a_whole_stack_as_message() -> None:
 @pytest.mark.parametrize("source", ["def f(:\n    pass\n", "x = '\n", "if x:\ny\n"])
 def test_syntax_error_ends_in_the_file_that_is_wrong(source: str) -> None:
     error = caught(compile, source, "/srv/app/broken.py", "exec")
+    assert isinstance(error, SyntaxError)
     for message in (str(error), error.args[0]):  # as a span event and as a log record say it
         raised = parse_stacktrace(printed(error), type=type(error).__name__, message=message)
         assert raised.type == type(error).__name__
