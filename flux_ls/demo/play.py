@@ -1,6 +1,7 @@
 """The story `flux demo` tells: a service breaks, and the failure is on the line that caused it."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -106,13 +107,21 @@ def _annotated(file: Path, hints: list[Hint]) -> str:
 
 
 def _what_next(folder: Path) -> str:
+    scripts = Path(sys.executable).parent
+    on_path = shutil.which("flux") is not None and shutil.which("flux-ls") is not None
+    flux = "flux" if on_path else str(scripts / "flux")
+    path = "" if on_path else f'PATH="{scripts}:$PATH" '
+    plugin = Path(__file__).parents[2] / "editors" / "neovim"
+    with_plugin = f"--cmd 'set runtimepath^={plugin}' " if plugin.is_dir() else ""
     return f"""
-See it in an editor:
+See it in an editor (Neovim 0.11 or later{"" if with_plugin else ", with the Flux plugin"}):
   cd {folder}
-  nvim {_FAULTY}          Neovim 0.11+ with the plugin in editors/neovim; then :Flux why
+  {path}nvim {with_plugin}{_FAULTY}
+  There, :Flux why explains it and :Flux tail shows requests as they come in.
 Mend it:
-  give the line a currency it does not know, for example RATES.get(currency, 1.0), save,
-  and run 'flux demo {folder}' again: the request passes and the hint goes."""
+  give the line a rate for a currency it does not know, for example RATES.get(currency, 1.0), and save. Then
+  {flux} demo {folder}
+  sends the same requests again: they pass, and the hint in the editor goes."""
 
 
 def _plain_environment() -> dict[str, str]:
