@@ -133,11 +133,19 @@ def is_background(span: Span, parent: Span) -> bool:
         return False
     late = span.end_ns - parent.end_ns
     if same_process(span, parent):
-        return late > CLOCK_TOLERANCE_NS or span.start_ns >= parent.end_ns
+        return late > CLOCK_TOLERANCE_NS or span.start_ns - parent.end_ns >= _granularity(span, parent)
     if span.kind == "server" and parent.kind == "client":
         answer = http_status(parent)
         return late > SKEW_TOLERANCE_NS and (answer is None or answer < 500)
     return False
+
+
+def _granularity(one: Span, other: Span) -> int:
+    """How exact two spans' starts are: Node begins its spans on whole milliseconds, but measures how long they last.
+
+    There, a child can seem to begin just after its parent has ended.
+    """
+    return CLOCK_TOLERANCE_NS if one.start_ns % 1_000_000 == other.start_ns % 1_000_000 == 0 else 0
 
 
 def same_process(one: Span, other: Span) -> bool:

@@ -87,8 +87,8 @@ def entry_of(spans: Sequence[Span]) -> Span:
 def failed(entry: Span) -> bool:
     """Whether an entry span failed: the one meaning of "failed" that everything shares.
 
-    An HTTP status of 500 or more, status ERROR, or an exception that nobody handled. A 4xx answer is no failure
-    unless an exception came with it. Of an orphan that only calls somebody else (CLIENT, PRODUCER) only its
+    An HTTP status of 500 or more, status ERROR, or an exception that nobody handled. A 4xx answer is no failure,
+    also where it was made from an exception that instrumentation saw (Django's Http404). Of an orphan that only calls somebody else (CLIENT, PRODUCER) only its
     parent, which is still to come, could say whether the call's failure was handled.
     """
     status = http_status(entry)
@@ -97,7 +97,7 @@ def failed(entry: Span) -> bool:
     if entry.parent_id is not None and entry.kind in ("client", "producer"):
         return False
     if entry.status == "error":
-        return status is None or status < 400 or bool(entry.exceptions)
+        return status is None or status < 400 or _escaped(entry)
     return bool(entry.exceptions) and _unhandled(entry, status)
 
 
@@ -142,11 +142,15 @@ def _unhandled(entry: Span, status: int | None) -> bool:
     names `….exception` is written only for one that was not. Without an answer nothing dealt with it, except
     that plain logging is what code does that carries on.
     """
-    if any(record.event_name.endswith(".exception") for record in entry.exceptions):
+    if _escaped(entry):
         return True
     if status is not None or entry.status == "ok":
         return False
     return any(record.recorded_in == "event" for record in entry.exceptions)
+
+
+def _escaped(entry: Span) -> bool:
+    return any(record.event_name.endswith(".exception") for record in entry.exceptions)
 
 
 def _entry_order(span: Span) -> tuple[int, int, str]:

@@ -104,7 +104,7 @@ def charge(cents: int, currency: str) -> int:
             Edit(
                 "shop/app.py",
                 'orders.place(form["product"], form["quantity"]), 201',
-                'orders.place(**form), 201',
+                "orders.place(**form), 201",
             ),
         ),
     ),
@@ -116,7 +116,8 @@ def charge(cents: int, currency: str) -> int:
             Edit(
                 "shop/orders.py",
                 "    total = catalog.price(product) * quantity\n",
-                "    total = catalog.price(product) * quantity\n    if quantity >= 10:\n        total = total * 9 // 10\n",
+                "    total = catalog.price(product) * quantity\n"
+                "    if quantity >= 10:\n        total = total * 9 // 10\n",
             ),
         ),
     ),

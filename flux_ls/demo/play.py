@@ -46,9 +46,8 @@ def play(folder: Path, say: Say, *, colour: bool) -> bool:
     failed = [request for request in requests if request.failed]
     _show(folder, say, colour, "tail", "--no-follow", "--since", _seconds_since(since_ns))
     if not failed:
-        say(
-            f"\nNothing failed: {sum(status < 400 for status in statuses)} of {len(statuses)} requests were answered well."
-        )
+        good = sum(status < 400 for status in statuses)
+        say(f"\nNothing failed: {good} of {len(statuses)} requests were answered well.")
         say("If you have just mended it, that is the proof: the hint in your editor is gone.")
         return False
     _show(folder, say, colour, "why", failed[-1].short_id)

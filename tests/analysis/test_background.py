@@ -19,8 +19,16 @@ BACKGROUND = {
         Expected(STRIPE, "mail", 42),
     ),
     "began after its parent": (
-        server(202, span("mail", (100, 100.2), died=event(LEAF, 100.2))),
+        server(202, span("mail", (100.05, 100.2), died=event(LEAF, 100.2))),
         Expected(STRIPE, "mail", 42),
+    ),
+    "seems to have begun after its parent, by Node's clock": (
+        server(500, span("layer", (1, 1.5), span("handler", (2, 2.3), died=event(LEAF, 2.3)), died=event(LEAF, 1.5))),
+        Expected(STRIPE, "handler", 42),
+    ),
+    "seems to have begun after its request, by Node's clock": (
+        server(500, span("layer", (1, 1.4), died=event(LEAF, 1.4)), times=(0, 0.9)),
+        Expected(STRIPE, "layer", 42),
     ),
     "within the clock's tolerance": (
         server(202, span("mail", (50, 100.5), died=event(LEAF, 100.5))),

@@ -29,7 +29,7 @@ def root(part: Part) -> Span:
         (server(None), False),
         (server(200, status="error"), True),  # a streamed answer that broke
         (server(404, status="error"), False),
-        (server(400, status="error", died=event(BOOM)), True),
+        (server(404, status="error", died=event(BOOM)), False),  # Django's Http404
         (server(None, died=event(BOOM)), True),
         (server(None, died=event(BOOM), status="ok"), False),
         (server(200, died=event(BOOM), status="ok"), False),
