@@ -1,0 +1,364 @@
+"""The worker that ties the store's issues to today's text, and hands out what each file has to show.
+
+One thread owns the workspace and does everything that reads files. It takes news of the store, edits and
+settings from a queue, works off all that has gathered, and hands out a new snapshot. The event loop only ever looks
+at the latest one.
+"""
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from flux_ls.analysis.route import route_name
+from flux_ls.answers.state import group_state
+from flux_ls.lsp.convert import path_to_uri
+from flux_ls.lsp.snapshot import FileFindings, Finding, Place, Snapshot, merged, order
+from flux_ls.lsp.watch import News
+from flux_ls.model import GroupState, Issue, LocatedFrame, Request
+from flux_ls.source.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+LOOK_AT_FILES_EVERY_S = 1.0
+"""How soon a file that changes on disk without the editor is noticed."""
+LOOK_FOR_FILES_EVERY_S = 30.0
+"""How soon a file that was missing is found, when the editor did not open it."""
+STALE_AFTER_NS = 24 * 3600 * 10**9
+SHOWN = ("exact", "moved", "edited")
+
+
+class Buffer(Struct, frozen=True):
+    """The text of an open file; None of `text` when it was closed."""
+
+    uri: str
+    path: str
+    version: int | None
+    text: str | None
+
+
+class Surroundings(Struct, frozen=True):
+    """Where files are looked for, and whether handled errors are shown in a file."""
+
+    roots: tuple[Path, ...] = ()
+    path_map: tuple[str, ...] = ()
+    hides_handled: tuple[str, ...] = ()
+    """Folders whose settings hide handled errors."""
+
+
+class Touched(Struct, frozen=True):
+    """A file was saved: look at it now."""
+
+    path: str
+
+
+_Message = News | Buffer | Surroundings | Touched | Future[None] | None
+
+
+class Findings:
+    """The worker. Everything public may be called from any thread; `on_snapshot` is called in the worker's."""
+
+    def __init__(self, on_snapshot: Callable[[Snapshot], None]) -> None:
+        self._on_snapshot = on_snapshot
+        self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        self._workspace_lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="flux-findings", daemon=True)
+        self._issues: dict[int, Issue] = {}
+        self._found: dict[int, Finding] = {}
+        self._unplaced: dict[int, str] = {}
+        self._resolved: dict[int, int] = {}
+        """Issues that were seen resolved, with their last failure: a later edit does not take that back."""
+        self._paths: dict[int, set[str]] = {}
+        """The files that each issue depends on."""
+        self._issues_of_path: dict[str, set[int]] = defaultdict(set)
+        self._issues_of_route: dict[tuple[str, str], set[int]] = defaultdict(set)
+        self._buffers: dict[str, Buffer] = {}
+        self._overlay: dict[Path, str] = {}
+        self._stamps: dict[str, tuple[int, int] | None] = {}
+        self._surroundings = Surroundings()
+        self._workspace = Workspace(())
+        self._snapshot: Snapshot | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, message: News | Buffer | Surroundings | Touched) -> None:
+        self._messages.put(message)
+
+    def settled(self) -> Future[None]:
+        """Done when all that was put before is in a snapshot that was handed out."""
+        done: Future[None] = Future()
+        self._messages.put(done)
+        return done
+
+    def stop(self) -> None:
+        self._messages.put(None)
+
+    def join(self, timeout: float) -> bool:
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @contextmanager
+    def workspace(self) -> Iterator[Workspace]:
+        """The workspace, for a question; the worker waits meanwhile."""
+        with self._workspace_lock:
+            yield self._workspace
+
+    # The thread.
+
+    def _run(self) -> None:
+        look_at = time.monotonic() + LOOK_AT_FILES_EVERY_S
+        look_for = time.monotonic() + LOOK_FOR_FILES_EVERY_S
+        while True:
+            messages = self._gathered(max(look_at - time.monotonic(), 0))
+            stop = None in messages
+            waiting = [message for message in messages if isinstance(message, Future)]
+            try:
+                if not stop:
+                    stale: set[int] = set()
+                    if time.monotonic() >= look_at:
+                        look_at = time.monotonic() + LOOK_AT_FILES_EVERY_S
+                        stale |= self._changed_on_disk()
+                    if time.monotonic() >= look_for:
+                        look_for = time.monotonic() + LOOK_FOR_FILES_EVERY_S
+                        stale |= self._unplaced.keys()
+                    self._take(messages, stale)
+            except Exception:
+                log.exception("the findings could not be brought up to date")
+            for future in waiting:
+                if future.set_running_or_notify_cancel():
+                    future.set_result(None)
+            if stop:
+                return
+
+    def _gathered(self, patience_s: float) -> list[_Message]:
+        gathered: list[_Message] = []
+        try:
+            gathered.append(self._messages.get(timeout=patience_s))
+            while True:
+                gathered.append(self._messages.get_nowait())
+        except queue.Empty:
+            return gathered
+
+    def _take(self, messages: Iterable[_Message], stale: set[int]) -> None:
+        for message in messages:
+            if isinstance(message, News):
+                stale |= self._take_news(message)
+            elif isinstance(message, Buffer):
+                stale |= self._take_buffer(message)
+            elif isinstance(message, Touched):
+                with self._workspace_lock:
+                    self._workspace.forget(Path(message.path))
+                stale |= self._at(message.path) | self._unplaced_named(message.path)
+            elif isinstance(message, Surroundings) and message != self._surroundings:
+                self._surroundings = message
+                self._open_workspace()
+                stale |= self._issues.keys()
+        if stale:
+            for issue_id in stale:
+                self._place(issue_id)
+        # A finding grows stale without any news, so this is put together on every beat.
+        snapshot = self._assembled()
+        if snapshot != self._snapshot:
+            self._snapshot = snapshot
+            self._on_snapshot(snapshot)
+
+    def _take_news(self, news: News) -> set[int]:
+        changed: set[int] = set()
+        if news.afresh:
+            changed |= self._issues.keys()
+            self._issues.clear()
+            self._issues_of_route.clear()
+            self._resolved.clear()
+        for issue in news.issues:
+            self._issues[issue.id] = issue
+            if issue.route is not None:
+                self._issues_of_route[issue.route.service, issue.route.name].add(issue.id)
+            changed.add(issue.id)
+        good = {
+            (request.service, route_name(request)): request
+            for request in news.requests
+            if request.complete and not request.bad
+        }
+        for route, request in good.items():
+            changed |= self._take_good(route, request)
+        return changed
+
+    def _take_good(self, route: tuple[str, str], request: Request) -> set[int]:
+        """A good request may be the proof that its route's issues are mended."""
+        changed = set()
+        for issue_id in self._issues_of_route.get(route, ()):
+            issue = self._issues.get(issue_id)
+            if issue is None or issue.route is None or (issue.route.last_good_ns or 0) >= request.started_ns:
+                continue
+            latest = replace(
+                issue.route,
+                last_good_id=request.id,
+                last_good_ns=request.started_ns,
+                last_good_revision=request.revision,
+            )
+            self._issues[issue_id] = replace(issue, route=latest)
+            if issue_id not in self._resolved and not issue.failure.handled:
+                changed.add(issue_id)
+        return changed
+
+    def _take_buffer(self, buffer: Buffer) -> set[int]:
+        keys = {buffer.path, os.path.realpath(buffer.path)}
+        with self._workspace_lock:
+            for key in keys:
+                if buffer.text is None:
+                    self._buffers.pop(key, None)
+                    self._overlay.pop(Path(key), None)
+                else:
+                    self._buffers[key] = buffer
+                    self._overlay[Path(key)] = buffer.text
+        return self._at(buffer.path) | self._unplaced_named(buffer.path)
+
+    def _at(self, path: str) -> set[int]:
+        return self._issues_of_path.get(path, set()) | self._issues_of_path.get(os.path.realpath(path), set())
+
+    def _unplaced_named(self, path: str) -> set[int]:
+        name = Path(path).name
+        return {
+            issue_id
+            for issue_id in self._unplaced
+            if (issue := self._issues.get(issue_id)) is not None
+            and issue.failure.location is not None
+            and issue.failure.location.path.replace("\\", "/").endswith(name)
+        }
+
+    def _changed_on_disk(self) -> set[int]:
+        changed: set[int] = set()
+        for path, issue_ids in list(self._issues_of_path.items()):
+            if not issue_ids:
+                del self._issues_of_path[path]
+                self._stamps.pop(path, None)
+            elif path in self._stamps and self._stamps[path] != (stamp := _stamp(path)):
+                self._stamps[path] = stamp
+                changed |= issue_ids
+        return changed
+
+    def _open_workspace(self) -> None:
+        with self._workspace_lock:
+            self._workspace = Workspace(
+                self._surroundings.roots, path_map=self._surroundings.path_map, overlay=self._overlay
+            )
+
+    # One issue.
+
+    def _place(self, issue_id: int) -> None:
+        """Finds the issue's place in today's text again."""
+        self._found.pop(issue_id, None)
+        self._unplaced.pop(issue_id, None)
+        for path in self._paths.pop(issue_id, ()):
+            self._issues_of_path[path].discard(issue_id)
+        issue = self._issues.get(issue_id)
+        if issue is None or issue.count <= 0 or issue.dismissed:
+            self._resolved.pop(issue_id, None)
+            return
+        try:
+            with self._workspace_lock:
+                self._place_known(issue)
+        except Exception:
+            log.exception("the place of issue %s could not be found", issue_id)
+            self._unplaced[issue_id] = "its place could not be found, see the log of the language server"
+
+    def _place_known(self, issue: Issue) -> None:
+        state = self._state(issue)
+        if state == "resolved":
+            return
+        location = issue.failure.location
+        if location is None:
+            self._unplaced[issue.id] = issue.failure.location_reason or "no code of yours in the stack trace"
+            return
+        located = self._workspace.locate(location, issue.last_seen_ns)
+        trail = [self._workspace.locate(frame, issue.last_seen_ns) for frame in issue.failure.frames]
+        self._depends_on(issue.id, {each.path for each in (located, *trail) if each.path is not None})
+        place = self._placed(located)
+        if place is not None:
+            self._found[issue.id] = Finding(
+                issue=issue,
+                state=state,
+                stale=False,
+                place=place,
+                trail=tuple(step for each in trail if (step := self._placed(each)) is not None),
+                function_text=None
+                if located.path is None or located.function_line is None
+                else self._line(located.path, located.function_line),
+            )
+        elif located.anchor != "gone":
+            self._unplaced[issue.id] = located.reason or located.anchor
+
+    def _depends_on(self, issue_id: int, paths: set[str]) -> None:
+        """From now on a change of these files leads to another look at the issue."""
+        self._paths[issue_id] = paths
+        for path in paths:
+            self._issues_of_path[path].add(issue_id)
+            self._stamps.setdefault(path, _stamp(path))
+
+    def _state(self, issue: Issue) -> GroupState:
+        if self._resolved.get(issue.id) == issue.last_seen_ns:
+            return "resolved"
+        state = group_state(self._workspace, issue)
+        if state == "resolved":
+            self._resolved[issue.id] = issue.last_seen_ns
+        return state
+
+    def _placed(self, located: LocatedFrame) -> Place | None:
+        if located.path is None or located.anchor not in SHOWN:
+            return None
+        return Place(located, self._uri(located.path), self._line(located.path, located.line))
+
+    def _line(self, path: str, line: int) -> str:
+        lines = self._workspace.lines(Path(path))
+        return lines[line - 1] if 1 <= line <= len(lines) else ""
+
+    def _uri(self, path: str) -> str:
+        buffer = self._buffers.get(path) or self._buffers.get(os.path.realpath(path))
+        return buffer.uri if buffer is not None else path_to_uri(path)
+
+    # All of them.
+
+    def _assembled(self) -> Snapshot:
+        now_ns = time.time_ns()
+        by_file: dict[str, list[Finding]] = defaultdict(list)
+        for finding in merged(self._found.values()):
+            if finding.state in ("failing", "handled") and not self._hidden(finding):
+                stale = now_ns - finding.issue.last_seen_ns > STALE_AFTER_NS
+                by_file[finding.place.uri].append(replace(finding, stale=True) if stale else finding)
+        versions = {buffer.uri: buffer.version for buffer in self._buffers.values()}
+        return Snapshot(
+            files={
+                uri: FileFindings(versions.get(uri), tuple(sorted(findings, key=order)))
+                for uri, findings in sorted(by_file.items())
+            },
+            failing=sum(not self._issues[issue_id].failure.handled for issue_id in (*self._found, *self._unplaced)),
+            unplaced=tuple(
+                (self._issues[issue_id], reason)
+                for issue_id, reason in sorted(self._unplaced.items())
+                if not self._issues[issue_id].failure.handled
+            ),
+        )
+
+    def _hidden(self, finding: Finding) -> bool:
+        path = finding.place.located.path or ""
+        return finding.state == "handled" and any(
+            Path(path).is_relative_to(folder) for folder in self._surroundings.hides_handled
+        )
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size

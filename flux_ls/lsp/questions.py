@@ -1,0 +1,167 @@
+"""The answers to commands: each asks `flux_ls.answers`, in a thread, and adds the page that shows it."""
+
+import itertools
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct, to_builtins
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+
+from flux_ls.answers.doctor import doctor as ask_doctor
+from flux_ls.answers.errors import errors as ask_errors
+from flux_ls.answers.shapes import Dismissal, Doctor, RequestShape, request_shape
+from flux_ls.answers.since import parse_since
+from flux_ls.answers.tail import Follow, RequestFilter
+from flux_ls.answers.trace import trace as ask_trace
+from flux_ls.answers.why import why as ask_why
+from flux_ls.config import Loaded
+from flux_ls.lsp import commands, pages
+from flux_ls.lsp.addresses import address
+from flux_ls.lsp.jobs import Job
+from flux_ls.lsp.lookup import Lookup
+from flux_ls.source.workspace import Workspace
+from flux_ls.store.errors import AmbiguousRequest, BadRequestId, RequestNotFound, StoreError, StoreMissing
+from flux_ls.store.writer import Writer
+
+MOST_REQUESTS = 1000
+
+KINDS: tuple[tuple[type[StoreError], str], ...] = (
+    (RequestNotFound, "not_found"),
+    (AmbiguousRequest, "ambiguous"),
+    (BadRequestId, "bad_id"),
+    (StoreError, "store"),
+)
+
+
+class Desk(Struct, frozen=True):
+    """Where questions are answered from."""
+
+    lookup: Lookup
+    workspace: Callable[[], AbstractContextManager[Workspace]]
+    loaded: Loaded
+    status: Callable[[], Mapping[str, Any]]
+
+
+class Tail(Struct, frozen=True):
+    requests: tuple[RequestShape, ...]
+
+
+def answer(command: commands.Command, asked: Any, desk: Desk, job: Job) -> dict[str, Any]:
+    """The plain data of an answer. Raises JsonRpcException with what the user can do about it."""
+    try:
+        data, page, uri = _QUESTIONS[command.name](asked, desk, job)
+    except StoreError as error:
+        raise _refused(error) from None
+    return {**data, "text": page, "uri": uri}
+
+
+_Answer = tuple[dict[str, Any], str, str]
+
+
+def _tail(asked: commands.WhichRequests, desk: Desk, job: Job) -> _Answer:
+    wanted = RequestFilter(
+        function=asked.fn, errors_only=asked.errors_only, slow_ms=asked.slow_ms, service=asked.service
+    )
+    since_ns = _since(asked.since)
+    if not 1 <= asked.limit <= MOST_REQUESTS:
+        raise JsonRpcInvalidParams(f"flux.server.tail: 'limit' must be from 1 to {MOST_REQUESTS}, not {asked.limit}")
+    found: list[RequestShape] = []
+    try:
+        for seen in itertools.islice(Follow(desk.lookup.reader(), wanted).history(since_ns, asked.limit), asked.limit):
+            job.report(f"{len(found)} requests")
+            found.append(request_shape(seen.request))
+    except StoreMissing:
+        found = []
+    shape = Tail(tuple(found))
+    return to_builtins(shape), pages.tail(shape.requests), address("tail")
+
+
+def _why(asked: commands.WhichRequest, desk: Desk, job: Job) -> _Answer:
+    reader = desk.lookup.reader()
+    job.check()
+    with desk.workspace() as workspace:
+        shape = ask_why(reader, workspace, asked.id)
+    return to_builtins(shape), pages.why(shape), address("why", shape.request.id)
+
+
+def _trace(asked: commands.WhichRequest, desk: Desk, job: Job) -> _Answer:
+    reader = desk.lookup.reader()
+    job.check()
+    with desk.workspace() as workspace:
+        shape = ask_trace(reader, workspace, asked.id)
+    return to_builtins(shape), pages.trace(shape), address("trace", shape.request.id)
+
+
+def _errors(asked: commands.Since, desk: Desk, job: Job) -> _Answer:
+    since_ns = _since(asked.since)
+    reader = desk.lookup.reader()
+    job.check()
+    with desk.workspace() as workspace:
+        shape = ask_errors(reader, workspace, since_ns)
+    uri = address("errors", since=asked.since) if asked.since else address("errors")
+    return to_builtins(shape), pages.errors(shape), uri
+
+
+def _doctor(asked: commands.MaybeRequest, desk: Desk, job: Job) -> _Answer:
+    job.report("looking at the collector, the store and the workspace")
+    with desk.workspace() as workspace:
+        shape = ask_doctor(desk.loaded, workspace, os.environ, asked.id)
+    # Whether an editor would find the language server is no question here.
+    shape = Doctor(tuple(check for check in shape.checks if check.name != "editor"))
+    return to_builtins(shape), pages.doctor(shape), address("doctor", asked.id)
+
+
+def _dismiss(asked: commands.Group, desk: Desk, job: Job) -> _Answer:
+    return _set_aside(asked.fingerprint, desk, dismissed=True)
+
+
+def _restore(asked: commands.Group, desk: Desk, job: Job) -> _Answer:
+    return _set_aside(asked.fingerprint, desk, dismissed=False)
+
+
+def _set_aside(fingerprint: str, desk: Desk, *, dismissed: bool) -> _Answer:
+    desk.lookup.reader()  # A writer would make a store that is missing.
+    with closing(Writer(desk.lookup.path, desk.lookup.rule)) as writer:
+        done = writer.dismiss(fingerprint) if dismissed else writer.restore(fingerprint)
+    if not done:
+        which = "issue group" if dismissed else "dismissed issue group"
+        raise JsonRpcException(f"there is no {which} {fingerprint!r}", commands.NOT_FOUND, {"kind": "not_found"})
+    shape = Dismissal(fingerprint, "dismissed" if dismissed else "restored")
+    return to_builtins(shape), pages.dismissal(shape), address("errors")
+
+
+def _status(asked: commands.Nothing, desk: Desk, job: Job) -> _Answer:
+    status = desk.status()
+    return dict(status), pages.status(status), address("status")
+
+
+_QUESTIONS: dict[str, Callable[[Any, Desk, Job], _Answer]] = {
+    "tail": _tail,
+    "why": _why,
+    "trace": _trace,
+    "errors": _errors,
+    "doctor": _doctor,
+    "dismiss": _dismiss,
+    "restore": _restore,
+    "status": _status,
+}
+
+
+def _since(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_since(text, datetime.now().astimezone())
+    except ValueError as error:
+        raise JsonRpcInvalidParams(f"'since': {error}") from None
+
+
+def _refused(error: StoreError) -> JsonRpcException:
+    data: dict[str, Any] = {"kind": next(kind for known, kind in KINDS if isinstance(error, known))}
+    if isinstance(error, AmbiguousRequest):
+        data["candidates"] = [to_builtins(request_shape(request)) for request in error.candidates]
+    code = JsonRpcInvalidParams.CODE if isinstance(error, BadRequestId) else commands.NOT_FOUND
+    return JsonRpcException(str(error), code, data)

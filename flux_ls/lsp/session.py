@@ -1,0 +1,374 @@
+"""A running session: the threads and tasks that start once the client is greeted, and what its requests ask of them."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
+
+from flux_ls.answers.shapes import request_shape
+from flux_ls.lsp import code_action, commands, hover, questions, tail
+from flux_ls.lsp.code_lens import Traffic, lenses
+from flux_ls.lsp.convert import uri_to_path
+from flux_ls.lsp.diagnostics import Diagnostics
+from flux_ls.lsp.documents import Document
+from flux_ls.lsp.findings import Buffer, Findings, Surroundings, Touched
+from flux_ls.lsp.keeper import Keeper
+from flux_ls.lsp.lookup import Lookup
+from flux_ls.lsp.show import Shower
+from flux_ls.lsp.snapshot import FileFindings, Snapshot
+from flux_ls.lsp.status import StatusBoard, StoreStatus
+from flux_ls.lsp.traffic import traffic_of
+from flux_ls.lsp.watch import News, Sight, Watch
+from flux_ls.model import Request
+from flux_ls.otlp.stacktrace import InAppRule
+from flux_ls.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from flux_ls.lsp.server import FluxServer
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+EDIT_PAUSE_S = 0.05
+"""Edits closer together than this are looked at together."""
+PATIENCE_S = 0.5
+"""How long an editor's question waits for findings that are being brought up to date."""
+LENS_PAUSE_S = 0.25
+CLOCK_BEAT_S = 30.0
+"""How often lenses are looked at for times that read differently by now."""
+
+
+class Session:
+    """Everything that runs for one client."""
+
+    def __init__(self, server: "FluxServer") -> None:
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._snapshot = Snapshot()
+        self._findings = Findings(self._later(self._show))
+        self._diagnostics = Diagnostics(server.text_document_publish_diagnostics, self._open_version)
+        self._board = StatusBoard(lambda status: server.protocol.notify("flux/status", status))
+        self._keeper = Keeper(lambda status: self._board.update(collector=status), server.show)
+        self._shower = Shower(server)
+        self._quick = ThreadPoolExecutor(1, thread_name_prefix="flux-quick")
+        self._watch: Watch | None = None
+        self._lookup: Lookup | None = None
+        self._tails: dict[str, tail.Tail] = {}
+        self._edited: dict[str, Document] = {}
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._lenses_served: dict[str, list[types.CodeLens]] = {}
+        self._lens_timer: asyncio.TimerHandle | None = None
+        self._clock: asyncio.Task[None] | None = None
+
+    # Its life.
+
+    async def start(self) -> None:
+        documents = self._server.documents
+        documents.on_opened, documents.on_changed, documents.on_closed = self._opened, self._changed, self._closed
+        self._findings.start()
+        await self._load_settings()
+        for document in documents:
+            self._changed(document)
+        self._apply_settings()
+        self._clock = asyncio.create_task(self._tick())
+
+    async def stop(self, timeout: float) -> bool:
+        """Ends all threads; False when one did not within `timeout` seconds."""
+        self._keeper.stop()
+        for task in (self._clock, self._flush_timer, self._lens_timer):
+            if task is not None:
+                task.cancel()
+        self._board.stop()
+        threads: list[Findings | tail.Tail | Watch] = [self._findings, *self._tails.values()]
+        if self._watch is not None:
+            threads.append(self._watch)
+        for thread in threads:
+            thread.stop()
+        self._quick.shutdown(wait=False, cancel_futures=True)
+        deadline = time.monotonic() + timeout
+        ended = [await asyncio.to_thread(thread.join, max(deadline - time.monotonic(), 0.01)) for thread in threads]
+        self._shower.tidy()
+        return all(ended)
+
+    # Settings and folders.
+
+    async def configuration_changed(self, pushed: object) -> None:
+        if not self._server.client.configuration:
+            self._server.settings.push(pushed)
+        await self._load_settings()
+        self._apply_settings()
+
+    async def folders_changed(self) -> None:
+        await self._load_settings()
+        self._apply_settings()
+
+    async def _load_settings(self) -> None:
+        settings, folders = self._server.settings, self._server.folder_uris
+        if self._server.client.configuration:
+            await settings.pull(self._server.workspace_configuration_async, folders)
+        await settings.load(folders)
+
+    def _apply_settings(self) -> None:
+        settings = self._server.settings
+        general = settings.general
+        folders = [(uri, path) for uri in self._server.folder_uris if (path := uri_to_path(uri)) is not None]
+        path_map = [pair for uri, _ in folders for pair in settings.of(uri).path_map] + list(general.path_map)
+        self._findings.put(
+            Surroundings(
+                roots=tuple(Path(path) for _, path in folders),
+                path_map=tuple(dict.fromkeys(path_map)),
+                hides_handled=tuple(path for uri, path in folders if not settings.of(uri).show_handled),
+            )
+        )
+        rule = InAppRule(include=general.in_app_include, exclude=general.in_app_exclude)
+        if self._lookup is None or (self._lookup.path, self._lookup.rule) != (general.store, rule):
+            self._watch_store(general.store, rule)
+        self._keeper.keep(general)
+        self._look_at_lenses()
+
+    def _watch_store(self, path: Path, rule: InAppRule) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+            self._findings.put(News(afresh=True))
+        for each in self._tails.values():
+            each.stop()
+        self._lookup = Lookup(path, rule)
+        self._board.update(store=StoreStatus(str(path)), last_request=None)
+        watch = Watch(
+            path, rule, lambda news: self._take_news(watch, news), lambda sight: self._take_sight(watch, sight)
+        )
+        self._watch = watch
+        watch.start()
+        for each in list(self._tails.values()):
+            self._start_tail(each.asked)
+
+    # News of the store, in the watch's thread.
+
+    def _take_news(self, watch: Watch, news: News) -> None:
+        if watch is not self._watch:
+            return
+        self._findings.put(news)
+        finished = [request for request in news.requests if request.complete]
+        if finished:
+            last = request_shape(max(finished, key=lambda request: request.ended_ns))
+            self._later(lambda request: self._board.update(last_request=request))(last)
+
+    def _take_sight(self, watch: Watch, sight: Sight) -> None:
+        def tell(_: None) -> None:
+            if watch is not self._watch or self._lookup is None:
+                return
+            path = str(self._lookup.path)
+            if not sight.problem:
+                self._board.update(store=StoreStatus(path, "ready" if sight.problem is None else "waiting"))
+            else:
+                self._board.update(store=StoreStatus(path, "failed", sight.problem))
+                self._server.show(f"store {path}", sight.problem)
+
+        self._later(tell)(None)
+
+    # Snapshots.
+
+    def _show(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._diagnostics.show(snapshot, self._server.client)
+        self._board.update(
+            failing=snapshot.failing,
+            unplaced=len(snapshot.unplaced),
+            unplaced_reason=snapshot.unplaced[0][1] if snapshot.unplaced else "",
+        )
+        self._look_at_lenses()
+
+    async def _settled(self) -> None:
+        """Waits, but not for long, until the latest edits are in the snapshot."""
+        self._flush()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.wrap_future(self._findings.settled()), PATIENCE_S)
+
+    async def _file(self, uri: str) -> FileFindings | None:
+        await self._settled()
+        return self._snapshot.files.get(uri)
+
+    # Documents.
+
+    def _opened(self, document: Document) -> None:
+        self._diagnostics.owe(document.uri)
+        self._edited[document.uri] = document
+        self._flush()
+
+    def _changed(self, document: Document) -> None:
+        self._edited[document.uri] = document
+        if self._flush_timer is None:
+            self._flush_timer = self._loop.call_later(EDIT_PAUSE_S, self._flush)
+
+    def _closed(self, document: Document) -> None:
+        self._edited.pop(document.uri, None)
+        self._lenses_served.pop(document.uri, None)
+        if document.path is not None:
+            self._findings.put(Buffer(document.uri, document.path, None, None))
+
+    def _flush(self) -> None:
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
+        for document in self._edited.values():
+            if document.path is not None:
+                self._findings.put(Buffer(document.uri, document.path, document.version, document.text))
+        self._edited.clear()
+
+    def saved(self, uri: str) -> None:
+        if (path := uri_to_path(uri)) is not None:
+            self._findings.put(Touched(path))
+
+    def _open_version(self, uri: str) -> int | None:
+        document = self._server.documents.get(uri)
+        return None if document is None else document.version
+
+    # What editors ask.
+
+    async def hover(self, params: types.HoverParams) -> types.Hover | None:
+        file = await self._file(params.text_document.uri)
+        found = hover.findings_at(file, params.position.line + 1)
+        if not found:
+            return None
+        ids = {finding.issue.sample_request_id for finding in found}
+        requests = await self._quickly(lambda: self._requests(ids))
+        return hover.hover(found, requests, self._server.client)
+
+    def _requests(self, ids: set[str]) -> dict[str, Request]:
+        assert self._lookup is not None
+        found = {}
+        for request_id in ids:
+            with contextlib.suppress(StoreError):
+                found[request_id] = self._lookup.reader().request(request_id)
+        return found
+
+    async def code_lens(self, params: types.CodeLensParams) -> list[types.CodeLens]:
+        uri = params.text_document.uri
+        file = await self._file(uri)
+        traffic: tuple[Traffic, ...] = ()
+        if self._server.settings.of(uri).traffic_lens and (path := uri_to_path(uri)) is not None:
+            traffic = await self._quickly(lambda: self._traffic(path))
+        made = lenses(file, traffic, self._server.client)
+        self._lenses_served[uri] = [lens for lens in made if lens.command and lens.command.command == "flux.server.why"]
+        return made
+
+    def _traffic(self, path: str) -> tuple[Traffic, ...]:
+        assert self._lookup is not None
+        try:
+            reader = self._lookup.reader()
+            with self._findings.workspace() as workspace:
+                return traffic_of(reader, workspace, path)
+        except StoreError:
+            return ()
+
+    async def code_action(self, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:
+        return code_action.actions(await self._file(params.text_document.uri), params, self._server.client)
+
+    def _look_at_lenses(self) -> None:
+        """Asks the client to ask again when its lenses are out of date; several reasons become one question."""
+        if self._server.client.lens_refresh and self._lens_timer is None:
+            self._lens_timer = self._loop.call_later(LENS_PAUSE_S, self._refresh_lenses)
+
+    def _refresh_lenses(self) -> None:
+        self._lens_timer = None
+        changed = False
+        for document in self._server.documents:
+            made = lenses(self._snapshot.files.get(document.uri), (), self._server.client)
+            if made != self._lenses_served.get(document.uri, []):
+                self._lenses_served[document.uri] = made
+                changed = True
+        if changed:
+            self._server.workspace_code_lens_refresh(None)
+
+    async def _tick(self) -> None:
+        editor = self._server.process_id
+        watched = editor is not None and _alive(editor)
+        while True:
+            await asyncio.sleep(CLOCK_BEAT_S)
+            self._look_at_lenses()
+            if watched and editor is not None and not _alive(editor):
+                # Somebody else may hold the other end of our input open, which then never ends.
+                log.warning("the editor (process %s) is gone", editor)
+                self._server.protocol.exited.set()
+
+    # Commands.
+
+    async def answer(self, command: commands.Command, asked: Any, token: types.ProgressToken | None) -> object:
+        assert self._lookup is not None
+        desk = questions.Desk(
+            self._lookup, self._findings.workspace, self._server.settings.loaded, lambda: self._board.current
+        )
+        await self._settled()
+        result = await self._server.jobs.run(
+            f"Flux: {command.title}", lambda job: questions.answer(command, asked, desk, job), token=token
+        )
+        if getattr(asked, "show", False):
+            await self._shower.show(result["uri"], result["text"])
+        return result
+
+    # Live tail.
+
+    @property
+    def status(self) -> StatusBoard:
+        return self._board
+
+    async def subscribe_tail(self, params: object) -> object:
+        asked: tail.Subscribe = commands.read_object(tail.Subscribe, params or {}, _wrong("flux/subscribeTail"))
+        self._start_tail(asked)
+        return {"id": asked.id, "subscribed": True}
+
+    async def unsubscribe_tail(self, params: object) -> object:
+        asked: tail.Unsubscribe = commands.read_object(tail.Unsubscribe, params or {}, _wrong("flux/unsubscribeTail"))
+        running = self._tails.pop(asked.id, None)
+        if running is not None:
+            running.stop()
+        return {"id": asked.id, "subscribed": False}
+
+    def _start_tail(self, asked: tail.Subscribe) -> None:
+        assert self._lookup is not None
+        if asked.id in self._tails:
+            self._tails[asked.id].stop()
+        send = self._later(lambda requests: self._server.protocol.notify("flux/tail", requests))
+        self._tails[asked.id] = started = tail.Tail(asked, self._lookup.path, self._lookup.rule, send)
+        started.start()
+
+    # Between threads.
+
+    def _later(self, call: Callable[[T], object]) -> Callable[[T], None]:
+        """The same call, made in the event loop, from any thread."""
+
+        def hand_over(value: T) -> None:
+            with contextlib.suppress(RuntimeError):  # The loop has ended.
+                self._loop.call_soon_threadsafe(call, value)
+
+        return hand_over
+
+    async def _quickly(self, call: Callable[[], T]) -> T:
+        """A short look into the store, which long work does not hold up."""
+        return await self._loop.run_in_executor(self._quick, call)
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs; where that cannot be told, yes."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _wrong(method: str) -> Callable[[str], JsonRpcInvalidParams]:
+    return lambda problem: JsonRpcInvalidParams(f"{method}: {problem}")

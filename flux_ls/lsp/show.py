@@ -1,0 +1,59 @@
+"""Opening an answer in the editor, for clients that do nothing with a command's result."""
+
+import contextlib
+import hashlib
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from flux_ls.lsp.background import in_background
+from flux_ls.lsp.convert import path_to_uri
+
+if TYPE_CHECKING:
+    from flux_ls.lsp.server import FluxServer
+
+log = logging.getLogger(__name__)
+
+MESSAGE_LINES = 12
+
+
+class Shower:
+    """Shows pages: as a `flux:` document where the client asks for its text, else as a file, else as a message."""
+
+    def __init__(self, server: "FluxServer") -> None:
+        self._server = server
+        self._folder: Path | None = None
+
+    async def show(self, uri: str, text: str) -> None:
+        client = self._server.client
+        if not client.shows_documents:
+            lines = [line for line in text.splitlines() if line.strip()][:MESSAGE_LINES]
+            self._server.window_show_message(types.ShowMessageParams(types.MessageType.Info, "\n".join(lines)))
+            return
+        if not client.content:
+            uri = await in_background("flux-page", lambda: self._written(uri, text))
+        try:
+            await self._server.window_show_document_async(types.ShowDocumentParams(uri, take_focus=True))
+        except Exception as error:
+            log.info("the client did not show %s: %s", uri, error)
+
+    def tidy(self) -> None:
+        """Removes the files: they hold what was recorded."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _written(self, uri: str, text: str) -> str:
+        if self._folder is None:
+            # mkdtemp makes it for its owner only.
+            self._folder = Path(tempfile.mkdtemp(prefix="flux-"))
+        name = "-".join(part for part in uri.partition("://")[2].replace("?", "/").split("/") if part.isalnum())
+        digest = hashlib.blake2b(uri.encode(), digest_size=4).hexdigest()
+        file = self._folder / f"{name[:40]}-{digest}.md"
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+        return path_to_uri(str(file))

@@ -1,0 +1,129 @@
+"""`textDocument/codeLens`: one for each function with something to say, in a place that does not jump."""
+
+import asyncio
+
+import pytest
+from lsprotocol import types
+
+from flux_ls.lsp import words
+from tests.lsp.editors import PROFILES, editor, without
+from tests.lsp.shop import PAYMENTS, Shop
+from tests.lsp.test_diagnostics import RAISES
+from tests.telemetry import Raises
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+async def test_a_function_tells_its_failures(shop: Shop, profile: str) -> None:
+    shop.fail()
+    shop.fail(Raises("OSError", "disk full", shop.timeout().frames))
+    latest = shop.fail()
+    shop.handle()
+    async with editor(shop.root, store=shop.store, profile=profile) as client:
+        uri = client.open(shop.payments)
+        await client.until(lambda: len(client.diagnostics(shop.payments)) == 3, "all diagnostics")
+        failing, handled = await client.lenses(uri)
+        assert failing.range == types.Range(types.Position(10, 0), types.Position(10, 27)), "the line of the def"
+        assert failing.command is not None
+        assert failing.command.title == "3 failures · last just now · why"
+        assert failing.command.command == "flux.server.why"
+        assert list(failing.command.arguments or []) == [{"id": latest, "show": True}]
+        assert handled.command is not None
+        assert handled.command.title == "1 handled error · last just now · why"
+        assert handled.range.start.line == 24
+        assert await client.lenses(shop.signup.as_uri()) == [], "the lens stands where the fault is"
+
+
+async def test_a_lens_keeps_its_place_as_failures_come_and_follows_edits(shop: Shop) -> None:
+    shop.fail()
+    async with editor(shop.root, store=shop.store) as client:
+        uri = client.open(shop.payments)
+        await client.until(lambda: client.diagnostics(shop.payments), "the diagnostic")
+        (before,) = await client.lenses(uri)
+        shop.fail()
+        await client.until(lambda: " 2 failures " in client.diagnostics(shop.payments)[0].message, "the second")
+        (after,) = await client.lenses(uri)
+        assert after.range == before.range
+        client.edit(uri, 2, types.TextDocumentContentChangeWholeDocument("\n\n" + PAYMENTS))
+        (moved,) = await client.lenses(uri)
+        assert moved.range.start.line == before.range.start.line + 2, "at once, without a wait for the next beat"
+        line = RAISES + 2
+        change = types.Range(types.Position(line, 0), types.Position(line, 999))
+        client.edit(uri, 3, types.TextDocumentContentChangePartial(change, "        pass"))
+        (edited,) = await client.lenses(uri)
+        assert edited.range == moved.range
+
+
+async def test_clients_that_can_are_asked_to_ask_again_but_not_for_every_failure(shop: Shop) -> None:
+    shop.fail()
+    async with editor(shop.root, store=shop.store, profile="visual_studio_code") as client:
+        uri = client.open(shop.payments)
+        await client.until(lambda: client.diagnostics(shop.payments), "the diagnostic")
+        await client.lenses(uri)
+        await asyncio.sleep(0.4)
+        before = client.lens_refreshes
+        for _ in range(10):
+            shop.fail()
+        await client.until(lambda: client.lens_refreshes > before, "a refresh")
+        await asyncio.sleep(0.4)
+        assert client.lens_refreshes - before <= 3
+        (lens,) = await client.lenses(uri)
+        assert lens.command is not None
+        assert lens.command.title.startswith("11 failures")
+
+
+async def test_clients_that_cannot_are_left_alone(shop: Shop) -> None:
+    shop.fail()
+    async with editor(shop.root, store=shop.store, capabilities=without("workspace", "code_lens")) as client:
+        uri = client.open(shop.payments)
+        await client.until(lambda: client.diagnostics(shop.payments), "the diagnostic")
+        await client.lenses(uri)
+        shop.fail()
+        await client.until(lambda: " 2 failures " in client.diagnostics(shop.payments)[0].message, "the second")
+        await asyncio.sleep(0.5)
+        assert client.lens_refreshes == 0
+
+
+async def test_traffic_above_the_handler_by_setting(shop: Shop) -> None:
+    shop.fail()
+    for _ in range(20):
+        shop.succeed()
+    async with editor(shop.root, store=shop.store, configuration={"trafficLens": True}) as client:
+        uri = client.open(shop.signup)
+        (lens,) = await client.lenses(uri)
+        assert lens.range.start.line == 5
+        assert lens.command is not None
+        assert lens.command.title == "21 req · p95 88 ms"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (-5, "just now"),
+        (0, "just now"),
+        (59, "just now"),
+        (60, "1 min ago"),
+        (3_599, "59 min ago"),
+        (3_600, "1 h ago"),
+        (47 * 3_600, "47 h ago"),
+        (48 * 3_600, "2 days ago"),
+    ],
+)
+async def test_how_long_ago(seconds: int, expected: str) -> None:
+    assert words.ago(10**18, 10**18 + seconds * 10**9) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(0, "0"), (950, "950"), (1_200, "1.2k"), (2_000, "2k"), (3_450_000, "3.5M")]
+)
+async def test_short_numbers(number: int, expected: str) -> None:
+    assert words.short_number(number) == expected
+
+
+@pytest.mark.parametrize(
+    ("ns", "expected"),
+    [(870_000, "870 µs"), (192_400_000, "192 ms"), (1_440_000_000, "1.4 s"), (125 * 10**9, "2 min 5 s")],
+)
+async def test_durations(ns: int, expected: str) -> None:
+    assert words.duration(ns) == expected
