@@ -127,7 +127,8 @@ def _handled(evidence: Evidence, request: Request, failure: Failure | None, ways
     kept = looked_at = 0
     for index in sorted(evidence.died):
         for number, died in enumerate(evidence.died[index]):
-            if (index, number) in spent or _is_ordinary(died, request):
+            answer = http_status(evidence.tree.spans[index]) or request.status
+            if (index, number) in spent or _is_ordinary(died, answer):
                 continue
             if kept == HANDLED_LIMIT or looked_at == _LOOKED_AT:
                 return
@@ -149,14 +150,14 @@ def _spend(evidence: Evidence, steps: Sequence[Step], spent: set[tuple[int, int]
                 spent.add((step.index, number))
 
 
-def _is_ordinary(died: Died, request: Request) -> bool:
+def _is_ordinary(died: Died, answer: int | None) -> bool:
     """Exceptions that are a way of saying something: a cancellation, or the 4xx answer that the caller got."""
     name = unqualified(died.raised.type)
     if name in _CONTROL_FLOW:
         return True
-    if request.status is None or not 400 <= request.status < 500:
+    if answer is None or not 400 <= answer < 500:
         return False
-    return name in _ANSWERED_4XX or died.raised.message.lstrip().startswith(str(request.status))
+    return name in _ANSWERED_4XX or died.raised.message.lstrip().startswith(str(answer))
 
 
 def _is_part(found: Failure, failure: Failure | None, died: Died) -> bool:

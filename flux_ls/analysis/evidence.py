@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from flux_ls.analysis.chain import in_app, same, told_by_status
-from flux_ls.analysis.request import http_status
+from flux_ls.analysis.request import http_status, only_refused
 from flux_ls.analysis.tree import Tree
 from flux_ls.model import ExceptionRecord, Raised, Span
 
@@ -115,7 +115,7 @@ def is_failing(span: Span) -> bool:
     """Whether the span itself says that it failed; a 4xx answer is a fact about the callee."""
     status = http_status(span)
     if span.status == "error":
-        return status is None or not 400 <= status < 500 or bool(span.exceptions)
+        return not only_refused(span)
     if status is not None and status >= 500:
         return True
     return any(record.event_name.endswith(".exception") for record in span.exceptions)

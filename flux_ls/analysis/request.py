@@ -1,15 +1,17 @@
 """Requests: what an entry span says about the execution it stands for, and the one predicate for "failed"."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from flux_ls.model import Attributes, Request, Span
+from flux_ls.model import Attributes, Request, Span, SpanKind
 
 Kind = Literal["http", "rpc", "message", "run"]
 
 ALIAS_LIMIT = 200
 """Longer values are no id that anybody would type."""
+ALIASES = 8
+"""Ids of one request that are kept."""
 _ALIAS_NAMES = (
     "http.request.header.x-request-id",
     "http.response.header.x-request-id",
@@ -70,7 +72,23 @@ def describe(
     )
 
 
-def entry_of(spans: Sequence[Span]) -> Span:
+class Placed(Protocol):
+    """A span as far as its place in the trace goes."""
+
+    @property
+    def span_id(self) -> str: ...
+    @property
+    def parent_id(self) -> str | None: ...
+    @property
+    def kind(self) -> SpanKind: ...
+    @property
+    def start_ns(self) -> int: ...
+
+
+P = TypeVar("P", bound=Placed)
+
+
+def entry_of(spans: Sequence[P]) -> P:
     """Where the request began: its root, else the orphan that looks most like an entry point.
 
     Raises ValueError when there are no spans.
@@ -87,9 +105,9 @@ def entry_of(spans: Sequence[Span]) -> Span:
 def failed(entry: Span) -> bool:
     """Whether an entry span failed: the one meaning of "failed" that everything shares.
 
-    An HTTP status of 500 or more, status ERROR, or an exception that nobody handled. A 4xx answer is no failure,
-    also where it was made from an exception that instrumentation saw (Django's Http404). Of an orphan that only calls somebody else (CLIENT, PRODUCER) only its
-    parent, which is still to come, could say whether the call's failure was handled.
+    An HTTP status of 500 or more, status ERROR, or an exception that nobody handled. A 4xx answer is no failure. Of
+    an orphan that only calls somebody else (CLIENT, PRODUCER) only its parent, which is still to come, could say
+    whether the call's failure was handled.
     """
     status = http_status(entry)
     if status is not None and status >= 500:
@@ -97,8 +115,20 @@ def failed(entry: Span) -> bool:
     if entry.parent_id is not None and entry.kind in ("client", "producer"):
         return False
     if entry.status == "error":
-        return status is None or status < 400 or _escaped(entry)
+        return not only_refused(entry)
     return bool(entry.exceptions) and _unhandled(entry, status)
+
+
+def only_refused(span: Span) -> bool:
+    """Whether all that ERROR says of a span is that the answer was a 4xx.
+
+    Servers make such answers from exceptions, and some instrumentation sees those (Django's Http404). A caller that
+    recorded one died of it.
+    """
+    status = http_status(span)
+    if status is None or not 400 <= status < 500 or _escaped(span):
+        return False
+    return span.kind == "server" or not span.exceptions
 
 
 def http_status(span: Span) -> int | None:
@@ -131,6 +161,8 @@ def aliases_of(attributes: Attributes) -> tuple[str, ...]:
             for item in value if isinstance(value, list) else (value,):
                 if isinstance(item, str) and 0 < len(item) <= ALIAS_LIMIT and item not in found:
                     found.append(item)
+                if len(found) == ALIASES:
+                    return tuple(found)
     return tuple(found)
 
 
@@ -153,7 +185,7 @@ def _escaped(entry: Span) -> bool:
     return any(record.event_name.endswith(".exception") for record in entry.exceptions)
 
 
-def _entry_order(span: Span) -> tuple[int, int, str]:
+def _entry_order(span: Placed) -> tuple[int, int, str]:
     return _ENTRY_RANK[span.kind], span.start_ns, span.span_id
 
 

@@ -31,6 +31,32 @@ FAILED = {
         server(404, span("load", (1, 9), died=event(raised("HTTPException", "404: Not Found", app("load"))))),
         OK,
     ),
+    "a 404 that the server made from an exception": (
+        server(404, status="error", died=event(raised("django.http.response.Http404", "No Book", app("detail")))),
+        OK,
+    ),
+    "the callee's 404 is not what the caller died of": (
+        server(
+            500,
+            client(
+                404,
+                (1, 50),
+                server(
+                    404,
+                    resource=PRICING,
+                    times=(2, 49),
+                    status="error",
+                    died=event(raised("Http404", "No Book", app("detail")), 48),
+                ),
+            ),
+            died=event(TIMEOUT, 90),
+        ),
+        Expected(STRIPE, "POST /signup", 42),
+    ),
+    "a caller that died of its 404": (
+        client(404, (0, 9), died=event(OTHER, 9)),
+        Expected("ValueError", "GET", 7),
+    ),
     "an error before an unrelated 404": (
         server(404, span("load", (1, 9), died=event(OTHER))),
         Expected(handled=("ValueError",)),
