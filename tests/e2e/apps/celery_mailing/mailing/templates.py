@@ -1,0 +1,5 @@
+TEMPLATES = {"newsletter": "Dear {name}, welcome to {city}"}
+
+
+def fill(template, **values):
+    return TEMPLATES[template].format(**values)  # <- fault: task
