@@ -9,7 +9,8 @@ from pathlib import Path
 
 from flux_ls.demo.client import LanguageClient
 from tests.bench.collector import started
-from tests.telemetry import Raises, http as http_span, traces
+from tests.telemetry import Raises, traces
+from tests.telemetry import http as http_span
 
 _ROUNDS = 100
 _BAR_MS = 100

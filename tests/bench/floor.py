@@ -16,7 +16,8 @@ def serve(store: str) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(
-        "CREATE TABLE span (trace_id BLOB, span_id BLOB, parent_id BLOB, name TEXT, start_ns INTEGER, end_ns INTEGER, raw BLOB)"
+        "CREATE TABLE span (trace_id BLOB, span_id BLOB, parent_id BLOB, name TEXT, start_ns INTEGER,"
+        " end_ns INTEGER, raw BLOB)"
     )
     lock = threading.Lock()
 

@@ -13,7 +13,8 @@ from flux_ls.config import Settings
 from flux_ls.store.reader import Reader
 from flux_ls.store.retention import prune
 from tests.collector.processes import Serving
-from tests.telemetry import Raises, http as http_span, new_trace_id, span, traces
+from tests.telemetry import Raises, new_trace_id, span, traces
+from tests.telemetry import http as http_span
 
 KILLS = 50
 LOST = Raises("KeyError", "'plan'", (("/srv/shop/shop/plans.py", 7, "plan_of", "return PLANS[name]"),))
