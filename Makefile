@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz captures reference clean
+.PHONY: help demo test check lint bench fuzz captures reference clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -11,19 +11,20 @@ help: ## list the targets
 demo: .venv/demo ## break a small service and see its failure on the line that caused it
 	$(BIN)/flux demo
 
-test: .venv/develop ## lint, types, import rules and every test
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+test: lint ## lint, types, import rules and every test
 	$(BIN)/pytest -n 2 --dist loadfile
 
-check: .venv/develop ## lint, types, import rules and the fast tests, in under a minute
+check: lint ## lint, types, import rules and the fast tests, in under a minute
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" --ignore tests/e2e
+
+lint: .venv/develop .cache/stylua ## lint, types and import rules alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" --ignore tests/e2e
+	npm --prefix editors/neovim run --silent check
+	@if command -v luacheck >/dev/null; then luacheck --quiet editors/neovim; \
+	else echo "luacheck is not installed here (Debian: lua-check): Lua is checked for its form only"; fi
 
 bench: .venv/develop ## print what Flux costs, as ratios measured in one run
 	$(BIN)/python -m tests.bench
@@ -38,7 +39,7 @@ reference: .venv/develop ## write the README's tables of commands and settings a
 	$(BIN)/python -m flux_ls.cli.reference README.md
 
 clean: ## remove what the other targets made
-	rm -rf .venv .cache build dist
+	rm -rf .venv .cache build dist editors/neovim/node_modules
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -51,3 +52,7 @@ clean: ## remove what the other targets made
 .venv/develop: .venv/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[demo]' --group lint --group test --group apps
 	touch $@ .venv/demo
+
+.cache/stylua: editors/neovim/package.json
+	npm --prefix editors/neovim install --silent --no-audit --no-fund --no-package-lock
+	mkdir -p .cache && touch $@

@@ -1,0 +1,36 @@
+-- The language server, as |lsp-config| reads it; `vim.lsp.config('flux', { … })` refines it.
+
+local config = require('flux.config').get()
+
+---@type vim.lsp.Config
+return {
+  cmd = config.cmd,
+  filetypes = {
+    'python',
+    'javascript',
+    'javascriptreact',
+    'typescript',
+    'typescriptreact',
+    'go',
+    'java',
+  },
+  root_markers = { 'pyproject.toml', 'package.json', 'go.mod', '.git' },
+  settings = { flux = config.settings },
+  init_options = config.settings,
+  capabilities = require('flux.lenses').capabilities(),
+  commands = require('flux.commands').client_side(),
+  handlers = {
+    ['flux/tail'] = function(_, params, context)
+      require('flux.stream').on_tail(params, context.client_id)
+    end,
+    ['flux/status'] = function(_, params, context)
+      require('flux.stream').on_status(params, context.client_id)
+    end,
+    ['workspace/codeLens/refresh'] = require('flux.lenses').refresh_handler(),
+  },
+  on_exit = function(_, _, client_id)
+    vim.schedule(function()
+      require('flux.stream').on_exit(client_id)
+    end)
+  end,
+}

@@ -1,0 +1,152 @@
+--- `:Flux`: one table that dispatches and completes. Each command is a module beside this one.
+
+local notice = require('flux.notice')
+
+local M = {}
+
+---@class flux.Arguments
+---@field ids string[] Request ids, and whatever else was given bare.
+---@field options table<string, string|true>
+
+---@class flux.Option
+---@field value? string What follows it, in words; nil for a switch.
+---@field complete? fun(): string[]
+
+---@class flux.Command
+---@field summary string
+---@field ids? boolean Whether it takes request ids.
+---@field options? table<string, flux.Option> By name, without the dashes.
+---@field run fun(arguments: flux.Arguments)
+
+---@type string[]
+M.names = { 'tail', 'why', 'trace', 'errors', 'doctor', 'dismiss', 'restore', 'restart' }
+
+---@param name string
+---@return flux.Command
+local function command(name)
+  return require('flux.commands.' .. name)
+end
+
+---@param words string[]
+---@param options table<string, flux.Option>
+---@return flux.Arguments?
+---@return string? problem
+function M.parse(words, options)
+  local arguments = { ids = {}, options = {} }
+  local position = 1
+  while position <= #words do
+    local word = words[position]
+    local name, value = word:match('^%-%-([%w-]+)=?(.*)$')
+    if not name then
+      arguments.ids[#arguments.ids + 1] = word
+    elseif not options[name] then
+      return nil, ('there is no option --%s'):format(name)
+    elseif not options[name].value then
+      arguments.options[name] = true
+    else
+      if not word:find('=', 1, true) then
+        position = position + 1
+        value = words[position]
+      end
+      if not value or value == '' then
+        return nil, ('--%s needs %s'):format(name, options[name].value)
+      end
+      arguments.options[name] = value
+    end
+    position = position + 1
+  end
+  return arguments
+end
+
+---@param invocation vim.api.keyset.create_user_command.command_args
+function M.run(invocation)
+  local words = vim.deepcopy(invocation.fargs)
+  local name = table.remove(words, 1)
+  if not name then
+    vim.ui.select(M.names, {
+      prompt = 'Flux',
+      format_item = function(item)
+        return ('%s: %s'):format(item, command(item).summary)
+      end,
+    }, function(choice)
+      if choice then
+        command(choice).run({ ids = {}, options = {} })
+      end
+    end)
+    return
+  end
+  if not vim.list_contains(M.names, name) then
+    notice.fail(('there is no :Flux %s. There is: %s'):format(name, table.concat(M.names, ', ')))
+    return
+  end
+  local chosen = command(name)
+  local arguments, problem = M.parse(words, chosen.options or {})
+  if arguments and not chosen.ids and #arguments.ids > 0 then
+    arguments, problem = nil, ('it takes no %s'):format(arguments.ids[1])
+  end
+  if not arguments then
+    notice.fail((':Flux %s: %s'):format(name, problem))
+    return
+  end
+  chosen.run(arguments)
+end
+
+---@param candidates string[]
+---@param lead string
+---@return string[]
+local function starting_with(candidates, lead)
+  return vim.tbl_filter(function(candidate)
+    return vim.startswith(candidate, lead)
+  end, candidates)
+end
+
+--- Completion of the command line, as |:command-completion-customlist| wants it.
+---@param lead string
+---@param line string
+---@param position integer
+---@return string[]
+function M.complete(lead, line, position)
+  local typed = line:sub(1, position - #lead)
+  local name = typed:match('^%s*.-Flux!?%s+(%S+)%s')
+  if not name then
+    return starting_with(M.names, lead)
+  end
+  if not vim.list_contains(M.names, name) then
+    return {}
+  end
+  local chosen = command(name)
+  local before = typed:match('%-%-([%w-]+)%s+$')
+  local option = before and (chosen.options or {})[before]
+  if option and option.value then
+    return option.complete and starting_with(option.complete(), lead) or {}
+  end
+  if vim.startswith(lead, '-') or not chosen.ids then
+    local names = vim.tbl_map(function(each)
+      return '--' .. each
+    end, vim.tbl_keys(chosen.options or {}))
+    table.sort(names)
+    return starting_with(names, lead)
+  end
+  return starting_with(require('flux.stream').recent_ids(), lead)
+end
+
+--- What the server's commands do when a lens or a code action names them: they open Flux's views.
+---@return table<string, fun(command: lsp.Command, context: table)>
+function M.client_side()
+  local function opening(name)
+    return function(clicked, context)
+      local params = (clicked.arguments or {})[1]
+      local id = type(params) == 'table' and params.id or params
+      command(name).run({ ids = type(id) == 'string' and { id } or {}, options = {} })
+      -- Neovim 0.11 takes a lens off the screen when it is run.
+      require('flux.lenses').refresh(context.bufnr)
+    end
+  end
+  local commands = {}
+  for _, name in ipairs({ 'tail', 'why', 'trace', 'errors', 'doctor' }) do
+    commands['flux.server.' .. name] = opening(name)
+  end
+  return commands
+end
+
+return M

@@ -1,0 +1,349 @@
+--- The live tail: every request as it finishes, one line each; under a failure, its error in one line.
+
+local notice = require('flux.notice')
+local phrases = require('flux.phrases')
+local request_of = require('flux.request')
+local stream = require('flux.stream')
+local view = require('flux.view')
+
+---@class flux.command.Tail: flux.Command
+local M = {
+  summary = 'every request as it finishes',
+  options = {
+    ['errors-only'] = {},
+    fn = { value = 'a function, or part of its name' },
+    service = { value = "a service's name" },
+    since = {
+      value = 'an age such as 30m',
+      complete = function()
+        return { '5m', '30m', '2h', '1d' }
+      end,
+    },
+    slow = {
+      value = 'milliseconds',
+      complete = function()
+        return { '200', '1000' }
+      end,
+    },
+  },
+}
+
+local PATH_CELLS = { 20, 44 }
+local FLUSH_MS = 30
+
+---@class flux.Tail
+---@field bufnr integer
+---@field options table<string, string|true>
+---@field path_cells integer Wide enough for the paths so far.
+---@field waiting flux.Request[] Come in since the last write.
+---@field writing boolean
+---@field order string[] Ids on the screen, the oldest first.
+---@field shown table<string, { request: flux.Request, height: integer }> By id; height in lines.
+---@field state flux.StreamState
+---@field words? string
+---@field hints string The keys, for the bar.
+---@field stop fun()
+
+local empty_namespace = vim.api.nvim_create_namespace('flux.tail.empty')
+
+---@type flux.Tail?
+local current
+
+---@param tail flux.Tail
+---@param request flux.Request
+---@return flux.Line[]
+local function render(tail, request)
+  local group = request_of.group(request)
+  local kind, name = request_of.what(request)
+  local cells = math.max(PATH_CELLS[1], math.min(vim.fn.strdisplaywidth(name), PATH_CELLS[2]))
+  tail.path_cells = math.max(tail.path_cells, cells)
+  local lines = {
+    view.line(
+      { '  ' },
+      { view.fit(kind, 7) .. ' ', 'FluxMethod' },
+      { view.fit(name, tail.path_cells), group ~= 'FluxOk' and group or nil },
+      { '  ' .. view.fit(request_of.outcome(request), 4), group },
+      { ('%8s'):format(phrases.latency(request.duration_ms)), 'FluxDuration' },
+      { '  req:' .. request.short_id, 'FluxId' },
+      { request.complete and '' or '  incomplete', 'FluxQuiet' }
+    ),
+  }
+  if request.failed and request.error then
+    lines[2] = view.line({ '   └─ ', 'FluxQuiet' }, { request.error, 'FluxError' })
+  end
+  return lines
+end
+
+---@param tail flux.Tail
+---@return string winbar
+local function bar_of(tail)
+  local filter = {}
+  for name, value in vim.spairs(tail.options) do
+    filter[#filter + 1] = value == true and name or ('%s %s'):format(name, value)
+  end
+  local words = view.one_line(table.concat(filter, ' · ')):gsub('%%', '%%%%')
+  local live = tail.state == 'live'
+  return table.concat({
+    '%#FluxTitle#  Flux tail ',
+    '%#FluxQuiet#' .. (words == '' and '' or ('· %s '):format(words)),
+    live and '%#FluxOk#● live' or ('%%#FluxRefused#○ %s'):format(tail.state),
+    tail.hints,
+  })
+end
+
+--- Says how the stream is: in the bar above it, and in place of requests as long as there are none.
+---@param tail flux.Tail
+local function show_state(tail)
+  vim.api.nvim_buf_clear_namespace(tail.bufnr, empty_namespace, 0, -1)
+  if #tail.order == 0 then
+    local words = tail.words or (tail.state == 'connecting' and 'Connecting…' or '')
+    if tail.state == 'live' then
+      words = words .. ' No request yet: each shows here as it finishes. :Flux doctor tells what is missing.'
+    end
+    vim.api.nvim_buf_set_extmark(tail.bufnr, empty_namespace, 0, 0, {
+      virt_text = { { '  ' .. vim.trim(view.one_line(words)), 'FluxQuiet' } },
+      virt_text_pos = 'overlay',
+    })
+  end
+  for _, window in ipairs(vim.fn.win_findbuf(tail.bufnr)) do
+    vim.wo[window][0].winbar = bar_of(tail)
+  end
+end
+
+--- The request whose lines hold a row, or the row where a request's lines start.
+---@param tail flux.Tail
+---@param wanted string|integer An id, or a row counting from 0.
+---@return string? id
+---@return integer row Where the lines of `id` start.
+local function find(tail, wanted)
+  local row = 0
+  for _, id in ipairs(tail.order) do
+    local below = row + tail.shown[id].height
+    if id == wanted or (type(wanted) == 'number' and wanted < below) then
+      return id, row
+    end
+    row = below
+  end
+  return nil, row
+end
+
+--- Lines of requests that are new to the screen go to its end, all in one write.
+---@param tail flux.Tail
+---@param lines flux.Line[]
+local function append(tail, lines)
+  if #lines > 0 then
+    local empty = #tail.order == 0
+    view.write(tail.bufnr, empty and 0 or -1, -1, lines)
+  end
+end
+
+---@param tail flux.Tail
+local function forget_oldest(tail)
+  local surplus = #tail.order - require('flux.config').get().tail.limit
+  if surplus <= 0 then
+    return
+  end
+  local height = 0
+  for position = 1, surplus do
+    local id = tail.order[position]
+    height = height + tail.shown[id].height
+    tail.shown[id] = nil
+  end
+  tail.order = vim.list_slice(tail.order, surplus + 1)
+  view.write(tail.bufnr, 0, height, {})
+end
+
+--- Writes what has come in, corrects what is on the screen already, and forgets the oldest.
+---@param tail flux.Tail
+local function flush(tail)
+  tail.writing = false
+  local incoming = tail.waiting
+  tail.waiting = {}
+  if current ~= tail then
+    return
+  end
+  local following = vim.tbl_filter(function(window)
+    return vim.api.nvim_win_get_cursor(window)[1] == vim.api.nvim_buf_line_count(tail.bufnr)
+  end, vim.fn.win_findbuf(tail.bufnr))
+  local news, lines = {}, {}
+  for _, request in ipairs(incoming) do
+    local known = tail.shown[request.id]
+    if known then
+      local corrected = render(tail, request)
+      local _, row = find(tail, request.id)
+      view.write(tail.bufnr, row, row + known.height, corrected)
+      tail.shown[request.id] = { request = request, height = #corrected }
+    else
+      news[request.id] = request
+    end
+  end
+  local appended = {}
+  for _, request in ipairs(incoming) do
+    local latest = news[request.id]
+    if latest then
+      news[request.id] = nil
+      local rendered = render(tail, latest)
+      vim.list_extend(lines, rendered)
+      appended[#appended + 1] = latest.id
+      tail.shown[latest.id] = { request = latest, height = #rendered }
+    end
+  end
+  append(tail, lines)
+  vim.list_extend(tail.order, appended)
+  forget_oldest(tail)
+  for _, window in ipairs(following) do
+    vim.api.nvim_win_set_cursor(window, { vim.api.nvim_buf_line_count(tail.bufnr), 0 })
+  end
+  if #tail.order > 0 then
+    vim.api.nvim_buf_clear_namespace(tail.bufnr, empty_namespace, 0, -1)
+  end
+end
+
+---@param tail flux.Tail
+---@param requests flux.Request[]
+local function take(tail, requests)
+  vim.list_extend(tail.waiting, requests)
+  if not tail.writing and #tail.waiting > 0 then
+    tail.writing = true
+    vim.defer_fn(function()
+      flush(tail)
+    end, FLUSH_MS)
+  end
+end
+
+---@param tail flux.Tail
+---@return flux.Request?
+local function under_cursor(tail)
+  local id = find(tail, vim.api.nvim_win_get_cursor(0)[1] - 1)
+  return id and tail.shown[id].request
+end
+
+---@param tail flux.Tail
+---@param action fun(request: flux.Request)
+---@return fun()
+local function with_request(tail, action)
+  return function()
+    local request = under_cursor(tail)
+    if request then
+      action(request)
+    end
+  end
+end
+
+---@param options table<string, string|true>
+---@return flux.Filter
+local function filter_of(options)
+  return {
+    errors_only = options['errors-only'],
+    fn = options.fn,
+    service = options.service,
+    slow_ms = tonumber(options.slow),
+  }
+end
+
+---@param options table<string, string|true>
+---@param bufnr integer
+---@return flux.Tail
+local function start(options, bufnr)
+  ---@type flux.Tail
+  local tail = {
+    bufnr = bufnr,
+    options = options,
+    path_cells = PATH_CELLS[1],
+    waiting = {},
+    writing = false,
+    order = {},
+    shown = {},
+    state = 'connecting',
+    hints = '',
+    stop = function() end,
+  }
+  tail.stop = stream.watch({
+    filter = filter_of(options),
+    since = options.since,
+    last = require('flux.config').get().tail.height,
+    on_requests = function(requests)
+      take(tail, requests)
+    end,
+    on_state = function(state, words)
+      tail.state, tail.words = state, words
+      if vim.api.nvim_buf_is_valid(bufnr) then
+        show_state(tail)
+      end
+    end,
+  })
+  return tail
+end
+
+---@param arguments flux.Arguments
+function M.run(arguments)
+  local slow = arguments.options.slow
+  if slow and not tonumber(slow) then
+    notice.fail((':Flux tail: --slow takes milliseconds, not %s'):format(slow))
+    return
+  end
+  local bufnr, _, fresh = view.open({
+    name = 'tail',
+    filetype = 'flux-tail',
+    window = 'split',
+    height = require('flux.config').get().tail.height,
+  })
+  if current and not fresh then
+    if vim.deep_equal(current.options, arguments.options) then
+      return
+    end
+    current.stop()
+    view.write(bufnr, 0, -1, {})
+  end
+  local tail = start(arguments.options, bufnr)
+  current = tail
+  if fresh then
+    vim.api.nvim_create_autocmd('BufWipeout', {
+      buffer = bufnr,
+      once = true,
+      desc = 'Flux: end the tail',
+      callback = function()
+        if current and current.bufnr == bufnr then
+          current.stop()
+          current = nil
+        end
+      end,
+    })
+  end
+  tail.hints = view.keys(bufnr, {
+    {
+      lhs = '<CR>',
+      plug = 'open',
+      hint = 'open',
+      desc = 'go to the line responsible; the trace of a request that did not fail',
+      run = with_request(tail, function(request)
+        if request.failed then
+          require('flux.commands.why').jump(request.id)
+        else
+          require('flux.commands.trace').open(request.id)
+        end
+      end),
+    },
+    {
+      lhs = 'w',
+      plug = 'why-here',
+      hint = 'why',
+      desc = 'why this request failed',
+      run = with_request(tail, function(request)
+        require('flux.commands.why').open(request.id)
+      end),
+    },
+    {
+      lhs = 't',
+      plug = 'trace-here',
+      hint = 'trace',
+      desc = 'the trace of this request',
+      run = with_request(tail, function(request)
+        require('flux.commands.trace').open(request.id)
+      end),
+    },
+  })
+  show_state(tail)
+end
+
+return M

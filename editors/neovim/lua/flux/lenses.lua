@@ -1,0 +1,96 @@
+--- Code lenses: kept fresh as text and telemetry change. Neovim 0.12 does that itself; 0.11 is helped here.
+
+local M = {}
+
+local group = vim.api.nvim_create_augroup('flux.lenses', {})
+
+---@type table<integer, true> Buffers whose refresh is already on its way.
+local waiting = {}
+
+---@return boolean
+local function built_in()
+  return vim.lsp.codelens.enable ~= nil
+end
+
+---@param bufnr integer
+local function request(bufnr)
+  if not vim.api.nvim_buf_is_loaded(bufnr) then
+    return
+  end
+  local params = { textDocument = vim.lsp.util.make_text_document_params(bufnr) }
+  for _, client in ipairs(vim.lsp.get_clients({ name = 'flux', bufnr = bufnr })) do
+    client:request('textDocument/codeLens', params, function(err, result, context)
+      if err or not vim.api.nvim_buf_is_loaded(bufnr) then
+        return
+      end
+      if context.version ~= vim.lsp.util.buf_versions[bufnr] then
+        M.refresh(bufnr) -- Typed over meanwhile: lenses of the old text would land on wrong lines.
+        return
+      end
+      vim.lsp.codelens.on_codelens(nil, result, context)
+    end, bufnr)
+  end
+end
+
+--- Asks for the buffer's lenses anew, once for all calls that come close together.
+---@param bufnr integer
+function M.refresh(bufnr)
+  if built_in() or waiting[bufnr] then
+    return
+  end
+  waiting[bufnr] = true
+  vim.defer_fn(function()
+    waiting[bufnr] = nil
+    request(bufnr)
+  end, 50)
+end
+
+---@param client vim.lsp.Client
+---@param bufnr integer
+function M.attach(client, bufnr)
+  if not require('flux.config').get().lenses then
+    return
+  end
+  if built_in() then
+    vim.lsp.codelens.enable(true, { client_id = client.id })
+    return
+  end
+  vim.api.nvim_clear_autocmds({ group = group, buffer = bufnr })
+  vim.api.nvim_create_autocmd({ 'BufEnter', 'InsertLeave', 'TextChanged' }, {
+    group = group,
+    buffer = bufnr,
+    desc = 'Flux: refresh code lenses',
+    callback = function(event)
+      M.refresh(event.buf)
+    end,
+  })
+  M.refresh(bufnr)
+end
+
+--- What Neovim 0.11 does not tell a server by itself although it is true here.
+---@return lsp.ClientCapabilities
+function M.capabilities()
+  if built_in() then
+    return {}
+  end
+  return { workspace = { codeLens = { refreshSupport = true } } }
+end
+
+--- Answers `workspace/codeLens/refresh`; nil where Neovim has an answer of its own.
+---@return lsp.Handler?
+function M.refresh_handler()
+  if built_in() then
+    return nil
+  end
+  return function(_, _, context)
+    local client = vim.lsp.get_client_by_id(context.client_id)
+    if client and require('flux.config').get().lenses then
+      for bufnr in pairs(client.attached_buffers) do
+        M.refresh(bufnr)
+      end
+    end
+    return vim.NIL
+  end
+end
+
+return M

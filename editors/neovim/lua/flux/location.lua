@@ -1,0 +1,113 @@
+--- From a frame of an answer to the place in the editor.
+
+local notice = require('flux.notice')
+
+local M = {}
+
+---@class flux.Frame Lines and columns count from 1, columns in code points.
+---@field path? string
+---@field recorded_path? string
+---@field line? integer
+---@field recorded_line? integer
+---@field column? integer
+---@field function? string
+---@field anchor? 'exact'|'moved'|'edited'|'gone'|'unmapped'
+---@field in_app? boolean
+---@field source? string The text of the line.
+---@field reason? string Why it is gone or unmapped.
+
+--- The file of a frame, if there is one that today's text can be shown in.
+---@param frame? flux.Frame
+---@param roots string[]
+---@return string? path Absolute.
+function M.file(frame, roots)
+  if not frame or not frame.path or frame.anchor == 'gone' or frame.anchor == 'unmapped' then
+    return nil
+  end
+  local path = frame.path --[[@as string]]
+  local absolute = path:match('^/') or path:match('^%a:[/\\]')
+  for _, candidate in
+    ipairs(absolute and { path } or vim.tbl_map(function(root)
+      return vim.fs.joinpath(root, path)
+    end, roots))
+  do
+    if vim.fn.filereadable(candidate) == 1 then
+      return vim.fs.normalize(candidate)
+    end
+  end
+end
+
+---@param window integer
+local function holds_text(window)
+  return vim.api.nvim_win_get_config(window).relative == ''
+    and vim.bo[vim.api.nvim_win_get_buf(window)].buftype == ''
+end
+
+--- Goes to a window for source text: the last one used, else any, else a new one.
+local function enter_source_window()
+  if holds_text(vim.api.nvim_get_current_win()) then
+    return
+  end
+  local last = vim.fn.win_getid(vim.fn.winnr('#'))
+  local windows = vim.api.nvim_tabpage_list_wins(0)
+  table.insert(windows, 1, last)
+  for _, window in ipairs(windows) do
+    if window ~= 0 and vim.api.nvim_win_is_valid(window) and holds_text(window) then
+      vim.api.nvim_set_current_win(window)
+      return
+    end
+  end
+  vim.cmd('aboveleft new')
+end
+
+---@param frame? flux.Frame
+---@param roots string[]
+---@return boolean jumped
+function M.jump(frame, roots)
+  local path = M.file(frame, roots)
+  if not path or not frame then
+    return false
+  end
+  enter_source_window()
+  local uri = vim.uri_from_fname(path)
+  local last = vim.api.nvim_buf_line_count(vim.uri_to_bufnr(uri))
+  local bufnr = vim.uri_to_bufnr(uri)
+  if not vim.api.nvim_buf_is_loaded(bufnr) then
+    vim.fn.bufload(bufnr)
+    last = vim.api.nvim_buf_line_count(bufnr)
+  end
+  local position =
+    { line = math.min(frame.line or 1, last) - 1, character = math.max((frame.column or 1) - 1, 0) }
+  local shown = pcall(vim.lsp.util.show_document, {
+    uri = uri,
+    range = { start = position, ['end'] = position },
+  }, 'utf-32', { focus = true })
+  if not shown then
+    notice.warn(('%s cannot be shown in this window'):format(path))
+    return false
+  end
+  if not frame.column then
+    vim.cmd('normal! ^')
+  end
+  return true
+end
+
+--- Why a frame cannot be jumped to, in words.
+---@param frame? flux.Frame
+---@param reason? string
+---@return string
+function M.nowhere(frame, reason)
+  if not frame then
+    return reason or 'there is no location'
+  end
+  local place = ('%s:%s'):format(
+    frame.recorded_path or frame.path or '?',
+    frame.recorded_line or frame.line or '?'
+  )
+  if frame.anchor == 'gone' then
+    return place .. ' is gone from the code'
+  end
+  return ('%s is not a file of this workspace; :Flux doctor tells why'):format(place)
+end
+
+return M

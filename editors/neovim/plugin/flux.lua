@@ -1,0 +1,44 @@
+-- What Neovim runs at start: the command, the <Plug> mappings, and the server's switch. Loads nothing of `flux`.
+
+if vim.g.loaded_flux then
+  return
+end
+vim.g.loaded_flux = true
+
+if vim.fn.has('nvim-0.11') == 0 then
+  vim.notify_once('flux: Neovim 0.11 or newer is needed', vim.log.levels.WARN)
+  return
+end
+
+vim.api.nvim_create_user_command('Flux', function(invocation)
+  require('flux.commands').run(invocation)
+end, {
+  nargs = '*',
+  bar = true,
+  desc = 'Flux: what failed, where and why',
+  complete = function(lead, line, position)
+    return require('flux.commands').complete(lead, line, position)
+  end,
+})
+
+for _, name in ipairs({ 'tail', 'why', 'trace', 'errors', 'doctor', 'dismiss', 'restore', 'restart' }) do
+  vim.keymap.set('n', ('<Plug>(flux-%s)'):format(name), ('<Cmd>Flux %s<CR>'):format(name), {
+    desc = 'Flux: ' .. name,
+  })
+end
+
+vim.api.nvim_create_autocmd('LspAttach', {
+  group = vim.api.nvim_create_augroup('flux.attach', {}),
+  desc = 'Flux: show hints and lenses where its server is attached',
+  callback = function(event)
+    local client = vim.lsp.get_client_by_id(event.data.client_id)
+    if client and client.name == 'flux' then
+      require('flux.attach').attach(client, event.buf)
+    end
+  end,
+})
+
+local settings = vim.g.flux
+if not (type(settings) == 'table' and settings.enable == false) then
+  vim.lsp.enable('flux')
+end

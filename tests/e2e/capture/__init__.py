@@ -1,0 +1,1 @@
+"""The README's pictures: real terminals, run in tmux and drawn as SVG."""

@@ -1,0 +1,53 @@
+"""What the Neovim tests share: an editor, and a shop whose telemetry reaches a collector."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.collector import Collector
+from tests.e2e.editor import neovim
+from tests.e2e.neovim.driver import Neovim
+from tests.e2e.neovim.shop import Shop
+from tests.e2e.runs import unavailable
+
+StartNeovim = Callable[..., Neovim]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _editor_is_installed() -> None:
+    if neovim() is None:
+        unavailable("nvim is not installed (the test dependency group has it)")
+
+
+@pytest.fixture
+def own_collector(tmp_path: Path) -> Iterator[Collector]:
+    """A collector whose store holds only what the test puts there."""
+    folder = tmp_path / "collector"
+    folder.mkdir()
+    with Collector(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def shop(tmp_path: Path, own_collector: Collector) -> Shop:
+    return Shop(tmp_path / "work", own_collector.endpoint)
+
+
+@pytest.fixture
+def start_neovim(shop: Shop, own_collector: Collector) -> Iterator[StartNeovim]:
+    """Starts an editor in the shop's folder."""
+    with ExitStack() as stack:
+
+        def start(*words: str, env: dict[str, str] | None = None, settings: dict[str, Any] | None = None) -> Neovim:
+            environment = own_collector.environment | (env or {})
+            return stack.enter_context(Neovim(shop.folder, *words, env=environment, settings=settings))
+
+        yield start
+
+
+@pytest.fixture
+def nvim(start_neovim: StartNeovim) -> Neovim:
+    return start_neovim()

@@ -1,0 +1,40 @@
+"""What a user sees: Neovim in a terminal, with the hint, the lens and the tail on the screen."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.capture.screen import Screen, available
+from tests.e2e.collector import Collector
+from tests.e2e.editor import neovim
+from tests.e2e.neovim.driver import PLUGIN
+from tests.e2e.neovim.shop import FAULT_LINE, Shop
+from tests.e2e.runs import unavailable
+
+
+@pytest.fixture(autouse=True)
+def _tmux_is_installed() -> None:
+    if not available():
+        unavailable("tmux is not installed")
+
+
+def test_the_failure_is_on_the_screen(shop: Shop, own_collector: Collector, tmp_path: Path) -> None:
+    request = shop.fails()
+    nvim = neovim()
+    assert nvim is not None
+    argv = [nvim, "--clean", "-n", "--cmd", f"set runtimepath^={PLUGIN}", f"+{FAULT_LINE}", "shop/checkout.py"]
+    with Screen(argv, folder=shop.folder, env=own_collector.environment, columns=120, rows=30) as screen:
+        screen.until("●", "· why")
+        rows = screen.text().splitlines()
+        (fault,) = [row for row in rows if "smile =" in row]
+        (head,) = [row for row in rows if "def per_person" in row]
+        assert "é🙂" in fault
+        assert "● ZeroDivisionError: division by zero · 1 failure" in fault
+        assert "1 failure · last " in head
+        screen.type(":Flux tail\r")
+        screen.until("Flux tail", "● live", f"req:{request[:8]}", "└─ ZeroDivisionError: division by zero")
+        screen.type("w")
+        screen.until("ROOT CAUSE", f"shop/checkout.py:{FAULT_LINE}")
+        screen.press("Enter")
+        screen.type("iHERE ")
+        screen.until("HERE smile =")

@@ -1,0 +1,197 @@
+"""`:Flux tail`: requests as they finish, in a window that follows them."""
+
+from tests.e2e.neovim.conftest import StartNeovim
+from tests.e2e.neovim.driver import Neovim
+from tests.e2e.neovim.shop import FAULT_LINE, Shop
+from tests.telemetry import http, new_trace_id, span
+
+
+def open_tail(nvim: Neovim, words: str = "") -> None:
+    nvim.command(f"Flux tail {words}")
+    nvim.eventually("return vim.bo.filetype == 'flux-tail' and vim.wo.winbar:find('live') ~= nil", what="a live tail")
+
+
+def wait_for(nvim: Neovim, *ids: str) -> None:
+    for id in ids:
+        nvim.eventually("return vim.fn.search('req:' .. ..., 'nw') > 0", id[:8], what=f"req:{id[:8]} in the tail")
+
+
+def test_shows_requests_as_they_finish(nvim: Neovim, shop: Shop) -> None:
+    nvim.open(shop.checkout)
+    open_tail(nvim)
+    assert nvim.lines() == [""]
+    good = shop.succeeds("/products", ms=9)
+    wait_for(nvim, good)
+    bad = shop.fails()
+    refused = shop.succeeds("/nowhere", status=404)
+    wait_for(nvim, bad, refused)
+    first, second, error, third = nvim.lines()
+    assert first.split() == ["GET", "/products", "200", "9ms", f"req:{good[:8]}"]
+    assert second.split() == ["POST", "/checkout", "500", "44ms", f"req:{bad[:8]}"]
+    assert error == "   └─ ZeroDivisionError: division by zero"
+    assert third.split()[:3] == ["GET", "/nowhere", "404"]
+    groups = nvim.lua(
+        "return vim.tbl_map(function(m) return { m[2], m[4].hl_group } end, "
+        "vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_create_namespace('flux.view'), 0, -1, { details = true }))"
+    )
+    assert [0, "FluxOk"] in groups
+    assert [1, "FluxFailed"] in groups
+    assert [2, "FluxError"] in groups
+    assert [3, "FluxRefused"] in groups
+    assert nvim.lua("return vim.bo.modifiable") is False
+    assert nvim.messages() == ""
+
+
+def test_begins_with_the_latest(nvim: Neovim, shop: Shop) -> None:
+    ids = [shop.succeeds(f"/{number}") for number in range(3)]
+    nvim.open(shop.checkout)
+    open_tail(nvim)
+    wait_for(nvim, *ids)
+    assert [line.split()[1] for line in nvim.lines()] == ["/0", "/1", "/2"]
+
+
+def test_an_empty_tail_says_what_it_waits_for(nvim: Neovim, shop: Shop) -> None:
+    nvim.open(shop.checkout)
+    open_tail(nvim)
+    words = nvim.eventually(
+        """
+        local marks = vim.api.nvim_buf_get_extmarks(0, -1, 0, -1, { details = true })
+        local words = marks[1] and marks[1][4].virt_text[1][1] or ''
+        return words:find('Listening') and words
+        """
+    )
+    assert f"Listening on http://127.0.0.1:{shop.endpoint.http_port}. No request yet" in words
+    wait_for(nvim, shop.succeeds())
+    assert (
+        nvim.lua(
+            "return #vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_create_namespace('flux.tail.empty'), 0, -1, {})"
+        )
+        == 0
+    )
+
+
+def test_follows_until_the_cursor_goes_up(nvim: Neovim, shop: Shop) -> None:
+    nvim.open(shop.checkout)
+    open_tail(nvim)
+    for number in range(3):
+        wait_for(nvim, shop.succeeds(f"/{number}"))
+    assert nvim.place()[1] == 3
+    nvim.keys("gg")
+    wait_for(nvim, shop.succeeds("/4"))
+    assert nvim.place()[1] == 1
+    nvim.keys("G")
+    wait_for(nvim, shop.succeeds("/5"))
+    assert nvim.place()[1] == 5
+
+
+def test_filters(nvim: Neovim, shop: Shop) -> None:
+    nvim.open(shop.checkout)
+    open_tail(nvim, "--errors-only")
+    assert "errors-only" in nvim.lua("return vim.wo.winbar")
+    good, bad = shop.succeeds(), shop.fails()
+    wait_for(nvim, bad)
+    assert good[:8] not in "\n".join(nvim.lines())
+    # Another filter takes this one's place, in the same window.
+    open_tail(nvim, "--fn products")
+    other = shop.succeeds("/products")
+    wait_for(nvim, other)
+    assert bad[:8] not in "\n".join(nvim.lines())
+    assert nvim.lua("return #vim.api.nvim_list_wins()") == 2
+
+
+def test_since_brings_back_what_was(nvim: Neovim, shop: Shop) -> None:
+    ids = [shop.succeeds(f"/{number}") for number in range(20)]
+    nvim.open(shop.checkout)
+    open_tail(nvim, "--since 1h")
+    wait_for(nvim, *ids)
+    live = shop.succeeds("/live")
+    wait_for(nvim, live)
+    assert [line.split()[1] for line in nvim.lines()] == [*(f"/{number}" for number in range(20)), "/live"]
+
+
+def test_an_age_that_is_none_is_said_in_the_window(nvim: Neovim, shop: Shop) -> None:
+    nvim.open(shop.checkout)
+    nvim.command("Flux tail --since banana")
+    nvim.eventually("return vim.bo.filetype == 'flux-tail' and vim.wo.winbar:find('disconnected') ~= nil")
+    assert "banana" in nvim.lua(
+        "return vim.api.nvim_buf_get_extmarks(0, -1, 0, -1, { details = true })[1][4].virt_text[1][1]"
+    )
+    open_tail(nvim, "--since 1h")
+
+
+def test_an_incomplete_request_is_corrected_in_place(nvim: Neovim, shop: Shop) -> None:
+    nvim.open(shop.checkout)
+    open_tail(nvim)
+    trace_id = new_trace_id()
+    root = http("POST", "/late", 500, route="/late", ms=30, children=[span("early", ms=5, start_ms=1)])
+    shop.send(root, trace_id, only=["early"])
+    wait_for(nvim, trace_id)
+    after = shop.succeeds("/after")
+    wait_for(nvim, after)
+    assert "incomplete" in nvim.lines()[0]
+    shop.send(root, trace_id, without=["early"])
+    nvim.eventually("return vim.api.nvim_buf_get_lines(0, 0, 1, false)[1]:find('/late') ~= nil")
+    text = nvim.lines()
+    assert "incomplete" not in text[0]
+    assert sum(trace_id[:8] in line for line in text) == 1
+    assert after[:8] in text[-1]
+
+
+def test_keys_lead_on(nvim: Neovim, shop: Shop) -> None:
+    nvim.open(shop.folder / "shop" / "web.py")
+    open_tail(nvim)
+    good, bad = shop.succeeds(), shop.fails()
+    wait_for(nvim, good, bad)
+    nvim.lua("vim.fn.search('ZeroDivisionError')")
+    nvim.keys("<CR>")
+    nvim.eventually("return vim.api.nvim_buf_get_name(0):find('checkout.py') ~= nil")
+    assert nvim.place()[:2] == ("checkout.py", FAULT_LINE)
+    for key, search, filetype in (("w", bad, "flux-why"), ("t", bad, "flux-trace"), ("<CR>", good, "flux-trace")):
+        open_tail(nvim)
+        nvim.lua("vim.fn.search(...)", f"req:{search[:8]}")
+        nvim.keys(key)
+        nvim.eventually("return vim.bo.filetype == ...", filetype)
+        assert search[:8] in nvim.lines()[0]
+
+
+def test_closing_ends_the_stream(nvim: Neovim, shop: Shop) -> None:
+    nvim.open(shop.checkout)
+    open_tail(nvim)
+    nvim.lua("vim.lsp.get_clients({ name = 'flux' })[1].handlers['flux/tail'] = function() _G.came = true end")
+    shop.succeeds()
+    nvim.eventually("return _G.came")
+    nvim.keys("q")
+    assert nvim.place()[0] == "checkout.py"
+    # The answer to what is asked after `unsubscribeTail` comes after it took effect.
+    nvim.lua(
+        "vim.lsp.get_clients({ name = 'flux' })[1]:request_sync('flux/status', vim.empty_dict(), 5000) _G.came = false"
+    )
+    shop.fails()
+    nvim.eventually("return #vim.diagnostic.get(0) > 0")
+    assert nvim.lua("return _G.came") is False
+
+
+def test_stays_bounded(start_neovim: StartNeovim, shop: Shop) -> None:
+    nvim = start_neovim(settings={"tail": {"limit": 5}})
+    nvim.open(shop.checkout)
+    open_tail(nvim)
+    for number in range(8):
+        if number % 2:
+            shop.fails(path=f"/{number}")
+        else:
+            shop.succeeds(f"/{number}")
+    nvim.eventually("return vim.fn.search('/7 ', 'nw') > 0")
+    text = nvim.lines()
+    assert [line.split()[1] for line in text if "req:" in line] == ["/3", "/4", "/5", "/6", "/7"]
+    assert len(text) == 8
+
+
+def test_a_busy_service_does_not_flood_the_editor(nvim: Neovim, shop: Shop) -> None:
+    nvim.open(shop.checkout)
+    open_tail(nvim)
+    for _ in range(300):
+        last = shop.succeeds()
+    wait_for(nvim, last)
+    nvim.eventually("return vim.api.nvim_buf_line_count(0) == 300")
+    assert nvim.place()[1] == 300
+    assert nvim.messages() == ""
