@@ -43,13 +43,14 @@ clean: ## remove what the other targets made
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --upgrade pip
 
 .venv/demo: .venv/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[demo]'
 	touch $@
 
+# pip knows dependency groups since 25.1.
 .venv/develop: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable '.[demo]' --group lint --group test --group apps
 	touch $@ .venv/demo
 
