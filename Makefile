@@ -23,7 +23,7 @@ lint: .venv/develop .cache/stylua ## lint, types and import rules alone
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	npm --prefix editors/neovim run --silent check
-	@if command -v luacheck >/dev/null; then luacheck --quiet editors/neovim; \
+	@if command -v luacheck >/dev/null; then cd editors/neovim && luacheck --quiet . ; \
 	else echo "luacheck is not installed here (Debian: lua-check): Lua is checked for its form only"; fi
 
 bench: .venv/develop ## print what Flux costs, as ratios measured in one run
