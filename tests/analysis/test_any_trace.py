@@ -17,6 +17,8 @@ from flux_ls.analysis.tree import build
 from flux_ls.model import ExceptionRecord, Resource, Span, SpanKind, SpanStatus
 from tests.analysis.spans import PRICING, SHOP, TRACE, app, event, lib, log, ms, raised, request, server
 
+pytestmark = pytest.mark.slow
+
 KINDS: list[SpanKind] = ["internal", "server", "client", "producer", "consumer"]
 STATUSES: list[SpanStatus] = ["unset", "ok", "error"]
 ERRORS = [

@@ -39,6 +39,8 @@ from tests.otlp.receiving import receiving
 
 from .processes import ROOT, Serving, alive, ended, free_port, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[Settings]:

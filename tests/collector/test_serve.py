@@ -24,6 +24,8 @@ from tests.otlp.payloads import trace_message
 
 from .processes import Serving, free_port, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:

@@ -26,6 +26,8 @@ from flux_ls.otlp.sink import SinkBusy
 
 from .receiving import Receivers
 
+pytestmark = pytest.mark.slow
+
 SHOP = Resource({"service.name": "shop"})
 Exporter = Callable[[Receivers], Any]
 HTTP = [

@@ -10,6 +10,8 @@ from flux_ls.model import Language, Raised
 from flux_ls.otlp.stacktrace import parse_stacktrace
 from flux_ls.otlp.stacktrace.kept import EXCEPTIONS_KEPT, FRAMES_KEPT_INNER, FRAMES_KEPT_OUTER
 
+pytestmark = pytest.mark.slow
+
 LANGUAGES: list[Language | None] = [None, "python", "javascript", "go", "java"]
 
 PIECES = [

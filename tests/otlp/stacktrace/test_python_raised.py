@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from flux_ls.model import Raised
 from flux_ls.otlp.stacktrace import parse_stacktrace
 
+pytestmark = pytest.mark.slow
+
 # --- The oracle
 
 
