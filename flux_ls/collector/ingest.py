@@ -29,6 +29,9 @@ from flux_ls.store.traces import SPANS_OF_INTEREST
 from flux_ls.store.writer import StoredRequest, Writer
 
 _RETRY_AFTER_S = 1
+_ATTEMPTS = 3
+_ORDINARY = 200
+"""Spans of a request."""
 _log = logging.getLogger(__name__)
 
 
@@ -49,6 +52,7 @@ class Ingest:
         self._store = store
         self._rule = rule
         self._writer = Writer(store, rule)
+        self._is_open = True
 
     def close(self) -> None:
         self._writer.close()
@@ -69,32 +73,45 @@ class Ingest:
 
     def _durably(self, store: Callable[[], None]) -> None:
         try:
-            if self._writer.is_displaced():
-                _log.warning("the store %s was removed: starting a new one", self._store)
-                self._reopen()
-            try:
-                self._in_transaction(store)
-            except StoreCorrupt:
-                _log.error("the store was damaged and moved aside to %s", move_aside(self._store))
-                self._reopen()
-                self._in_transaction(store)
+            for _ in range(_ATTEMPTS):
+                self._open()
+                try:
+                    with self._writer.transaction():
+                        store()
+                except StoreCorrupt:
+                    self._move_aside()
+                # What was written to a file that somebody removed meanwhile is not kept.
+                if self._is_open and not self._writer.is_displaced():
+                    return
         except StoreBusy as error:
             raise SinkBusy(_RETRY_AFTER_S, str(error)) from error
         except StoreError as error:
             raise SinkBusy(_RETRY_AFTER_S * 10, str(error)) from error
+        raise SinkBusy(_RETRY_AFTER_S, f"the store {self._store} is being removed or damaged all the time")
 
-    def _reopen(self) -> None:
+    def _open(self) -> None:
+        if self._is_open and self._writer.is_displaced():
+            _log.warning("the store %s was removed: starting a new one", self._store)
+            self._leave()
+        if not self._is_open:
+            self._writer = Writer(self._store, self._rule)
+            self._is_open = True
+
+    def _leave(self) -> None:
+        self._is_open = False
         self._writer.close()
-        self._writer = Writer(self._store, self._rule)
 
-    def _in_transaction(self, store: Callable[[], None]) -> None:
-        with self._writer.transaction():
-            store()
+    def _move_aside(self) -> None:
+        displaced = self._writer.is_displaced()
+        self._leave()
+        # Unless another process has done so, and what is there now is sound.
+        if not displaced:
+            _log.error("the store was damaged and moved aside to %s", move_aside(self._store))
 
     def _store_spans(self, batch: SpanBatch) -> None:
-        for part in batch.parts:
-            known = self._writer.known(part.trace_id)
-            spans = self._merge(part, known)
+        for brought in batch.parts:
+            known = self._writer.known(brought.trace_id)
+            part, spans = self._merged(brought, known)
             if not part.chunks:
                 continue
             kept = Kept(
@@ -115,27 +132,27 @@ class Ingest:
             if known is not None:
                 self._judge(Kept(known.id, trace_id, known.first_ns, known.last_ns, known.request.spans))
 
-    def _merge(self, part: TracePart, known: StoredRequest | None) -> int:
-        """How many spans the request has with this part, which loses those that came before."""
+    def _merged(self, part: TracePart, known: StoredRequest | None) -> tuple[TracePart, int]:
+        """The part without what came before, and how many spans the request has with it."""
         before = known.request.spans if known is not None else 0
         span_ids = part.span_ids()
         unique = set(span_ids)
         ends = self._writer.stored_ends(known.id, unique) if known is not None else {}
         if ends or len(unique) < len(span_ids):
-            part.drop_superseded(ends)
-        return before + len(unique) - len(ends)
+            part = part.without_superseded(ends)
+        return part, before + len(unique) - len(ends)
 
     def _update(self, kept: Kept, part: TracePart, known: StoredRequest | None, origins: Sequence[Origin]) -> None:
         if part.notable or (known.notable if known is not None else self._writer.has_exception_logs(kept.trace_id)):
-            if known is None or part.notable or part.root is not None or kept.spans <= SPANS_OF_INTEREST:
+            if known is None or _tells_more(part, known, kept.spans):
                 self._judge(kept)
             else:
-                self._put(kept, replace(known.request, spans=kept.spans), notable=True)
-        elif part.root is not None:
+                self._put(kept, _grown(known.request, kept), notable=True)
+        elif part.root is not None and (known is None or not known.request.complete):
             raw, origin = part.root
             self._describe(kept, self._writer.decode(raw, origins[origin]))
-        elif known is not None and known.request.complete:
-            self._put(kept, replace(known.request, spans=kept.spans), notable=False)
+        elif known is not None and not part.rooted and (known.request.complete or kept.spans > SPANS_OF_INTEREST):
+            self._put(kept, _grown(known.request, kept), notable=False)
         else:
             self._describe(kept, self._writer.entry_span(kept.id))
 
@@ -156,6 +173,8 @@ class Ingest:
         try:
             spans = self._writer.spans_of_interest(kept.id, kept.trace_id)
             assessment = assess(spans)
+        except StoreError:
+            raise
         except Exception:
             # Telemetry that we fail to understand is still telemetry that we were given to keep.
             _log.exception("could not assess request %s", kept.trace_id.hex())
@@ -171,6 +190,32 @@ class Ingest:
         stored = StoredRequest(request, kept.id, kept.first_ns, kept.last_ns, notable)
         self._writer.put_request(stored, route_name(request))
         return stored
+
+
+def _tells_more(part: TracePart, known: StoredRequest, spans: int) -> bool:
+    """Whether a request with a failure in it is to be judged again.
+
+    Always, in one of ordinary size. A large one that waits for its root, only now and then while it grows: looking at
+    all of it takes longer than taking in an export.
+    """
+    if spans <= _ORDINARY or part.rooted:
+        return True
+    if known.request.complete:
+        return part.notable or spans <= SPANS_OF_INTEREST
+    step = 1 << (spans.bit_length() - 4)
+    return not known.notable or known.request.spans // step != spans // step
+
+
+def _grown(request: Request, kept: Kept) -> Request:
+    """A request with more spans that change nothing but its size."""
+    if request.complete:
+        return replace(request, spans=kept.spans)
+    return replace(
+        request,
+        spans=kept.spans,
+        started_ns=kept.first_ns,
+        duration_ns=max(0, kept.last_ns - kept.first_ns),
+    )
 
 
 def _described(kept: Kept, entry: Span) -> Request:

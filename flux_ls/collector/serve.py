@@ -204,18 +204,19 @@ class _Serving:
             wait_s = PRUNE_BEAT_S if removed == 0 else min(1.0, PRUNE_BEAT_S)
 
     def _prune_once(self) -> int:
-        """How many requests were removed."""
+        """How many requests and log records were removed."""
         from flux_ls.store.retention import prune
 
         settings = self._settings
         now_ns = time.time_ns()
-        return prune(
+        pruned = prune(
             settings.store,
             days=settings.retention_days,
             bytes=settings.retention_bytes,
             now_ns=now_ns,
             at_most=_PRUNED_AT_ONCE,
-        ).requests
+        )
+        return pruned.requests + pruned.logs
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()

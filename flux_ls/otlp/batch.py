@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from flux_ls.otlp.decode import Glimpse, glimpse
 
 TraceExport = ExportTraceServiceRequest
 LogExport = ExportLogsServiceRequest
@@ -39,7 +40,7 @@ class Chunk:
 class TracePart:
     """What one export brings of one trace."""
 
-    __slots__ = ("chunks", "first_ns", "last_ns", "notable", "root", "trace_id")
+    __slots__ = ("chunks", "first_ns", "last_ns", "notable", "root", "rooted", "trace_id")
 
     def __init__(self, trace_id: bytes, start_ns: int, end_ns: int) -> None:
         self.trace_id = trace_id
@@ -48,28 +49,42 @@ class TracePart:
         self.notable = False
         """A span has status ERROR or an exception event."""
         self.root: tuple[bytes, int] | None = None
-        """The root span and the index of its origin."""
+        """The root span and the index of its origin, if there is exactly one."""
+        self.rooted = False
+        """There is a root span."""
         self.chunks: dict[int, Chunk] = {}
         """By index of the origin."""
 
     def span_ids(self) -> list[bytes]:
         return [span_id for chunk in self.chunks.values() for span_id in chunk.span_ids]
 
-    def drop_superseded(self, ends: Mapping[bytes, int]) -> None:
-        """Leaves out spans that end no later than `ends` says, and all but the last to end of those given twice."""
-        latest = dict(ends)
-        for origin, chunk in list(self.chunks.items()):
-            kept = Chunk()
+    def without_superseded(self, ends: Mapping[bytes, int]) -> "TracePart":
+        """The same without spans that end no later than `ends` says; of those given twice, the last to end."""
+        latest: dict[bytes, tuple[Glimpse, int, bytes]] = {}
+        for origin, chunk in self.chunks.items():
             for span_id, raw in zip(chunk.span_ids, chunk.raws, strict=True):
-                end_ns = Span.FromString(raw).end_time_unix_nano
-                if end_ns > latest.get(span_id, -1):
-                    latest[span_id] = end_ns
-                    kept.span_ids.append(span_id)
-                    kept.raws.append(raw)
-            if kept.raws:
-                self.chunks[origin] = kept
-            else:
-                del self.chunks[origin]
+                seen = glimpse(raw)
+                before = latest[span_id][0].end_ns if span_id in latest else ends.get(span_id, -1)
+                if seen.end_ns > before:
+                    latest[span_id] = (seen, origin, raw)
+        part = TracePart(self.trace_id, self.first_ns, self.last_ns)
+        part.notable = self.notable
+        for span_id, (seen, origin, raw) in latest.items():
+            part.add(origin, span_id, raw)
+            if seen.parent_id is None:
+                part.add_root(origin, raw)
+        return part
+
+    def add(self, origin: int, span_id: bytes, raw: bytes) -> None:
+        chunk = self.chunks.get(origin)
+        if chunk is None:
+            chunk = self.chunks[origin] = Chunk()
+        chunk.span_ids.append(span_id)
+        chunk.raws.append(raw)
+
+    def add_root(self, origin: int, raw: bytes) -> None:
+        self.root = None if self.rooted else (raw, origin)
+        self.rooted = True
 
 
 class SpanBatch(NamedTuple):
@@ -95,14 +110,13 @@ class LogBatch(NamedTuple):
 
 def read_spans(message: TraceExport) -> SpanBatch:
     """The spans of an export request; those without valid ids or with times past 2262 are rejected."""
-    origins: list[Origin] = []
+    origins: dict[Origin, int] = {}
     parts: dict[bytes, TracePart] = {}
     rejected = 0
     for resource_spans in message.resource_spans:
         resource = resource_spans.resource.SerializeToString()
         for scope_spans in resource_spans.scope_spans:
-            origin = len(origins)
-            origins.append(Origin(resource, scope_spans.scope.SerializeToString()))
+            origin = origins.setdefault(Origin(resource, scope_spans.scope.SerializeToString()), len(origins))
             # The one loop that every span of every user goes through: no calls in it that can be done without.
             for span in scope_spans.spans:
                 trace_id, span_id = span.trace_id, span.span_id
@@ -110,6 +124,11 @@ def read_spans(message: TraceExport) -> SpanBatch:
                 if len(span_id) != 8 or start_ns >> 63 or end_ns >> 63 or span_id == _NO_ID:
                     rejected += 1
                     continue
+                # As decoding has it: no start is the end, and no span ends before it starts.
+                if not start_ns:
+                    start_ns = end_ns
+                elif end_ns < start_ns:
+                    end_ns = start_ns
                 part = parts.get(trace_id)
                 if part is None:
                     if len(trace_id) != 16 or not any(trace_id):
@@ -123,7 +142,7 @@ def read_spans(message: TraceExport) -> SpanBatch:
                 raw = span.SerializeToString()
                 parent_id = span.parent_span_id
                 if not parent_id or parent_id == _NO_ID:
-                    part.root = (raw, origin)
+                    part.add_root(origin, raw)
                 if span.status.code == _STATUS_ERROR or (
                     (events := span.events) and any(event.name == "exception" for event in events)
                 ):
@@ -133,19 +152,18 @@ def read_spans(message: TraceExport) -> SpanBatch:
                     chunk = part.chunks[origin] = Chunk()
                 chunk.span_ids.append(span_id)
                 chunk.raws.append(raw)
-    return SpanBatch(origins, list(parts.values()), rejected)
+    return SpanBatch(list(origins), list(parts.values()), rejected)
 
 
 def read_exception_logs(message: LogExport) -> LogBatch:
     """The log records that tell of an exception inside a trace; all others are accepted and not kept."""
-    origins: list[Origin] = []
+    origins: dict[Origin, int] = {}
     rows: list[LogRow] = []
     rejected = 0
     for resource_logs in message.resource_logs:
         resource = resource_logs.resource.SerializeToString()
         for scope_logs in resource_logs.scope_logs:
-            origin = len(origins)
-            origins.append(Origin(resource, scope_logs.scope.SerializeToString()))
+            origin = origins.setdefault(Origin(resource, scope_logs.scope.SerializeToString()), len(origins))
             for record in scope_logs.log_records:
                 if len(record.trace_id) != 16 or not any(record.trace_id):
                     continue
@@ -156,4 +174,4 @@ def read_exception_logs(message: LogExport) -> LogBatch:
                     rejected += 1
                     continue
                 rows.append(LogRow(record.trace_id, at_ns, origin, record.SerializeToString()))
-    return LogBatch(origins, rows, rejected)
+    return LogBatch(list(origins), rows, rejected)

@@ -34,42 +34,56 @@ _LANGUAGES: dict[str, Language] = {
     "java": "java",
 }
 _MAX_DEPTH = 16
+_WORTH_KEEPING = 16384
+"""Larger resources and scopes are decoded each time: somebody could send a great many of them."""
 
 
-@lru_cache(maxsize=512)
 def decode_resource(raw: bytes) -> Resource:
-    """The resource of stored bytes; the same bytes give the same object."""
+    """The resource of stored bytes; the same bytes give the same object, unless there are very many of them."""
+    return _kept_resource(raw) if len(raw) <= _WORTH_KEEPING else _resource(raw)
+
+
+def decode_scope(raw: bytes) -> str:
+    """The name of the instrumentation scope of stored bytes."""
+    return _kept_scope(raw) if len(raw) <= _WORTH_KEEPING else _scope(raw)
+
+
+def _resource(raw: bytes) -> Resource:
     return resource_of(_attributes(WireResource.FromString(raw).attributes))
 
 
-@lru_cache(maxsize=512)
-def decode_scope(raw: bytes) -> str:
-    """The name of the instrumentation scope of stored bytes."""
+def _scope(raw: bytes) -> str:
     return InstrumentationScope.FromString(raw).name
+
+
+_kept_resource = lru_cache(maxsize=512)(_resource)
+_kept_scope = lru_cache(maxsize=512)(_scope)
 
 
 def decode_span(raw: bytes, resource: Resource, scope: str, rule: InAppRule = DEFAULT_RULE) -> Span:
     """The span of stored bytes, its exception events parsed and its other events beside them."""
     wire = WireSpan.FromString(raw)
     language = _language(resource)
+    start_ns, end_ns = _times(wire)
     exceptions: list[ExceptionRecord] = []
     events: list[Event] = []
     for event in wire.events:
         attributes = _attributes(event.attributes)
+        at_ns = event.time_unix_nano if event.time_unix_nano >> 63 == 0 else end_ns
         raised = _raised(attributes, language, rule) if event.name == "exception" else None
         if raised is None:
-            events.append(Event(event.name, event.time_unix_nano, attributes))
+            events.append(Event(event.name, at_ns, attributes))
         else:
             stacktrace = _string(attributes.get("exception.stacktrace"))
-            exceptions.append(ExceptionRecord(raised, "event", event.time_unix_nano, stacktrace))
+            exceptions.append(ExceptionRecord(raised, "event", at_ns, stacktrace))
     return Span(
         trace_id=wire.trace_id.hex(),
         span_id=wire.span_id.hex(),
         parent_id=_parent_id(wire),
         name=wire.name,
-        kind=_KINDS[wire.kind] if 0 <= wire.kind < len(_KINDS) else "unspecified",
-        start_ns=wire.start_time_unix_nano,
-        end_ns=max(wire.end_time_unix_nano, wire.start_time_unix_nano),
+        kind=_kind(wire),
+        start_ns=start_ns,
+        end_ns=end_ns,
         status=_STATUSES[wire.status.code] if 0 <= wire.status.code < len(_STATUSES) else "unset",
         status_message=wire.status.message,
         attributes=normalised(_attributes(wire.attributes)),
@@ -85,12 +99,11 @@ class Glimpse(NamedTuple):
 
     span_id: str
     parent_id: str | None
+    kind: SpanKind
     start_ns: int
     end_ns: int
     notable: bool
     """It has status ERROR or an exception event."""
-    entry: bool
-    """A SERVER or CONSUMER span."""
 
 
 def glimpse(raw: bytes) -> Glimpse:
@@ -98,10 +111,9 @@ def glimpse(raw: bytes) -> Glimpse:
     return Glimpse(
         wire.span_id.hex(),
         _parent_id(wire),
-        wire.start_time_unix_nano,
-        wire.end_time_unix_nano,
+        _kind(wire),
+        *_times(wire),
         wire.status.code == Status.STATUS_CODE_ERROR or any(event.name == "exception" for event in wire.events),
-        wire.kind in (WireSpan.SPAN_KIND_SERVER, WireSpan.SPAN_KIND_CONSUMER),
     )
 
 
@@ -126,6 +138,16 @@ def decode_exception_log(
 def _parent_id(wire: WireSpan) -> str | None:
     # Some exporters send eight zero bytes as the parent of a root.
     return wire.parent_span_id.hex() if wire.parent_span_id.strip(b"\0") else None
+
+
+def _kind(wire: WireSpan) -> SpanKind:
+    return _KINDS[wire.kind] if 0 <= wire.kind < len(_KINDS) else "unspecified"
+
+
+def _times(wire: WireSpan) -> tuple[int, int]:
+    """Start and end; a span that does not say when it started did so when it ended."""
+    start_ns, end_ns = wire.start_time_unix_nano, wire.end_time_unix_nano
+    return start_ns or end_ns, max(start_ns, end_ns)
 
 
 def _raised(attributes: dict[str, AttributeValue], language: Language | None, rule: InAppRule) -> Raised | None:

@@ -17,12 +17,12 @@ _RENAMED = {
     "http.scheme": "url.scheme",
     "http.user_agent": "user_agent.original",
     "http.client_ip": "client.address",
-    "http.host": "server.address",
-    "http.server_name": "server.address",
     "http.request_content_length": "http.request.body.size",
     "http.response_content_length": "http.response.body.size",
     "http.flavor": "network.protocol.version",
     "net.host.name": "server.address",
+    "http.server_name": "server.address",
+    "http.host": "server.address",
     "net.host.port": "server.port",
     "net.peer.name": "server.address",
     "net.peer.port": "server.port",
@@ -35,10 +35,15 @@ _RENAMED = {
     "db.name": "db.namespace",
     "db.sql.table": "db.collection.name",
     "db.mongodb.collection": "db.collection.name",
+    "db.cassandra.table": "db.collection.name",
+    "db.cosmosdb.container": "db.collection.name",
     "code.filepath": "code.file.path",
     "code.lineno": "code.line.number",
     "code.column": "code.column.number",
     "messaging.operation": "messaging.operation.type",
+    "messaging.destination": "messaging.destination.name",
+    "messaging.message_id": "messaging.message.id",
+    "faas.execution": "faas.invocation_id",
     "deployment.environment": "deployment.environment.name",
     "vcs.repository.ref.revision": "vcs.ref.head.revision",
 }
@@ -86,20 +91,26 @@ def _split_target(old: dict[str, AttributeValue], today: dict[str, AttributeValu
         target = _text(today.get("url.full"))
     if target is None:
         return
-    try:
-        parts = urlsplit(target)
-    except ValueError:
-        return
-    if parts.path:
-        today.setdefault("url.path", parts.path)
-    if parts.query:
-        today.setdefault("url.query", parts.query)
+    if target.startswith("/"):
+        # Not a URL: `//a/b` is a path here.
+        path, _, query = target.partition("#")[0].partition("?")
+    else:
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            return
+        path, query = parts.path, parts.query
+    if path:
+        today.setdefault("url.path", path)
+    if query:
+        today.setdefault("url.query", query)
 
 
 def _join_function(old: dict[str, AttributeValue], today: dict[str, AttributeValue]) -> None:
     function, namespace = _text(old.get("code.function")), _text(old.get("code.namespace"))
     if function:
-        qualified = f"{namespace}.{function}" if namespace and not function.startswith(namespace) else function
+        told = not namespace or function.startswith(f"{namespace}.")
+        qualified = function if told else f"{namespace}.{function}"
         today.setdefault("code.function.name", qualified)
 
 

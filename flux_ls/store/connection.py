@@ -1,12 +1,14 @@
 """Opening the store: permissions, WAL, migration, a damaged file moved aside, and SQLite's errors in our words."""
 
 import contextlib
+import itertools
 import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote_from_bytes
 
 from flux_ls.store import schema
 from flux_ls.store.errors import (
@@ -29,7 +31,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
     Raises StoreMissing, StoreTooNew, StoreOutdated, StoreCorrupt or StoreUnreachable.
     """
-    if not path.exists():
+    if file_number(path) is None:
         raise StoreMissing(path)
     with translated(path):
         connection = _connect(path)
@@ -58,24 +60,48 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         _make_private(path)
     except OSError as error:
         raise StoreUnreachable(path, str(error)) from error
+    found = file_number(path)
     try:
         return _open_and_migrate(path)
     except StoreCorrupt:
-        if not _was_ours(path):
-            raise NotAStore(path) from None
-        move_aside(path)
+        # Another process may have moved it aside meanwhile, and the one that is there now is sound.
+        if file_number(path) == found:
+            if not _was_ours(path):
+                raise NotAStore(path) from None
+            move_aside(path)
+    try:
         _make_private(path)
-        return _open_and_migrate(path)
+    except OSError as error:
+        raise StoreUnreachable(path, str(error)) from error
+    return _open_and_migrate(path)
+
+
+def file_number(path: Path) -> int | None:
+    """What tells the file from any other that takes its place while it is open; None when there is none."""
+    try:
+        return path.stat().st_ino
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StoreUnreachable(path, str(error)) from error
 
 
 def move_aside(path: Path) -> Path:
-    """Renames a damaged store and its WAL so that a new one can begin; returns where it went."""
-    stamp = time.strftime("%Y%m%dT%H%M%S")
-    target = path.with_name(f"{path.name}.damaged-{stamp}-{os.getpid()}")
-    for suffix in ("-wal", "-shm", ""):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(target.with_name(target.name + suffix))
+    """Renames a damaged store and its WAL so that a new one can begin; returns where it went.
+
+    Raises StoreUnreachable.
+    """
+    stem = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    try:
+        target = next(target for name in names if not (target := path.with_name(name)).exists())
+        # The WAL goes first: beside a new database it would be taken for that one's.
+        for suffix in ("-wal", "-shm", ""):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.rename(target.with_name(target.name + suffix))
+    except OSError as error:
+        raise StoreUnreachable(path, str(error)) from error
     return target
 
 
@@ -89,7 +115,7 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", None)
         primary = code & 0xFF if code is not None else None
-        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
             raise StoreBusy(path, "another process is writing to it") from error
         if primary == sqlite3.SQLITE_FULL:
             raise StoreBusy(path, "the disk is full") from error
@@ -126,7 +152,6 @@ def _open_and_migrate(path: Path) -> sqlite3.Connection:
             _enter_wal(connection)
             # In WAL, NORMAL survives the death of every process; only a power cut can lose the last commits.
             connection.execute("PRAGMA synchronous = NORMAL")
-
             connection.execute("PRAGMA journal_size_limit = 67108864")
             with transaction(connection, path):
                 _migrate(connection, path)
@@ -144,7 +169,10 @@ def _make_private(path: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, cached_statements=256)
+    # Never made here: `_make_private` does that with the permissions it is to have.
+    name = os.fsencode(path.absolute().as_posix())
+    uri = f"file://{'' if name.startswith(b'/') else '/'}{quote_from_bytes(name, safe='/:')}?mode=rw"
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, cached_statements=256)
     connection.execute("PRAGMA cache_size = -16384")
     return connection
 
@@ -180,20 +208,28 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
     """The schema's version, 0 for an empty file. Raises NotAStore for anybody else's database."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    # In one statement: another process may just be making the tables.
+    version, application, tables = connection.execute(
+        "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master)"
+        " FROM pragma_user_version, pragma_application_id"
+    ).fetchone()
     if application == schema.APPLICATION_ID:
         return int(version)
-    if version == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+    if version == 0 and tables == 0:
         return 0
     raise NotAStore(path)
 
 
 def _was_ours(path: Path) -> bool:
-    with path.open("rb") as file:
-        header = file.read(100)
-    named = header[68:72] == schema.APPLICATION_ID.to_bytes(4, "big")
-    return named or path.with_name(path.name + ".collector.lock").exists()
+    if path.with_name(path.name + ".collector.lock").exists():
+        return True
+    # Opens the file by hand, as nobody does who still writes to it: that one has the collector's lock beside it.
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        raise StoreUnreachable(path, str(error)) from error
+    return header[68:72] == schema.APPLICATION_ID.to_bytes(4, "big")
 
 
 def _statements(script: str) -> Iterator[str]:

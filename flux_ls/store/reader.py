@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -12,14 +13,15 @@ from msgspec.structs import replace
 from flux_ls.model import Issue, Request, Route, Span
 from flux_ls.otlp.stacktrace import DEFAULT_RULE, InAppRule
 from flux_ls.store import schema
-from flux_ls.store.connection import open_for_reading, translated
-from flux_ls.store.errors import AmbiguousRequest, BadRequestId, RequestNotFound, StoreReplaced
+from flux_ls.store.connection import file_number, open_for_reading, translated
+from flux_ls.store.errors import AmbiguousRequest, BadRequestId, RequestNotFound, StoreReplaced, StoreTooNew
 from flux_ls.store.rows import (
     GONE_COLUMNS,
     ISSUE_COLUMNS,
     ISSUE_SOURCE,
     REQUEST_COLUMNS,
     ROUTE_COLUMNS,
+    ROUTE_SOURCE,
     gone_issue_of,
     issue_of,
     request_of,
@@ -57,9 +59,11 @@ class Reader:
 
     def __init__(self, path: Path, rule: InAppRule = DEFAULT_RULE) -> None:
         self.path = path
+        # The number first: if the file is replaced while it is opened, `data_version` will tell.
+        self._file = file_number(path)
         self._connection = open_for_reading(path)
-        self._inode = path.stat().st_ino
         self._rule = rule
+        self._version = -1
 
     def close(self) -> None:
         self._connection.close()
@@ -73,14 +77,21 @@ class Reader:
         self.close()
 
     def data_version(self) -> int:
-        """Changes whenever another connection has committed; StoreReplaced when the file is another one now."""
-        try:
-            inode = self.path.stat().st_ino
-        except FileNotFoundError:
-            raise StoreReplaced(self.path) from None
-        if inode != self._inode:
+        """Changes whenever another connection has committed.
+
+        Raises StoreReplaced when the file is another one now, StoreTooNew when a newer flux has migrated it.
+        """
+        if file_number(self.path) != self._file:
             raise StoreReplaced(self.path)
-        return int(self._one("PRAGMA data_version")[0])
+        version = int(self._one("PRAGMA data_version")[0])
+        if version != self._version:
+            (found,) = self._one("PRAGMA user_version")
+            if found < schema.VERSION:
+                raise StoreReplaced(self.path)
+            if found > schema.VERSION:
+                raise StoreTooNew(self.path, found, schema.VERSION)
+            self._version = version
+        return version
 
     def last_seq(self) -> int:
         """The sequence number of the latest change."""
@@ -109,22 +120,33 @@ class Reader:
             arguments.append(service)
         if bad_only:
             where.append("(failed OR status >= 400)")
-        order = "DESC" if newest_first else "ASC"
-        with translated(self.path):
-            cursor = self._connection.execute(
-                f"SELECT {REQUEST_COLUMNS} FROM request WHERE {' AND '.join(where)}"
+        order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
+        at: tuple[object, ...] = ()
+        # In pages: who reads on at leisure must not hold the WAL, which grows while somebody does.
+        while limit is None or limit > 0:
+            size = _PAGE if limit is None else min(_PAGE, limit)
+            page = self._all(
+                f"SELECT {REQUEST_COLUMNS}, id FROM request WHERE {' AND '.join(where)}"
                 f" ORDER BY started_ns {order}, id {order} LIMIT ?",
-                (*arguments, -1 if limit is None else limit),
+                (*arguments, *at, size),
             )
-            for row in cursor:
-                yield request_of(row)
+            yield from map(request_of, page)
+            if len(page) < size:
+                return
+            if not at:
+                where.append(f"(started_ns, id) {beyond} (?, ?)")
+            at = (page[-1][1], page[-1][17])
+            limit = None if limit is None else limit - size
 
     def resolve(self, text: str) -> Request:
         """The one request that a full id, a unique prefix of 4 or more digits, or the service's own id names.
 
         Raises BadRequestId, RequestNotFound or AmbiguousRequest.
         """
-        given = text.strip().removeprefix("req:")
+        given = text.strip()
+        given = given[4:] if given[:4].lower() == "req:" else given
+        if not given.isprintable():
+            raise BadRequestId(text)
         aliased = self._all(
             f"SELECT {REQUEST_COLUMNS} FROM alias JOIN request ON request.id = alias.request_id"
             " WHERE alias.alias = ? ORDER BY started_ns DESC LIMIT ?",
@@ -140,6 +162,7 @@ class Reader:
                 " ORDER BY started_ns DESC LIMIT ?",
                 (low, high, _CANDIDATES),
             )
+            found = [row for row in found if row[0].hex() == prefix] or found
         requests = tuple({request.id: request for request in map(request_of, found)}.values())
         if len(requests) > 1:
             raise AmbiguousRequest(given, requests)
@@ -151,32 +174,40 @@ class Reader:
 
     def request(self, request_id: str) -> Request:
         """The request of a full id. Raises RequestNotFound."""
-        row = self._connection.execute(
-            f"SELECT {REQUEST_COLUMNS} FROM request WHERE trace_id = ?", (bytes.fromhex(request_id),)
-        ).fetchone()
+        row = self._one(f"SELECT {REQUEST_COLUMNS} FROM request WHERE trace_id = ?", (_trace_id(request_id),))
         if row is None:
             raise RequestNotFound(request_id)
         return self._with_aliases(request_of(row))
 
     def spans(self, request_id: str) -> tuple[Span, ...]:
         """All spans of a request by start time, each with the exceptions of its events and log records."""
-        with translated(self.path):
+        with self._snapshot():
             return tuple(self._traces().all(*self._keys(request_id)))
 
     def spans_of_interest(self, request_id: str) -> tuple[Span, ...]:
         """The spans that decide what a request died of: fewer than all of them in a huge one."""
-        with translated(self.path):
+        with self._snapshot():
             return tuple(self._traces().of_interest(*self._keys(request_id)))
 
     def issues(self, after_seq: int = 0) -> tuple[int, list[Issue]]:
-        """Issues changed after `after_seq`, and the number to go on from; one that is no more has a count of 0."""
-        rows = self._all(
-            f"SELECT {ISSUE_COLUMNS}, issue.seq FROM {ISSUE_SOURCE} WHERE issue.seq > ? ORDER BY issue.seq",
-            (after_seq,),
-        )
-        gone = self._all(f"SELECT {GONE_COLUMNS}, seq FROM issue WHERE seq > ? AND count = 0", (after_seq,))
+        """Issues changed after `after_seq`, and the number to go on from.
+
+        One that is no more has a count of 0; from the start, only those that are.
+        """
+        # One state of the store: what is committed between the questions would be passed over.
+        with self._snapshot():
+            rows = self._all(
+                f"SELECT {ISSUE_COLUMNS}, issue.seq FROM {ISSUE_SOURCE} WHERE issue.seq > ? ORDER BY issue.seq",
+                (after_seq,),
+            )
+            gone = (
+                self._all(f"SELECT {GONE_COLUMNS}, seq FROM issue WHERE seq > ? AND count = 0", (after_seq,))
+                if after_seq
+                else []
+            )
+            issues = self._issues_of_rows(rows)
         seq = max((*(row[-1] for row in rows), *(row[-1] for row in gone)), default=after_seq)
-        return seq, [*self._issues_of_rows(rows), *map(gone_issue_of, gone)]
+        return seq, [*issues, *map(gone_issue_of, gone)]
 
     def group(self, fingerprint: str, *, handled: bool = False) -> list[Issue]:
         """The issues of one group."""
@@ -193,15 +224,14 @@ class Reader:
             f"SELECT {ISSUE_COLUMNS} FROM {ISSUE_SOURCE} WHERE issue.id IN"
             " (SELECT issue_id FROM occurrence JOIN request ON request.id = occurrence.request_id"
             " WHERE request.trace_id = ?) ORDER BY issue.handled, issue.id",
-            (bytes.fromhex(request_id),),
+            (_trace_id(request_id),),
         )
         return self._issues_of_rows(rows)
 
     def routes(self) -> list[Route]:
-        """Every route with its latest good request."""
-        return [
-            route_of(row, self.last_good(row[0])) for row in self._all(f"SELECT {ROUTE_COLUMNS} FROM route ORDER BY id")
-        ]
+        """Every route that has requests, with its latest good one."""
+        rows = self._all(f"SELECT {ROUTE_COLUMNS} FROM {ROUTE_SOURCE} WHERE route.requests > 0 ORDER BY route.id")
+        return [route_of(row) for row in rows]
 
     def route_durations(self, route_id: int, limit: int = 1000) -> list[int]:
         """Durations in nanoseconds of the route's latest good requests, newest first."""
@@ -245,8 +275,8 @@ class Reader:
         )
 
     def _keys(self, request_id: str) -> tuple[int, bytes]:
-        trace_id = bytes.fromhex(request_id)
-        row = self._connection.execute("SELECT id FROM request WHERE trace_id = ?", (trace_id,)).fetchone()
+        trace_id = _trace_id(request_id)
+        row = self._one("SELECT id FROM request WHERE trace_id = ?", (trace_id,))
         if row is None:
             raise RequestNotFound(request_id)
         return row[0], trace_id
@@ -262,8 +292,19 @@ class Reader:
         return [issue_of(row, routes[row[8]]) for row in rows]
 
     def _route(self, route_id: int | None) -> Route | None:
-        row = self._one(f"SELECT {ROUTE_COLUMNS} FROM route WHERE id = ?", (route_id,))
-        return route_of(row, self.last_good(row[0])) if row else None
+        row = self._one(f"SELECT {ROUTE_COLUMNS} FROM {ROUTE_SOURCE} WHERE route.id = ?", (route_id,))
+        return route_of(row) if row else None
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """One state of the store for several questions."""
+        with translated(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
 
     def _with_aliases(self, request: Request) -> Request:
         rows = self._all(
@@ -279,3 +320,10 @@ class Reader:
     def _all(self, question: str, arguments: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         with translated(self.path):
             return self._connection.execute(question, arguments).fetchall()
+
+
+def _trace_id(request_id: str) -> bytes:
+    try:
+        return bytes.fromhex(request_id)
+    except ValueError:
+        raise BadRequestId(request_id) from None

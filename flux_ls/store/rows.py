@@ -11,7 +11,14 @@ REQUEST_COLUMNS = (
     "request.revision, request.kind, request.name, request.method, request.path, request.route, request.function, "
     "request.status, request.failed, request.error, request.complete, request.spans"
 )
-ROUTE_COLUMNS = "route.id, route.service, route.name, route.handler, route.requests, route.failures"
+ROUTE_COLUMNS = (
+    "route.id, route.service, route.name, route.handler, route.requests, route.failures,"
+    " good.trace_id, good.started_ns, good.revision"
+)
+ROUTE_SOURCE = (
+    "route LEFT JOIN request AS good ON good.id ="
+    " (SELECT id FROM request WHERE route_id = route.id AND good = 1 ORDER BY started_ns DESC LIMIT 1)"
+)
 ISSUE_COLUMNS = (
     "issue.id, latest.failure, issue.count, coalesce(issue.pruned_first_ns, first.at_ns), latest.at_ns,"
     " CASE WHEN issue.pruned_first_ns IS NULL THEN first_request.revision ELSE issue.pruned_first_revision END,"
@@ -58,8 +65,8 @@ def request_of(row: tuple[Any, ...]) -> Request:
     )
 
 
-def route_of(row: tuple[Any, ...], last_good: Request | None) -> Route:
-    """A row of ROUTE_COLUMNS and the route's latest good request as a route."""
+def route_of(row: tuple[Any, ...]) -> Route:
+    """A row of ROUTE_COLUMNS as a route."""
     return Route(
         id=row[0],
         service=row[1],
@@ -67,9 +74,9 @@ def route_of(row: tuple[Any, ...], last_good: Request | None) -> Route:
         function=_frame.decode(row[3]) if row[3] else None,
         requests=row[4],
         failures=row[5],
-        last_good_id=last_good.id if last_good else None,
-        last_good_ns=last_good.started_ns if last_good else None,
-        last_good_revision=last_good.revision if last_good else None,
+        last_good_id=row[6].hex() if row[6] is not None else None,
+        last_good_ns=row[7],
+        last_good_revision=row[8],
     )
 
 

@@ -2,9 +2,10 @@
 
 Raw spans and log records are kept as they came: a `chunk` holds the spans that one export brought of one trace, as a
 MessagePack array of OTLP Span messages, under the number of the request, so that a new trace is appended at the end of
-the file and not into a random place. A row in `request` is a trace as the user sees it; `issue` is an issue group at
-one location; `occurrence` says which request is in which issue. `seq` counts changes over `request` and `issue`
-together, so that a reader can page by it and miss nothing.
+the file and not into a random place; `rooted` says that a root span may be in it. A row in `request` is a trace as the
+user sees it; `issue` is an issue group at one location; `occurrence` says which request is in which issue. `seq` counts
+changes over `request` and `issue` together, so that a reader can page by it and miss nothing; `pruned` counts the times
+that origins or routes were removed, so that a writer knows when to forget the ids it remembers.
 """
 
 VERSION = 1
@@ -13,7 +14,7 @@ APPLICATION_ID = int.from_bytes(b"Flux", "big")
 
 TABLES = """
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO counter VALUES ('seq', 0);
+INSERT INTO counter VALUES ('seq', 0), ('pruned', 0);
 
 CREATE TABLE origin (
   id INTEGER PRIMARY KEY,
@@ -26,10 +27,12 @@ CREATE TABLE chunk (
   seq INTEGER PRIMARY KEY,
   request_id INTEGER NOT NULL,
   origin_id INTEGER NOT NULL,
+  rooted INTEGER NOT NULL,
   span_ids BLOB NOT NULL,
   raws BLOB NOT NULL
 );
 CREATE INDEX chunk_request ON chunk (request_id);
+CREATE INDEX chunk_origin ON chunk (origin_id);
 
 CREATE TABLE log (
   seq INTEGER PRIMARY KEY,
@@ -40,9 +43,11 @@ CREATE TABLE log (
   raw BLOB NOT NULL
 );
 CREATE UNIQUE INDEX log_identity ON log (trace_id, digest);
+CREATE INDEX log_origin ON log (origin_id);
+CREATE INDEX log_at ON log (at_ns);
 
 CREATE TABLE route (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   service TEXT NOT NULL,
   name TEXT NOT NULL,
   handler BLOB,
@@ -90,7 +95,7 @@ CREATE TABLE alias (
 CREATE INDEX alias_request ON alias (request_id);
 
 CREATE TABLE issue (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   seq INTEGER NOT NULL,
   fingerprint TEXT NOT NULL,
   handled INTEGER NOT NULL,
@@ -103,6 +108,7 @@ CREATE TABLE issue (
   UNIQUE (fingerprint, handled, path, line, function)
 );
 CREATE INDEX issue_seq ON issue (seq);
+CREATE INDEX issue_gone ON issue (seq) WHERE count = 0;
 
 CREATE TABLE occurrence (
   id INTEGER PRIMARY KEY,
@@ -112,7 +118,7 @@ CREATE TABLE occurrence (
   failure BLOB NOT NULL,
   UNIQUE (request_id, issue_id)
 );
-CREATE INDEX occurrence_issue ON occurrence (issue_id, at_ns);
+CREATE INDEX occurrence_issue ON occurrence (issue_id, at_ns, request_id);
 
 CREATE TABLE dismissal (fingerprint TEXT PRIMARY KEY, at_ns INTEGER NOT NULL) WITHOUT ROWID;
 

@@ -2,18 +2,23 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
+from flux_ls.analysis.request import entry_of
 from flux_ls.model import ExceptionRecord, Span
-from flux_ls.otlp.decode import decode_exception_log, decode_resource, decode_scope, decode_span, glimpse
+from flux_ls.otlp.decode import Glimpse, decode_exception_log, decode_resource, decode_scope, decode_span, glimpse
 from flux_ls.otlp.stacktrace import InAppRule
 
 SPANS_OF_INTEREST = 1000
 """A trace with more spans than this is judged by those that failed, their ancestors and those beside them."""
+_LOOKED_AT = 10 * SPANS_OF_INTEREST
+"""Of a trace with even more, only about so many that came last: who never stops adding to one trace must not pay for
+all of it each time."""
 
 _raws = msgspec.msgpack.Decoder(list[bytes])
 
@@ -41,17 +46,13 @@ class SpanSource:
         return self._joined(trace_id, self._stored(request_id))
 
     def entry(self, request_id: int) -> Span:
-        """Of a trace that has spans: the root, else the earliest SERVER or CONSUMER span, else the earliest span."""
-
-        def rank(stored: StoredSpan) -> tuple[bool, bool, int]:
-            seen = glimpse(stored.raw)
-            return seen.parent_id is not None, not seen.entry, seen.start_ns
-
-        return self.decode(min(self._stored(request_id), key=rank))
+        """Of a trace that has spans, the one where the request began."""
+        seen = _newest((glimpse(stored.raw), stored) for stored in self._latest(request_id))
+        return self.decode(seen[entry_of([each for each, _ in seen.values()]).span_id][1])
 
     def of_interest(self, request_id: int, trace_id: bytes) -> list[Span]:
         """The spans that decide what the request died of: all of them in a trace of ordinary size."""
-        stored = list(self._stored(request_id))
+        stored = self._latest(request_id)
         if len(stored) > SPANS_OF_INTEREST:
             logged = {span_id for span_id, _ in self._logged(trace_id)}
             stored = _failing_and_near(stored, logged)
@@ -65,6 +66,35 @@ class SpanSource:
         ):
             for raw in _raws.decode(raws):
                 yield StoredSpan(raw, resource, scope)
+
+    def _latest(self, request_id: int) -> list[StoredSpan]:
+        """The spans that came last and the root, in the order they came; all of them unless there are a great many."""
+        chunks: list[list[StoredSpan]] = []
+        spans = 0
+        rooted = False
+        question = (
+            "SELECT chunk.seq, chunk.rooted, chunk.raws, origin.resource, origin.scope FROM chunk"
+            " JOIN origin ON origin.id = chunk.origin_id WHERE chunk.request_id = ?"
+        )
+        with closing(self._connection.execute(f"{question} ORDER BY chunk.seq DESC", (request_id,))) as rows:
+            for seq, has_root, raws, resource, scope in rows:
+                chunks.append([StoredSpan(raw, resource, scope) for raw in _raws.decode(raws)])
+                rooted = rooted or bool(has_root)
+                spans += len(chunks[-1])
+                if spans >= _LOOKED_AT:
+                    if not rooted:
+                        chunks.append(self._roots_before(f"{question} AND chunk.rooted", request_id, seq))
+                    break
+        return [stored for chunk in reversed(chunks) for stored in chunk]
+
+    def _roots_before(self, question: str, request_id: int, seq: int) -> list[StoredSpan]:
+        row = self._connection.execute(
+            f"{question} AND chunk.seq < ? ORDER BY chunk.seq DESC LIMIT 1", (request_id, seq)
+        ).fetchone()
+        if row is None:
+            return []
+        _, _, raws, resource, scope = row
+        return [StoredSpan(raw, resource, scope) for raw in _raws.decode(raws) if glimpse(raw).parent_id is None]
 
     def _joined(self, trace_id: bytes, stored: "Iterator[StoredSpan] | list[StoredSpan]") -> list[Span]:
         spans: dict[str, Span] = {}
@@ -93,19 +123,30 @@ class SpanSource:
                 yield found
 
 
+def _newest(spans: Iterable[tuple[Glimpse, StoredSpan]]) -> dict[str, tuple[Glimpse, StoredSpan]]:
+    """By id; of a span that came twice, the one that ended later."""
+    newest: dict[str, tuple[Glimpse, StoredSpan]] = {}
+    for seen, stored in spans:
+        known = newest.get(seen.span_id)
+        if known is None or seen.end_ns > known[0].end_ns:
+            newest[seen.span_id] = (seen, stored)
+    return newest
+
+
 def _failing_and_near(stored: list[StoredSpan], logged: set[str]) -> list[StoredSpan]:
-    seen = [glimpse(one.raw) for one in stored]
+    newest = _newest((glimpse(one.raw), one) for one in stored)
+    seen, stored = [each for each, _ in newest.values()], [one for _, one in newest.values()]
     by_id = {one.span_id: index for index, one in enumerate(seen)}
     children: dict[str, list[int]] = defaultdict(list)
     for index, one in enumerate(seen):
         if one.parent_id is not None:
             children[one.parent_id].append(index)
-    chosen = dict.fromkeys([index for index, one in enumerate(seen) if one.parent_id is None][:1])
+    chosen: dict[int, None] = {by_id[entry_of(seen).span_id]: None}
     # The failures that ended last come first: they are nearest to what the request died of.
     failing = [index for index, one in enumerate(seen) if one.notable or one.span_id in logged]
     for start in sorted(failing, key=lambda index: -seen[index].end_ns):
         at: int | None = start
-        while at is not None and at not in chosen:
+        while at is not None and at not in chosen and len(chosen) < 2 * SPANS_OF_INTEREST:
             chosen[at] = None
             parent: str | None = seen[at].parent_id
             at = by_id.get(parent) if parent is not None else None

@@ -1,9 +1,10 @@
 """Writing to the store: spans and logs as they came, and what is maintained from them, in one transaction."""
 
 import hashlib
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +14,18 @@ from flux_ls.model import Failure, Frame, Request, Span
 from flux_ls.otlp.batch import LogBatch, Origin, TracePart
 from flux_ls.otlp.decode import glimpse
 from flux_ls.otlp.stacktrace import DEFAULT_RULE, InAppRule
-from flux_ls.store.connection import open_for_writing, transaction
+from flux_ls.store import schema
+from flux_ls.store.connection import file_number, open_for_writing, transaction, translated
+from flux_ls.store.errors import StoreCorrupt, StoreTooNew, StoreUnreachable
 from flux_ls.store.rows import REQUEST_COLUMNS, packed, request_of
 from flux_ls.store.traces import SpanSource, StoredSpan
 
 _ORIGIN_CACHE = 4096
+_WORTH_KEEPING = 16384
+"""Larger origins are looked up each time."""
+_OPEN_ATTEMPTS = 10
+_LOOKED_AT = 100_000
+"""Spans of one request, the last to come, among which one that comes again is recognised."""
 _PUT_REQUEST = (
     "INSERT INTO request (id, trace_id, seq, route_id, started_ns, duration_ns, first_ns, last_ns, service,"
     " environment, revision, kind, name, method, path, route, function, status, failed, error, complete,"
@@ -50,14 +58,14 @@ class Writer:
 
     def __init__(self, path: Path, rule: InAppRule = DEFAULT_RULE) -> None:
         self.path = path
-        self._connection = open_for_writing(path)
-        self._inode = path.stat().st_ino
+        self._connection, self._file = _opened(path)
         self._traces = SpanSource(self._connection, rule)
         self._origins: dict[Origin, int] = {}
         self._routes: dict[tuple[str, str], int] = {}
         self._handlers: dict[int, Frame] = {}
         self._seq = 0
         self._last_id = 0
+        self._pruned = 0
         # Rows wait here to be written in one go; nobody asks for them before `_flush`.
         self._chunks: list[tuple[object, ...]] = []
         self._requests: list[tuple[object, ...]] = []
@@ -67,26 +75,20 @@ class Writer:
 
     def is_displaced(self) -> bool:
         """Whether the file was removed or replaced: what is written here would be lost."""
-        try:
-            return self.path.stat().st_ino != self._inode
-        except FileNotFoundError:
-            return True
+        return file_number(self.path) != self._file
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything written inside is there, durably, when it ends, or not at all."""
         try:
             with transaction(self._connection, self.path):
-                (self._seq,) = self._connection.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()
-                (self._last_id,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM request").fetchone()
+                self._begin()
                 yield
                 self._flush()
                 self._connection.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (self._seq,))
         except BaseException:
             # Ids given out in a transaction that was rolled back belong to nobody.
-            self._origins.clear()
-            self._routes.clear()
-            self._handlers.clear()
+            self._forget_ids()
             self._chunks.clear()
             self._requests.clear()
             raise
@@ -106,22 +108,35 @@ class Writer:
     def add_spans(self, request_id: int, part: TracePart, origins: Sequence[Origin]) -> None:
         """Keeps what an export brought of one trace."""
         self._chunks.extend(
-            (request_id, self._origin_id(origins[index]), b"".join(chunk.span_ids), _raws.encode(chunk.raws))
+            (
+                request_id,
+                self._origin_id(origins[index]),
+                part.rooted and (part.root is None or part.root[1] == index),
+                b"".join(chunk.span_ids),
+                _raws.encode(chunk.raws),
+            )
             for index, chunk in part.chunks.items()
         )
 
     def stored_ends(self, request_id: int, span_ids: set[bytes]) -> dict[bytes, int]:
         """Of these spans, those that are stored already, and when they ended."""
         ends: dict[bytes, int] = {}
-        for packed_ids, raws in self._connection.execute(
-            "SELECT span_ids, raws FROM chunk WHERE request_id = ?", (request_id,)
-        ):
-            stored = [packed_ids[start : start + 8] for start in range(0, len(packed_ids), 8)]
-            if span_ids.isdisjoint(stored):
-                continue
-            for span_id, raw in zip(stored, _decoder.decode(raws), strict=True):
-                if span_id in span_ids:
-                    ends[span_id] = max(ends.get(span_id, 0), glimpse(raw).end_ns)
+        looked_at = 0
+        with closing(
+            self._connection.execute(
+                "SELECT seq, span_ids FROM chunk WHERE request_id = ? ORDER BY seq DESC", (request_id,)
+            )
+        ) as chunks:
+            for seq, packed_ids in chunks:
+                stored = [packed_ids[start : start + 8] for start in range(0, len(packed_ids), 8)]
+                if not span_ids.isdisjoint(stored):
+                    (raws,) = self._connection.execute("SELECT raws FROM chunk WHERE seq = ?", (seq,)).fetchone()
+                    for span_id, raw in zip(stored, _decoder.decode(raws), strict=True):
+                        if span_id in span_ids:
+                            ends[span_id] = max(ends.get(span_id, 0), glimpse(raw).end_ns)
+                looked_at += len(stored)
+                if looked_at >= _LOOKED_AT:
+                    break
         return ends
 
     def add_logs(self, batch: LogBatch) -> None:
@@ -145,14 +160,16 @@ class Writer:
         return found is not None
 
     def entry_span(self, request_id: int) -> Span:
-        """The span that describes a stored trace best: its root, else a SERVER or CONSUMER span, else the earliest."""
-        self._flush()
-        return self._traces.entry(request_id)
+        """The span where a stored request began: its root, or the orphan that looks most like it."""
+        with translated(self.path):
+            self._flush()
+            return self._traces.entry(request_id)
 
     def spans_of_interest(self, request_id: int, trace_id: bytes) -> list[Span]:
         """The spans that decide what a request died of."""
-        self._flush()
-        return self._traces.of_interest(request_id, trace_id)
+        with translated(self.path):
+            self._flush()
+            return self._traces.of_interest(request_id, trace_id)
 
     def decode(self, raw: bytes, origin: Origin) -> Span:
         return self._traces.decode(StoredSpan(raw, *origin))
@@ -239,9 +256,29 @@ class Writer:
             removed = self._connection.execute("DELETE FROM dismissal WHERE fingerprint = ?", (fingerprint,)).rowcount
         return removed > 0
 
+    def _begin(self) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > schema.VERSION:
+            # A newer flux migrated it meanwhile: what we would write may not be what it means there.
+            raise StoreTooNew(self.path, version, schema.VERSION)
+        if version < schema.VERSION:
+            raise StoreCorrupt(self.path, "it was emptied")
+        self._seq, pruned, self._last_id = self._connection.execute(
+            "SELECT (SELECT value FROM counter WHERE name = 'seq'), (SELECT value FROM counter WHERE name = 'pruned'),"
+            " (SELECT coalesce(max(id), 0) FROM request)"
+        ).fetchone()
+        if pruned != self._pruned:
+            self._forget_ids()
+            self._pruned = pruned
+
+    def _forget_ids(self) -> None:
+        self._origins.clear()
+        self._routes.clear()
+        self._handlers.clear()
+
     def _flush(self) -> None:
         self._connection.executemany(
-            "INSERT INTO chunk (request_id, origin_id, span_ids, raws) VALUES (?, ?, ?, ?)", self._chunks
+            "INSERT INTO chunk (request_id, origin_id, rooted, span_ids, raws) VALUES (?, ?, ?, ?, ?)", self._chunks
         )
         self._connection.executemany(_PUT_REQUEST, self._requests)
         self._chunks.clear()
@@ -284,7 +321,8 @@ class Writer:
             )
             if len(self._origins) >= _ORIGIN_CACHE:
                 self._origins.clear()
-            self._origins[origin] = known
+            if len(origin.resource) + len(origin.scope) <= _WORTH_KEEPING:
+                self._origins[origin] = known
         return known
 
     def _route_id(self, service: str, name: str) -> int:
@@ -307,3 +345,15 @@ class Writer:
             self._connection.execute(insert, key)
             row = self._connection.execute(select, key).fetchone()
         return int(row[0])
+
+
+def _opened(path: Path) -> tuple[sqlite3.Connection, int]:
+    """A connection and the number of the file it writes to."""
+    for _ in range(_OPEN_ATTEMPTS):
+        before = file_number(path)
+        connection = open_for_writing(path)
+        # Made, moved aside or replaced while it was opened: who knows which of the files this is.
+        if before is not None and file_number(path) == before:
+            return connection, before
+        connection.close()
+    raise StoreUnreachable(path, "it is being replaced all the time")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flux_ls.store import schema
-from flux_ls.store.connection import open_for_reading, open_for_writing, transaction
+from flux_ls.store.connection import move_aside, open_for_reading, open_for_writing, transaction
 from flux_ls.store.errors import (
     NotAStore,
     StoreBusy,
@@ -152,6 +152,29 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreUnreachable, match="--store"):
         open_for_writing(tmp_path / "file" / "flux.db")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a folder where not even root may write")
+def test_a_folder_that_cannot_be_written_to_is_named() -> None:
+    with pytest.raises(StoreUnreachable, match=r"/proc/flux\.db.*--store"):
+        open_for_writing(Path("/proc/flux.db"))
+
+
+def test_opening_to_read_makes_no_file(store: Path) -> None:
+    store.parent.mkdir()
+    with pytest.raises(StoreMissing):
+        open_for_reading(store)
+    assert list(store.parent.iterdir()) == []
+
+
+def test_what_is_moved_aside_in_the_same_second_is_kept_as_well(store: Path) -> None:
+    store.parent.mkdir()
+    for number in range(3):
+        store.write_text(str(number))
+        store.with_name("flux.db-wal").write_text(f"wal of {number}")
+        assert move_aside(store).read_text() == str(number)
+    kept = sorted(path.read_text() for path in store.parent.iterdir())
+    assert kept == ["0", "1", "2", "wal of 0", "wal of 1", "wal of 2"]
 
 
 def test_many_processes_may_make_the_same_store_at_once(store: Path) -> None:
