@@ -109,8 +109,10 @@ class Ingest:
             _log.error("the store was damaged and moved aside to %s", move_aside(self._store))
 
     def _store_spans(self, batch: SpanBatch) -> None:
+        trace_ids = [part.trace_id for part in batch.parts]
+        stored, logged = self._writer.known(trace_ids), self._writer.with_exception_logs(trace_ids)
         for brought in batch.parts:
-            known = self._writer.known(brought.trace_id)
+            known = stored.get(brought.trace_id)
             part, spans = self._merged(brought, known)
             if not part.chunks:
                 continue
@@ -122,15 +124,15 @@ class Ingest:
                 spans=spans,
             )
             self._writer.add_spans(kept.id, part, batch.origins)
+            if brought.trace_id in logged:
+                part.notable = True
             self._update(kept, part, known, batch.origins)
 
     def _store_logs(self, batch: LogBatch) -> None:
         self._writer.add_logs(batch)
-        for trace_id in {row.trace_id for row in batch.rows}:
-            known = self._writer.known(trace_id)
-            # A log record may come before the spans: they will look for it.
-            if known is not None:
-                self._judge(Kept(known.id, trace_id, known.first_ns, known.last_ns, known.request.spans))
+        # A log record may come before the spans of its trace: they will look for it.
+        for trace_id, known in self._writer.known(list({row.trace_id for row in batch.rows})).items():
+            self._judge(Kept(known.id, trace_id, known.first_ns, known.last_ns, known.request.spans))
 
     def _merged(self, part: TracePart, known: StoredRequest | None) -> tuple[TracePart, int]:
         """The part without what came before, and how many spans the request has with it."""
@@ -143,7 +145,7 @@ class Ingest:
         return part, before + len(unique) - len(ends)
 
     def _update(self, kept: Kept, part: TracePart, known: StoredRequest | None, origins: Sequence[Origin]) -> None:
-        if part.notable or (known.notable if known is not None else self._writer.has_exception_logs(kept.trace_id)):
+        if part.notable or (known is not None and known.notable):
             if known is None or _tells_more(part, known, kept.spans):
                 self._judge(kept)
             else:

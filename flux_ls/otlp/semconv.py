@@ -6,6 +6,8 @@ Source: OpenTelemetry semantic conventions 1.37, the migration guides for HTTP, 
 """
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from flux_ls.model import AttributeValue, Resource
@@ -49,25 +51,46 @@ _RENAMED = {
 }
 _COMPOSED = ("http.target", "code.function", "code.namespace")
 _OLD = frozenset((*_RENAMED, *_COMPOSED))
+_WORTH_PLANNING = 128
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def normalised(attributes: dict[str, AttributeValue]) -> dict[str, AttributeValue]:
     """The same attributes under today's names; a name that is already today's wins over an old one."""
-    old = attributes.keys() & _OLD
-    if not old:
-        if "url.full" in attributes and "url.path" not in attributes:
-            attributes = dict(attributes)
-            _split_target(attributes, attributes)
+    names = tuple(attributes)
+    plan = _plan(names) if len(names) <= _WORTH_PLANNING else _plan.__wrapped__(names)
+    if plan is None:
         return attributes
-    today = {name: value for name, value in attributes.items() if name not in old}
-    # In the order of the table: two old names may mean the same one of today.
-    for name in old if len(old) == 1 else [name for name in _RENAMED if name in old]:
-        if name in _RENAMED:
-            today.setdefault(_RENAMED[name], attributes[name])
-    _split_target(attributes, today)
-    _join_function(attributes, today)
+    today = {new: attributes[recorded] for new, recorded in plan.names}
+    if plan.has_target:
+        _split_target(attributes, today)
+    if plan.has_function:
+        _join_function(attributes, today)
     return today
+
+
+class _Plan(NamedTuple):
+    """How to rename the attributes of spans that carry the same names."""
+
+    names: tuple[tuple[str, str], ...]
+    """Today's name and the recorded one."""
+    has_target: bool
+    has_function: bool
+
+
+@lru_cache(maxsize=1024)
+def _plan(names: tuple[str, ...]) -> _Plan | None:
+    # An instrumentation puts the same names on all of its spans, so that this is hardly ever worked out anew.
+    old = _OLD.intersection(names)
+    has_target = "http.target" in old or "http.url" in old or ("url.full" in names and "url.path" not in names)
+    if not old and not has_target:
+        return None
+    today = {name: name for name in names if name not in old}
+    # In the order of the table: two old names may mean the same one of today.
+    for name in _RENAMED:
+        if name in old:
+            today.setdefault(_RENAMED[name], name)
+    return _Plan(tuple(today.items()), has_target, "code.function" in old)
 
 
 def resource_of(attributes: dict[str, AttributeValue]) -> Resource:

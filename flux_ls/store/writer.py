@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,6 +21,8 @@ from flux_ls.store.rows import REQUEST_COLUMNS, packed, request_of
 from flux_ls.store.traces import SpanSource, StoredSpan
 
 _ORIGIN_CACHE = 4096
+_ASKED_AT_ONCE = 256
+_NO_TRACE = b""
 _WORTH_KEEPING = 16384
 """Larger origins are looked up each time."""
 _OPEN_ATTEMPTS = 10
@@ -93,12 +95,16 @@ class Writer:
             self._requests.clear()
             raise
 
-    def known(self, trace_id: bytes) -> StoredRequest | None:
-        """What the store knows of a trace."""
-        row = self._connection.execute(
-            f"SELECT {REQUEST_COLUMNS}, id, first_ns, last_ns, notable FROM request WHERE trace_id = ?", (trace_id,)
-        ).fetchone()
-        return StoredRequest(request_of(row), row[17], row[18], row[19], bool(row[20])) if row else None
+    def known(self, trace_ids: Sequence[bytes]) -> dict[bytes, StoredRequest]:
+        """What the store knows of these traces."""
+        rows = self._among(
+            f"SELECT {REQUEST_COLUMNS}, id, first_ns, last_ns, notable FROM request WHERE trace_id IN", trace_ids
+        )
+        return {row[0]: StoredRequest(request_of(row), row[17], row[18], row[19], bool(row[20])) for row in rows}
+
+    def with_exception_logs(self, trace_ids: Sequence[bytes]) -> set[bytes]:
+        """Those of these traces of which a log record tells of an exception."""
+        return {row[0] for row in self._among("SELECT DISTINCT trace_id FROM log WHERE trace_id IN", trace_ids)}
 
     def new_request_id(self) -> int:
         """The number under which a trace that is new will be kept."""
@@ -154,10 +160,6 @@ class Writer:
                 for row in batch.rows
             ],
         )
-
-    def has_exception_logs(self, trace_id: bytes) -> bool:
-        found = self._connection.execute("SELECT 1 FROM log WHERE trace_id = ? LIMIT 1", (trace_id,)).fetchone()
-        return found is not None
 
     def entry_span(self, request_id: int) -> Span:
         """The span where a stored request began: its root, or the orphan that looks most like it."""
@@ -275,6 +277,14 @@ class Writer:
         self._origins.clear()
         self._routes.clear()
         self._handlers.clear()
+
+    def _among(self, question: str, trace_ids: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
+        # One question for many traces, in few sizes so that SQLite need not compile it anew for each export.
+        for start in range(0, len(trace_ids), _ASKED_AT_ONCE):
+            asked = trace_ids[start : start + _ASKED_AT_ONCE]
+            size = 1 << (len(asked) - 1).bit_length()
+            places = ", ".join("?" * size)
+            yield from self._connection.execute(f"{question} ({places})", (*asked, *[_NO_TRACE] * (size - len(asked))))
 
     def _flush(self) -> None:
         self._connection.executemany(
