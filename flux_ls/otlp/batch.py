@@ -16,8 +16,6 @@ TraceExport = ExportTraceServiceRequest
 LogExport = ExportLogsServiceRequest
 
 _STATUS_ERROR = 2
-_ERROR_BYTES = b"\x18\x02"
-"""A Status that is an ERROR has these: its field 3, the code, is a varint of 2."""
 _NO_ID = bytes(8)
 """Some exporters send this as the parent of a root."""
 
@@ -145,11 +143,10 @@ def read_spans(message: TraceExport) -> SpanBatch:
                 parent_id = span.parent_span_id
                 if not parent_id or parent_id == _NO_ID:
                     part.add_root(origin, raw)
-                # Looking for a few bytes costs less than looking into a message.
-                if (_ERROR_BYTES in raw and span.status.code == _STATUS_ERROR) or (
-                    b"exception" in raw and any(event.name == "exception" for event in span.events)
-                ):
+                if span.status.code == _STATUS_ERROR:
                     part.notable = True
+                elif events := span.events:
+                    part.notable = part.notable or any(event.name == "exception" for event in events)
                 chunk = part.chunks.get(origin)
                 if chunk is None:
                     chunk = part.chunks[origin] = Chunk()
