@@ -29,10 +29,19 @@ _OPEN_ATTEMPTS = 50
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """A connection that answers questions and writes nothing.
 
-    Raises StoreMissing, StoreTooNew, StoreOutdated, StoreCorrupt or StoreUnreachable.
+    Raises StoreMissing, StoreTooNew, StoreOutdated, NotAStore, StoreCorrupt or StoreUnreachable.
     """
     if file_number(path) is None:
         raise StoreMissing(path)
+    try:
+        return _open_as_reader(path)
+    except StoreCorrupt:
+        if not _was_ours(path):
+            raise NotAStore(path) from None
+        raise
+
+
+def _open_as_reader(path: Path) -> sqlite3.Connection:
     with translated(path):
         connection = _connect(path)
         try:
@@ -121,9 +130,8 @@ def translated(path: Path) -> Iterator[None]:
             raise StoreBusy(path, "the disk is full") from error
         if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise StoreCorrupt(path, str(error)) from error
-        if primary in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
-            raise StoreUnreachable(path, str(error)) from error
-        raise
+        # Whatever else SQLite says: the data is the sender's until it is stored, so it must be able to try again.
+        raise StoreUnreachable(path, str(error)) from error
 
 
 @contextmanager
@@ -221,9 +229,10 @@ def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def _was_ours(path: Path) -> bool:
-    if path.with_name(path.name + ".collector.lock").exists():
+    """Whether a damaged file is a store: by its mark, or by the name that only we give."""
+    if path.name == schema.FILE_NAME:
         return True
-    # Opens the file by hand, as nobody does who still writes to it: that one has the collector's lock beside it.
+    # Opens the file by hand: nobody in this process has use for locks on a file that cannot be read.
     try:
         with path.open("rb") as file:
             header = file.read(100)

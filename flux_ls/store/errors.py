@@ -45,7 +45,7 @@ class StoreOutdated(StoreError):
 class StoreUnreachable(StoreError):
     def __init__(self, path: Path, detail: str) -> None:
         super().__init__(
-            f"the store {path} cannot be opened ({detail}): check its permissions, or name another with --store"
+            f"the store {path} cannot be used ({detail}): check its permissions, or name another with --store"
         )
 
 

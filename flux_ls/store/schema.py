@@ -9,6 +9,7 @@ that origins or routes were removed, so that a writer knows when to forget the i
 """
 
 VERSION = 1
+FILE_NAME = "flux.db"
 APPLICATION_ID = int.from_bytes(b"Flux", "big")
 """In the file's header: what is not marked with it is somebody else's database and never touched."""
 
