@@ -188,9 +188,12 @@ def _did_you_mean(name: str, spell: Callable[[str], str] = str) -> str:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        value = list(value)
-    text = str(value) if isinstance(value, Path) else repr(value)
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, tuple):
+        text = ", ".join(value) or "none"
+    else:
+        text = str(value) if isinstance(value, Path) else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

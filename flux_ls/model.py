@@ -138,13 +138,19 @@ class Request(Struct, frozen=True):
         return self.failed or (self.status is not None and self.status >= 400)
 
 
+LinkRelation = Literal["root_cause", "raised_from", "cause", "context", "member"]
+"""How an exception stands in a chain: the root cause; raised from the one before it; or beside that way: the cause of
+one, what was being handled when one was raised, another member of a group."""
+
+
 class Link(Struct, frozen=True):
-    """One exception of a failure's chain, root cause first."""
+    """One exception of a failure's chain: the root cause, then what was raised from it, then what else was told."""
 
     type: str
     message: str
     frame: Frame | None
     """The innermost in-app frame of this exception, if it has one."""
+    relation: LinkRelation = "raised_from"
 
 
 class Failure(Struct, frozen=True):

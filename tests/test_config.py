@@ -207,3 +207,9 @@ def test_no_environment_value_stops_anything(environ: dict[str, str]) -> None:
 def test_settings_and_options_name_the_same_things() -> None:
     assert [option.name for option in OPTIONS] == list(Settings.__struct_fields__)
     assert config.as_dict(Settings(store=Path("/x/flux.db"), path_map=("/a=/b",)))["path_map"] == ["/a=/b"]
+
+
+def test_what_is_kept_reads_as_it_would_be_written(tmp_path: Path) -> None:
+    environ = {"FLUX_COLLECTOR": "maybe", "FLUX_PATH_MAP": "a"}
+    kept = [warning.rpartition("Kept: ")[2] for warning in config.load(tmp_path, environ).warnings]
+    assert sorted(kept) == ["none", "true"]

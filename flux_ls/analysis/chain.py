@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from flux_ls.analysis.fingerprint import unqualified
-from flux_ls.model import Frame, Raised
+from flux_ls.model import Frame, LinkRelation, Raised
 
 LINK_LIMIT = 64
 """Links of one exception that are looked at; chains made by loops can be far longer."""
@@ -74,18 +74,31 @@ def paths(raised: Raised) -> Iterator[tuple[Raised, ...]]:
 
 def all_links(raised: Raised) -> list[Raised]:
     """Every link, the exception itself first."""
-    links: list[Raised] = []
-    waiting = [raised]
-    while waiting and len(links) < LINK_LIMIT:
-        here = waiting.pop()
-        links.append(here)
-        waiting.extend(reversed(here.members[:LINK_LIMIT]))
-        waiting.extend(link for link in (here.context, here.cause) if link is not None)
-    return links
+    return [link for link, _ in related_links(raised)]
+
+
+def related_links(raised: Raised) -> Iterator[tuple[Raised, LinkRelation]]:
+    """Every link and what it is to the one that tells of it, the exception itself first."""
+    waiting: list[tuple[Raised, LinkRelation]] = [(raised, "raised_from")]
+    seen = 0
+    while waiting and seen < LINK_LIMIT:
+        here, relation = waiting.pop()
+        yield here, relation
+        seen += 1
+        waiting.extend((member, "member") for member in reversed(here.members[:LINK_LIMIT]))
+        if here.context is not None:
+            waiting.append((here.context, "context"))
+        if here.cause is not None:
+            waiting.append((here.cause, "cause"))
 
 
 def is_answer(raised: Raised) -> bool:
     return unqualified(raised.type) in _ANSWERS
+
+
+def is_cancellation(raised: Raised) -> bool:
+    """Whether it is how a task is told to stop: a time limit's means, and never why."""
+    return unqualified(raised.type) == "CancelledError"
 
 
 def same(one: Raised, other: Raised, *, loosely: bool) -> bool:

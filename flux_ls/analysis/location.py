@@ -4,11 +4,20 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from flux_ls.analysis.chain import all_links, fault_path, in_app, paths, responsible, same, same_type
+from flux_ls.analysis.chain import (
+    fault_path,
+    in_app,
+    is_cancellation,
+    paths,
+    related_links,
+    responsible,
+    same,
+    same_type,
+)
 from flux_ls.analysis.evidence import Died, Evidence
 from flux_ls.analysis.request import http_status
 from flux_ls.analysis.root_cause import Step
-from flux_ls.model import Frame, Link, Raised, Span
+from flux_ls.model import Frame, Link, LinkRelation, Raised, Span
 
 CHAIN_LIMIT = 16
 FRAME_LIMIT = 60
@@ -59,7 +68,8 @@ def find_fault(evidence: Evidence, steps: Sequence[Step]) -> Fault:
         reason = _reason(way)
     elif location not in frames:
         frames, own = (*frames, location), (*own, location)
-    root = way[-1]
+    # A time limit is the fault; the await that it cancelled is the place.
+    root = next((raised for raised in reversed(way) if not is_cancellation(raised)), way[-1])
     return Fault(root.type, root.message, location, reason, frames, _chain([*above, died], ways), own)
 
 
@@ -75,7 +85,7 @@ def _unrecorded_fault(evidence: Evidence, steps: Sequence[Step]) -> Fault:
         reason = f"no exception was recorded: the span {span.name!r} of {service} failed without recording one"
     type, message = _told(span, status)
     frames = () if location is None else (location,)
-    chain = (Link(type, message, location),)
+    chain = (Link(type, message, location, "root_cause"),)
     return Fault(type, message, location, reason if location is None else None, frames, chain, frames)
 
 
@@ -171,15 +181,18 @@ def _once(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
 
 def _chain(records: Sequence[Died], ways: Sequence[Sequence[Raised]]) -> tuple[Link, ...]:
     """Root cause first, then what was raised from it, then what else the records tell of."""
-    ordered = [raised for way in reversed(ways) for raised in reversed(way)]
-    ordered += [link for died in reversed(records) for link in all_links(died.raised)]
-    kept: list[Raised] = []
-    for raised in ordered:
+    led = [raised for way in reversed(ways) for raised in reversed(way)]
+    ordered: list[tuple[Raised, LinkRelation]] = [
+        (raised, "raised_from") for raised in led if len(led) == 1 or not is_cancellation(raised)
+    ]
+    ordered += [link for died in reversed(records) for link in related_links(died.raised)]
+    kept: list[tuple[Raised, LinkRelation]] = []
+    for raised, relation in ordered:
         if len(kept) == CHAIN_LIMIT:
             break
-        if not any(_repeats(raised, other) for other in kept):
-            kept.append(raised)
-    return tuple(Link(raised.type, raised.message, responsible(raised)) for raised in kept)
+        if not any(_repeats(raised, other) for other, _ in kept):
+            kept.append((raised, relation if kept else "root_cause"))
+    return tuple(Link(raised.type, raised.message, responsible(raised), relation) for raised, relation in kept)
 
 
 def _repeats(one: Raised, other: Raised) -> bool:

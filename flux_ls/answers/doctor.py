@@ -79,7 +79,9 @@ def _of_request(reader: Reader, workspace: Workspace, id: str) -> list[Check]:
         checks.append(check_location(assessment))
         if failure.location is not None:
             located = workspace.locate(failure.location, failure.at_ns or request.ended_ns)
-            checks += (check_path(located), check_anchor(located))
+            checks.append(check_path(located))
+            if located.anchor != "unmapped":
+                checks.append(check_anchor(located))
     checks.append(check_revision([request]))
     return checks
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from flux_ls.answers.frames import frame_shape
-from flux_ls.answers.shapes import Errors, Group, timestamp
+from flux_ls.answers.shapes import Errors, FrameShape, Group, timestamp
 from flux_ls.answers.state import group_state
 from flux_ls.model import Issue
 from flux_ls.source.workspace import Workspace
@@ -41,7 +41,25 @@ def _group(workspace: Workspace, issues: list[Issue]) -> Group:
         sample_request_id=latest.sample_request_id,
         state=group_state(workspace, latest),
         route=None if latest.route is None else latest.route.name,
+        other_locations=_others(workspace, latest, issues),
     )
+
+
+def _others(workspace: Workspace, latest: Issue, issues: list[Issue]) -> tuple[FrameShape, ...]:
+    """Other lines of today's code that failures of the group point at: services of one workspace may look alike."""
+    if latest.failure.location is None:
+        return ()
+    shown = frame_shape(workspace, latest.failure.location, latest.last_seen_ns)
+    places = {(shown.path, shown.line)}
+    others = []
+    for issue in sorted(issues, key=lambda issue: -issue.last_seen_ns):
+        if issue.failure.location is None:
+            continue
+        frame = frame_shape(workspace, issue.failure.location, issue.last_seen_ns)
+        if frame.anchor in ("exact", "moved") and (frame.path, frame.line) not in places:
+            places.add((frame.path, frame.line))
+            others.append(frame)
+    return tuple(others)
 
 
 def _last_seen(issues: list[Issue]) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from flux_ls.model import AnchorState, AttributeValue, GroupState, Request
+from flux_ls.model import AnchorState, AttributeValue, GroupState, LinkRelation, Request
 
 
 def timestamp(ns: int) -> str:
@@ -76,6 +76,7 @@ class LinkShape(Struct, frozen=True):
     type: str
     message: str
     frame: FrameShape | None
+    relation: LinkRelation = "raised_from"
 
 
 class HandledShape(Struct, frozen=True):
@@ -154,6 +155,8 @@ class Group(Struct, frozen=True):
     sample_request_id: str
     state: GroupState
     route: str | None
+    other_locations: tuple[FrameShape, ...] = ()
+    """Other lines of today's code that failures of the group point at."""
 
 
 class Errors(Struct, frozen=True):

@@ -37,7 +37,9 @@ def why(reader: Reader, workspace: Workspace, id: str) -> Why:
         frames=tuple(frame_shape(workspace, frame, failure.at_ns or request.ended_ns) for frame in failure.frames)
         if failure
         else (),
-        chain=tuple(LinkShape(link.type, link.message, located(link.frame, failure)) for link in failure.chain)
+        chain=tuple(
+            LinkShape(link.type, link.message, located(link.frame, failure), link.relation) for link in failure.chain
+        )
         if failure
         else (),
         row_changes=(),

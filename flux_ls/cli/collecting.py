@@ -5,7 +5,8 @@ import time
 from flux_ls.cli.options import Session
 from flux_ls.collector.daemon import Collector, CollectorFailed, PortTaken, ensure_collector, ping
 
-PING_S = 30.0
+PING_S = 5.0
+"""How long exports may find nobody after a collector was killed; most exporters retry for longer."""
 
 
 class Keeper:
@@ -22,6 +23,11 @@ class Keeper:
         if self._session.settings.collector:
             self._collector = ensure_collector(self._session.settings)
             self._next = time.monotonic() + PING_S
+
+    @property
+    def runs(self) -> bool:
+        """Whether it looks after a collector."""
+        return self._collector is not None
 
     def beat(self) -> None:
         """Now and then, asks the collector whether it is there, which keeps it there; starts it anew if it is not."""
@@ -42,6 +48,8 @@ class Keeper:
         """For an empty store: what makes requests show up."""
         port = self._collector.http_port if self._collector else self._session.settings.otlp_http_port
         self._session.warn(
-            f"nothing has arrived yet: run your service with OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:{port}",
+            "nothing has arrived yet: run your service with",
+            f"  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:{port}",
+            "  OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
             "'flux doctor' finds out what is missing",
         )

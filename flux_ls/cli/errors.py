@@ -10,9 +10,9 @@ from flux_ls.answers.errors import errors
 from flux_ls.answers.shapes import Dismissal, Errors, Group, to_json
 from flux_ls.cli.failures import NOT_FOUND, OK, complain
 from flux_ls.cli.options import Session, command_options
-from flux_ls.cli.phrases import SINCE, ago, counted
+from flux_ls.cli.phrases import SINCE, ago, counted, told
 from flux_ls.cli.places import place
-from flux_ls.cli.terminal import Paint, Terminal, clipped, plain
+from flux_ls.cli.terminal import Paint, Terminal, clipped, first_line, plain
 
 STATES: dict[str, Paint] = {"failing": "bad", "handled": "warn", "resolved": "good", "dismissed": "dim"}
 
@@ -68,12 +68,13 @@ def show(terminal: Terminal, answer: Errors, hidden: Counter[str]) -> None:
 
 
 def _group(terminal: Terminal, group: Group, now: datetime) -> None:
-    message = plain(group.message.partition("\n")[0])
     width = None if terminal.width is None else terminal.width - 4
-    title = clipped(f"{plain(group.type)}: {message}" if message else plain(group.type), width)
+    title = clipped(first_line(told(group.type, group.message)), width)
     terminal.say("  " + terminal.paint(title, STATES[group.state]))
     if group.location is not None:
         terminal.say(f"    {place(terminal, group.location)}")
+        for other in group.other_locations:
+            terminal.say(f"    also {place(terminal, other)}")
     else:
         terminal.say(f"    no location: {plain(group.location_reason or 'none was recorded')}")
     facts = [group.state, counted(group.count, "time"), f"first {ago(group.first_seen, now)}"]

@@ -16,7 +16,7 @@ BROKEN_PIPE = 141
 
 EXIT_CODES = {
     OK: "ok",
-    BAD_NEWS: "the answer is bad news: `flux doctor` found a broken link",
+    BAD_NEWS: "the answer is bad news: `flux doctor` found a broken link, or `flux serve` that one runs",
     WRONG_USE: "wrong use",
     NOT_FOUND: "not found",
     AMBIGUOUS: "an id that fits several requests",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
+from click.shell_completion import CompletionItem
 from msgspec import Struct
 
 from flux_ls import config
@@ -158,6 +159,9 @@ class SettingType(click.ParamType[Any]):
         except Rejected as error:
             self.fail(f"{value!r}: it takes {self.option.accepts}{f' ({error})' if str(error) else ''}", param, ctx)
         return value
+
+    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")] if self.option.name == "store" else []
 
 
 def setting_option(option: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

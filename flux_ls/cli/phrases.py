@@ -36,6 +36,11 @@ def clock(then: str) -> str:
     return datetime.fromisoformat(then).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def told(type: str, message: str) -> str:
+    """An error as its language prints it."""
+    return f"{type}: {message}" if message else type
+
+
 def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 

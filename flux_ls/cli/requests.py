@@ -2,9 +2,11 @@
 
 from flux_ls.answers.shapes import RequestShape
 from flux_ls.cli.phrases import latency
-from flux_ls.cli.terminal import Paint, Terminal, clipped_middle, columns, padded, plain
+from flux_ls.cli.terminal import Paint, Terminal, clipped, clipped_middle, columns, padded, plain
 
 _WIDEST_NAME = 48
+_NARROWEST_NAME = 11
+NO_NAME = "(no name)"
 
 
 class Line:
@@ -13,19 +15,27 @@ class Line:
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._method = 4
-        self._name = 11
+        self._name = _NARROWEST_NAME
         self._latency = 5
 
     def fit(self, request: RequestShape) -> tuple[str, str, str]:
         """Makes room for a request; its method, name and latency as they will be shown."""
         method, name = method_and_name(request)
-        if self._terminal.is_tty:
-            name = clipped_middle(name, _WIDEST_NAME)
         time = latency(request.duration_ms)
         self._method = max(self._method, min(columns(method), 8))
-        self._name = max(self._name, min(columns(name), _WIDEST_NAME))
         self._latency = max(self._latency, columns(time))
+        widest = self._widest_name()
+        if self._terminal.is_tty:
+            method, name = clipped(method, 8), clipped_middle(name, widest)
+        self._name = min(max(self._name, columns(name)), widest)
         return method, name, time
+
+    def _widest_name(self) -> int:
+        """What the other columns leave of the terminal's width."""
+        if self._terminal.width is None:
+            return _WIDEST_NAME
+        others = len("    ") + self._method + len("  200  ") + self._latency + len("  req:550e8400") + 1
+        return max(_NARROWEST_NAME, min(_WIDEST_NAME, self._terminal.width - others))
 
     def __call__(self, request: RequestShape, mark: str = "") -> str:
         terminal = self._terminal
@@ -55,8 +65,8 @@ def error_line(request: RequestShape) -> str | None:
 def method_and_name(request: RequestShape) -> tuple[str, str]:
     """Method and path of an HTTP request; for others what it is, and its name."""
     if request.method is not None:
-        return plain(request.method), plain(request.path or request.route or request.name)
-    return request.kind, plain(request.name)
+        return plain(request.method), plain(request.path or request.route or request.name) or NO_NAME
+    return request.kind, plain(request.name) or NO_NAME
 
 
 def status(request: RequestShape) -> str:

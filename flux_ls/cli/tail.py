@@ -3,15 +3,16 @@
 import time
 from collections.abc import Iterable
 from contextlib import closing
+from datetime import datetime
 from itertools import chain, islice
 
 import click
 
-from flux_ls.answers.shapes import request_shape, to_json
+from flux_ls.answers.shapes import request_shape, timestamp, to_json
 from flux_ls.answers.tail import Follow, RequestFilter, Seen
 from flux_ls.cli.collecting import Keeper
 from flux_ls.cli.options import Session, command_options
-from flux_ls.cli.phrases import SINCE
+from flux_ls.cli.phrases import SINCE, ago
 from flux_ls.cli.requests import Line, error_line
 from flux_ls.cli.terminal import clipped
 from flux_ls.store.errors import StoreMissing, StoreReplaced
@@ -20,7 +21,7 @@ from flux_ls.store.reader import Reader
 BEAT_S = 0.05
 _FITTED = 200
 PATIENCE_S = 10.0
-"""How long a store may be gone before the tail gives up."""
+"""How long a store may be gone before a tail without a collector gives up."""
 LAST = 20
 """Requests shown by --no-follow alone."""
 
@@ -101,6 +102,8 @@ def command(
     if not follow:
         with closing(session.reader()) as reader:
             printer.show_all(Follow(reader, wanted).history(since, limit=LAST if since is None else None))
+            if not printer.shown:
+                _say_that_none_fits(session, reader)
         return
     keeper = Keeper(session)
     keeper.start()
@@ -108,9 +111,26 @@ def command(
     _follow(session, wanted, since, printer, keeper)
 
 
+def _say_that_none_fits(session: Session, reader: Reader) -> None:
+    """A blank page would leave open whether anything is recorded at all."""
+    latest = next(iter(reader.requests(limit=1, newest_first=True)), None)
+    if latest is None:
+        session.warn("nothing is recorded yet: 'flux doctor' finds out what is missing")
+    else:
+        when = ago(timestamp(latest.started_ns), datetime.now().astimezone())
+        session.warn(f"no recorded request fits; the latest of all is req:{latest.short_id}, {when}")
+
+
 def _follow(session: Session, wanted: RequestFilter, since: int | None, printer: "Printer", keeper: Keeper) -> None:
-    reader = session.reader()
-    follow = Follow(reader, wanted)
+    try:
+        reader = session.reader()
+    except StoreMissing:
+        # It was removed under a collector that runs, which makes a new one with the next export.
+        keeper.say_where_to_send()
+        reader = _reopened(session, keeper)
+        follow, since = Follow(reader, wanted, after_seq=0), None
+    else:
+        follow = Follow(reader, wanted)
     if since is not None:
         printer.show_all(follow.history(since))
     elif reader.last_seq() == 0:
@@ -124,20 +144,21 @@ def _follow(session: Session, wanted: RequestFilter, since: int | None, printer:
                     time.sleep(BEAT_S)
         except StoreReplaced as error:
             session.warn(str(error).partition(":")[0])
-            reader = _reopened(session)
+            reader = _reopened(session, keeper)
             # All that a new store holds is news.
             follow = Follow(reader, wanted, after_seq=0)
 
 
-def _reopened(session: Session) -> Reader:
-    """The store that took the other's place; whoever makes it may not have finished."""
+def _reopened(session: Session, keeper: Keeper) -> Reader:
+    """The store that took the other's place; it may take until the next export."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             return session.reader()
         except StoreMissing:
-            if time.monotonic() > deadline:
+            if not keeper.runs and time.monotonic() > deadline:
                 raise
+            keeper.beat()
             time.sleep(BEAT_S)
 
 
@@ -148,6 +169,8 @@ class Printer:
         self._terminal = session.terminal
         self._as_json = session.as_json
         self._line = Line(session.terminal)
+        self.shown = 0
+        """Requests so far."""
 
     def header(self) -> None:
         if not self._as_json:
@@ -167,6 +190,7 @@ class Printer:
         self._terminal.flush()
 
     def _show(self, seen: Seen) -> None:
+        self.shown += 1
         shape = request_shape(seen.request)
         if self._as_json:
             self._terminal.json(to_json(shape))

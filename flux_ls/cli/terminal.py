@@ -23,6 +23,8 @@ _STYLES: dict[Paint, dict[str, Any]] = {
 # Joiners build emoji and Indic letters, and move nothing.
 _HARMLESS = {"\u200c", "\u200d"}
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+LONGEST_LINE = 2000
+"""Characters of one line of a recorded message that are shown; `--json` has all of them."""
 _JSON_RISKS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -68,10 +70,22 @@ def plain(text: str) -> str:
 
 def plain_lines(text: str, limit: int = 20) -> list[str]:
     """Recorded text of several lines, each safe to show; what is beyond `limit` lines is counted."""
-    lines = [plain(line.expandtabs(4)) for line in text.split("\n")]
-    if len(lines) <= limit:
-        return lines
-    return [*lines[:limit], f"… {len(lines) - limit} more lines"]
+    lines = text.split("\n")
+    shown = [_readable(line) for line in lines[:limit]]
+    return shown if len(lines) <= limit else [*shown, f"… {len(lines) - limit} more lines"]
+
+
+def first_line(text: str) -> str:
+    """The first line of recorded text, safe to show."""
+    return _readable(text.partition("\n")[0])
+
+
+def _readable(line: str) -> str:
+    """A line that is no longer than anybody reads."""
+    line = line.removesuffix("\r")
+    beyond = len(line) - LONGEST_LINE
+    text = plain(line[:LONGEST_LINE].expandtabs(4))
+    return text if beyond <= 0 else f"{text}… {beyond:,} more characters"
 
 
 def _shows(char: str) -> bool:

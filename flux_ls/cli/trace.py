@@ -10,8 +10,8 @@ from flux_ls.cli.completing import complete_id
 from flux_ls.cli.options import Session, answer_each, command_options
 from flux_ls.cli.phrases import counted, latency
 from flux_ls.cli.places import place
-from flux_ls.cli.requests import request_line
-from flux_ls.cli.terminal import Paint, Terminal, clipped, columns, padded, plain
+from flux_ls.cli.requests import NO_NAME, request_line
+from flux_ls.cli.terminal import Paint, Terminal, clipped, columns, first_line, padded, plain
 
 BAR = 24
 _WIDEST_NAME = 60
@@ -50,8 +50,8 @@ def show(terminal: Terminal, answer: Trace) -> None:
     times = [latency(span.duration_ms) for span in answer.spans]
     start_width, time_width = max(map(len, starts), default=0), max(map(len, times), default=0)
     for span, name, start, time in zip(answer.spans, names, starts, times, strict=True):
-        paint: Paint | None = "bad" if span.error is not None else None
-        mark = terminal.paint("✗", "bad") if span.error is not None else " "
+        paint = _paint(span)
+        mark = terminal.paint(" " if paint is None else "✗" if paint == "bad" else "!", paint)
         shown = padded(clipped(name, wide), wide)
         line = f"  {mark} {terminal.paint(shown, paint)}  {start:>{start_width}}  {time:>{time_width}}  "
         line += terminal.paint(_bar(span, total), paint or "mark")
@@ -62,8 +62,16 @@ def show(terminal: Terminal, answer: Trace) -> None:
     terminal.say()
 
 
+def _paint(span: SpanShape) -> Paint | None:
+    """An error that was recorded on a span which then ended well is a warning."""
+    if span.error is None:
+        return None
+    status = span.attributes.get("http.response.status_code")
+    return "warn" if span.status == "ok" or (isinstance(status, int) and status < 500) else "bad"
+
+
 def _name(span: SpanShape) -> str:
-    name = "  " * span.depth + plain(span.name)
+    name = "  " * span.depth + (plain(span.name) or NO_NAME)
     return f"{name} (parent missing)" if span.parent_missing else name
 
 
@@ -71,8 +79,8 @@ def _details(terminal: Terminal, span: SpanShape) -> None:
     indent = "    " + "  " * span.depth
     if span.error is not None:
         width = None if terminal.width is None else terminal.width - len(indent) - 4
-        first = plain(span.error.partition("\n")[0])
-        terminal.say(indent + terminal.paint("└─ " + clipped(first, width), "bad"))
+        error = clipped(first_line(span.error), width)
+        terminal.say(indent + terminal.paint(f"└─ {error}", _paint(span)))
     if span.frame is not None and span.frame.anchor != "gone":
         terminal.say(f"{indent}   {place(terminal, span.frame)}")
 

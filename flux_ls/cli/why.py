@@ -2,18 +2,20 @@
 
 from datetime import datetime
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import click
 
 from flux_ls.answers.shapes import FrameShape, Why
 from flux_ls.answers.why import why
+from flux_ls.answers.words import LINK_WORDS
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.options import Session, answer_each, command_options
-from flux_ls.cli.phrases import ago, clock, counted
+from flux_ls.cli.phrases import ago, clock, counted, told
 from flux_ls.cli.places import anchor_note, place, source_lines
 from flux_ls.cli.requests import request_line
-from flux_ls.cli.terminal import Terminal, plain, plain_lines
+from flux_ls.cli.terminal import Terminal, first_line, plain, plain_lines
 
 EPILOG = """\b
 Examples:
@@ -74,7 +76,7 @@ def _section(terminal: Terminal, title: str) -> None:
 
 
 def _error(terminal: Terminal, type: str, message: str) -> None:
-    for line in plain_lines(f"{type}: {message}" if message else type):
+    for line in plain_lines(told(type, message)):
         terminal.say("  " + terminal.paint(line, "bad"))
 
 
@@ -87,27 +89,34 @@ def _location(terminal: Terminal, root: Path, location: FrameShape) -> None:
 
 
 def _path(terminal: Terminal, answer: Why) -> None:
-    if len(answer.frames) > 1:
+    # A comprehension in its function is two frames of one place.
+    places = [each for each, _ in groupby(place(terminal, frame) for frame in answer.frames)]
+    if len(places) > 1:
         _section(terminal, "PATH")
-        for frame in answer.frames:
-            terminal.say(f"  {place(terminal, frame)}")
+        for each in places:
+            terminal.say(f"  {each}")
 
 
 def _chain(terminal: Terminal, answer: Why) -> None:
     if len(answer.chain) > 1:
         _section(terminal, "CHAIN")
-        for at, link in enumerate(answer.chain):
-            head = "" if at == 0 else "└─ led to "
-            first, *_ = plain_lines(f"{link.type}: {link.message}" if link.message else link.type)
+        deep = 0
+        for link in answer.chain:
             where = f"  {place(terminal, link.frame)}" if link.frame is not None else ""
-            terminal.say(f"  {'   ' * max(0, at - 1)}{head}{first}{where}")
+            words = LINK_WORDS[link.relation]
+            if link.relation == "raised_from":
+                words = f"{'   ' * deep}└─ {words}"
+                deep += 1
+            elif words:
+                words = f"· {words}"
+            terminal.say(f"  {words}{first_line(told(link.type, link.message))}{where}")
 
 
 def _handled(terminal: Terminal, answer: Why) -> None:
     if answer.handled:
         _section(terminal, "HANDLED")
         for handled in answer.handled:
-            first, *_ = plain_lines(f"{handled.type}: {handled.message}" if handled.message else handled.type)
+            first = first_line(told(handled.type, handled.message))
             where = f"  {place(terminal, handled.location)}" if handled.location is not None else ""
             span = terminal.paint(f"in span {plain(handled.span_name)}", "dim")
             terminal.say(f"  {terminal.paint(first, 'warn')}{where}  {span}")

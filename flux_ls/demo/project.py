@@ -27,7 +27,7 @@ class NotAPlayground(Exception):
 def write_playground(folder: Path) -> bool:
     """Writes the project and its history; False when the folder is a playground already, which is left as it is.
 
-    Raises NotAPlayground when the folder holds anything else, or when git is missing.
+    Raises NotAPlayground when the folder holds anything else or cannot be made, or when git is missing.
     """
     if (folder / "shop" / "payments.py").exists() and (folder / ".flux").exists():
         return False
@@ -35,7 +35,13 @@ def write_playground(folder: Path) -> bool:
         raise NotAPlayground(f"{folder} is not empty: name a new folder, as in 'flux demo ~/flux-demo'")
     if shutil.which("git") is None:
         raise NotAPlayground("the playground has a git history, and there is no git on PATH: install git first")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise NotAPlayground(
+            f"{folder} cannot be made ({reason}): name another folder, as in 'flux demo ~/flux-demo'"
+        ) from None
     with as_file(files("flux_ls.demo") / "playground") as source:
         shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "gitignore").rename(folder / ".gitignore")

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from flux_ls.answers.shapes import Dismissal, Doctor, Errors, FrameShape, RequestShape, Trace, Why
+from flux_ls.answers.words import LINK_WORDS
 from flux_ls.lsp import words
 from flux_ls.lsp.markdown import code, fence
 
@@ -26,7 +27,10 @@ def why(shape: Why) -> str:
     if shape.frames:
         lines += ["## From handler to fault", "", *_numbered(map(_frame, shape.frames)), ""]
     if len(shape.chain) > 1:
-        chain = (f"{code(link.type)} {code(link.message)} {_where(link.frame)}".rstrip() for link in shape.chain)
+        chain = (
+            f"{LINK_WORDS[link.relation]}{code(link.type)} {code(link.message)} {_where(link.frame)}".rstrip()
+            for link in shape.chain
+        )
         lines += ["## What led to what, root cause first", "", *_numbered(chain), ""]
     if shape.handled:
         handled = (f"{code(each.type)} {code(each.message)} {_where(each.location)}".rstrip() for each in shape.handled)

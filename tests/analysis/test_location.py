@@ -365,3 +365,52 @@ def test_handled_failures_have_their_place_too() -> None:
     (handled,) = assess(request(server(200, attempt))).handled
     assert handled.location == CHARGE
     assert handled.handled
+
+
+@pytest.mark.parametrize(
+    ("died", "relations"),
+    [
+        pytest.param(raised("E", "", CHARGE), [("E", "root_cause")], id="alone"),
+        pytest.param(
+            raised("W", "", VIEW, cause=raised("E", "", CHARGE)),
+            [("E", "root_cause"), ("W", "raised_from")],
+            id="an explicit cause",
+        ),
+        pytest.param(
+            raised("E", "", VIEW, context=raised("K", "", CHARGE)),
+            [("E", "root_cause"), ("K", "context")],
+            id="what was being handled did not come from it",
+        ),
+        pytest.param(
+            raised("E", "", VIEW, lib(), cause=raised("Low", "", lib())),
+            [("E", "root_cause"), ("Low", "cause")],
+            id="a library's own cause did not come from it",
+        ),
+        pytest.param(
+            raised("Group", "", VIEW, members=(raised("E", "1", CHARGE), raised("K", "2", SEND))),
+            [("E", "root_cause"), ("Group", "raised_from"), ("K", "member")],
+            id="another member",
+        ),
+        pytest.param(
+            raised("TimeoutError", "", VIEW, cause=raised("asyncio.exceptions.CancelledError", "", CHARGE, lib())),
+            [("TimeoutError", "root_cause"), ("asyncio.exceptions.CancelledError", "cause")],
+            id="a time limit",
+        ),
+    ],
+)
+def test_what_each_link_is_to_the_chain(died: Raised, relations: list[tuple[str, str]]) -> None:
+    assert [(link.type, link.relation) for link in only(server(500, died=event(died))).chain] == relations
+
+
+def test_a_time_limit_is_the_fault_and_the_await_that_it_ended_the_place() -> None:
+    cancelled = raised("asyncio.exceptions.CancelledError", "", CHARGE, lib())
+    failure = only(server(500, died=event(raised("TimeoutError", "", VIEW, cause=cancelled))))
+    assert (failure.type, failure.location) == ("TimeoutError", CHARGE)
+
+
+def test_a_cancellation_alone_is_told_as_it_is() -> None:
+    failure = only(server(500, died=event(raised("asyncio.exceptions.CancelledError", "", CHARGE))))
+    assert (failure.type, [link.relation for link in failure.chain]) == (
+        "asyncio.exceptions.CancelledError",
+        ["root_cause"],
+    )

@@ -247,6 +247,14 @@ def test_a_line_that_is_gone(recorded: Recorded) -> None:
     assert broken.name == "line"
 
 
+def test_a_file_that_is_not_here_leaves_nothing_to_say_of_its_line(recorded: Recorded) -> None:
+    recorded.payments.rename(recorded.payments.with_name("renamed.py"))
+    answer = of_request(recorded, recorded.add(recorded.failing_signup()))
+    assert answer.broken is not None
+    assert answer.broken.name == "paths"
+    assert "line" not in {check.name for check in answer.checks}
+
+
 def test_a_request_that_did_not_fail(recorded: Recorded) -> None:
     answer = of_request(recorded, recorded.add(http_span("GET", "/")))
     assert answer.broken is None

@@ -54,5 +54,9 @@ def test_ids_of_recent_requests_failed_ones_first(recorded: Recorded) -> None:
     assert offered("why", "zz", store=str(recorded.store)) == []
 
 
+def test_the_store_is_completed_as_a_file(recorded: Recorded) -> None:
+    assert offered("tail", "--store", "/tm", store=str(recorded.store)) == ["/tm"]
+
+
 def test_without_a_store_nothing_is_offered_and_nothing_is_said(recorded: Recorded) -> None:
     assert offered("why", "ab", store=str(recorded.store)) == []

@@ -15,3 +15,11 @@ def test_a_folder_of_somebody_else_is_left_alone(flux: Flux, tmp_path: Path) -> 
     assert ran.code == (5 if missing_packages() else 2)
     assert ran.err.startswith("flux: ")
     assert [file.name for file in folder.iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(flux: Flux, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ran = flux("demo", str(tmp_path / "file" / "demo"))
+    assert ran.code == (5 if missing_packages() else 2)
+    assert ran.err.startswith("flux: ")
+    assert str(tmp_path / "file" / "demo") in ran.err

@@ -72,3 +72,15 @@ def test_a_group_without_a_location_says_why(flux: Flux, recorded: Recorded) -> 
 def test_handled_errors_are_in_the_list(flux: Flux, recorded: Recorded) -> None:
     recorded.add(http("GET", "/", ms=50, children=[span("charge", raises=recorded.timeout())]))
     assert "    handled · 1 time" in flux("errors").out
+
+
+def test_services_of_one_workspace_that_look_alike_are_both_placed(flux: Flux, recorded: Recorded) -> None:
+    text = "def create():\n    raise KeyError('x')\n"
+    for at, service in enumerate(("alpha", "beta")):
+        file = str(recorded.write(f"{service}/app/main.py", text))
+        fault = Raises("KeyError", "'x'", ((file, 2, "create", "raise KeyError('x')"),))
+        recorded.add(http("POST", "/", 500, raises=fault), service=service, at_ns=10**18 + at)
+    out = flux("errors").out
+    assert "\n    beta/app/main.py : line 2  in create\n    also alpha/app/main.py : line 2  in create\n" in out
+    (group,) = flux("errors", "--json").json[0]["groups"]
+    assert [each["path"] for each in group["other_locations"]] == ["alpha/app/main.py"]

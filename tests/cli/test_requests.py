@@ -95,3 +95,8 @@ def test_recorded_names_can_do_nothing() -> None:
 )
 def test_colours(changes: dict[str, object], expected: str) -> None:
     assert colour(request("GET /", **changes)) == expected
+
+
+def test_what_has_no_name_says_so() -> None:
+    (shown,) = lines(request(""))
+    assert shown == "    run  (no name)   ok   44ms   req:550e8400"

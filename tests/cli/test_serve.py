@@ -53,6 +53,14 @@ def test_background_and_stop(flux: Flux, recorded: Recorded, environ: dict[str, 
     assert flux("serve", "--stop", "--json").json == [{"stopped": False}]
 
 
+@pytest.mark.parametrize("words", [("serve",), ("serve", "--background"), ("tail",)])
+def test_a_place_where_nothing_can_be_kept_is_told(flux: Flux, recorded: Recorded, words: tuple[str, ...]) -> None:
+    ran = flux(*words, "--store", str(recorded.payments / "sub" / "flux.db"))
+    assert ran.code == 5
+    assert ran.err.startswith(f"flux: nothing can be kept in {recorded.payments / 'sub'} (Not a directory): ")
+    assert "--store or FLUX_STORE" in ran.err
+
+
 def test_idle_exit_holds_in_the_foreground_when_it_is_asked_for(recorded: Recorded, environ: dict[str, str]) -> None:
     words = ("serve", "--otlp-http-port", "0", "--idle-exit", "0.2")
     with Live(*words, cwd=recorded.root, environ=environ) as serve:

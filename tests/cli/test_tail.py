@@ -142,7 +142,10 @@ def test_tail_starts_the_collector_and_follows_it(place: Place) -> None:
     id, at = new_trace_id(), time.time_ns()
     with place.tail() as tail:
         assert tail.line() == "  Streaming live requests…"
-        assert f"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:{place.port}" in tail.complaint()
+        assert tail.complaint() == "flux: nothing has arrived yet: run your service with"
+        # On lines of their own, so that a narrow terminal does not break what is to be copied.
+        assert tail.complaint().split() == ["flux:", f"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:{place.port}"]
+        assert tail.complaint().split() == ["flux:", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"]
         assert "flux doctor" in tail.complaint()
         assert post(place.port, traces(http("GET", "/a"), place.recorded.failing_signup())) == 200
         assert tail.line().startswith("    GET  /a          200  10ms   req:")
@@ -198,6 +201,18 @@ def test_a_new_store_in_the_place_of_the_old_one_is_followed(place: Place) -> No
         assert json.loads(tail.line())["path"] == "/second"
 
 
+def test_a_store_that_was_removed_under_its_collector_is_waited_for(place: Place) -> None:
+    with place.tail() as tail:
+        tail.line()
+    for part in place.recorded.store.parent.glob("flux.db*"):
+        if ".collector" not in part.name:
+            part.unlink()
+    with place.tail("--json") as tail:
+        assert "nothing has arrived yet" in tail.complaint()
+        assert post(place.port, traces(http("GET", "/a"))) == 200
+        assert json.loads(tail.line())["path"] == "/a"
+
+
 def test_the_collector_that_died_is_started_anew(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     from flux_ls.cli import collecting
     from flux_ls.cli.options import Session
@@ -219,7 +234,7 @@ def test_the_collector_that_died_is_started_anew(place: Place, monkeypatch: pyte
 
 
 def test_a_terminal_gets_colours_and_lines_that_fit(recorded: Recorded) -> None:
-    recorded.add(http("GET", "/" + "segment/" * 20), at_ns=10**18)
+    recorded.add(http("GET", "/" + "segment/" * 20, ms=12_000), at_ns=10**18)
     recorded.add(recorded.failing_signup(), at_ns=2 * 10**18 // 2 + 1)
     master, slave = pty.openpty()
     environ = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
@@ -241,6 +256,7 @@ def test_a_terminal_gets_colours_and_lines_that_fit(recorded: Recorded) -> None:
     first, second, error = shown.decode().replace("\r", "").splitlines()
     assert first.startswith("    \x1b[32mGET  /segment/segment/")
     assert "…" in first
+    assert max(len(re.sub("\x1b\\[[0-9;]*m", "", line)) for line in (first, second, error)) <= 80
     assert second.startswith("    \x1b[31mPOST /signup")
     assert error == "     \x1b[31m└─ TimeoutError: Stripe API timeout\x1b[0m"
 
@@ -252,3 +268,12 @@ def test_a_background_collector_leaves_when_told(place: Place) -> None:
         assert stop_collector(settings)
         eventually(lambda: find_collector(settings) is None)
         assert tail.process.poll() is None, "the tail goes on"
+
+
+def test_a_page_without_requests_says_why(flux: Flux, recorded: Recorded) -> None:
+    id = recorded.add(http("GET", "/a"))
+    ran = flux("tail", "--no-follow", "--fn", "nothing like it", "--json")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err == f"flux: no recorded request fits; the latest of all is req:{id[:8]}, just now\n"
+    flux("prune", "--bytes", "1")
+    assert flux("tail", "--no-follow").err.startswith("flux: nothing is recorded yet")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_ls.cli.terminal import Terminal, clipped, clipped_middle, columns, padded, plain, plain_lines
+from flux_ls.cli.terminal import Terminal, clipped, clipped_middle, columns, first_line, padded, plain, plain_lines
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,8 @@ def test_json_on_a_terminal_can_do_nothing_either() -> None:
     Terminal({}, out).json(json.dumps({"a": value}, ensure_ascii=False).encode())
     assert json.loads(out.getvalue()) == {"a": value}
     assert all(char.isprintable() for char in out.getvalue().rstrip("\n"))
+
+
+def test_a_line_that_nobody_reads_to_its_end_is_cut() -> None:
+    assert plain_lines("x" * 1_000_000 + "\nend") == ["x" * 2000 + "… 998,000 more characters", "end"]
+    assert first_line("one\r\ntwo") == "one"

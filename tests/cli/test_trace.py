@@ -59,3 +59,10 @@ def test_json_has_offsets_from_the_first_start(flux: Flux, recorded: Recorded) -
         ("a", 2.5, 3.25),
     ]
     assert answer["spans"][1]["parent_id"] == answer["spans"][0]["span_id"]
+
+
+def test_an_error_of_a_span_that_ended_well_is_a_warning(flux: Flux, recorded: Recorded) -> None:
+    root = http("GET", "/a", ms=50, raises=recorded.timeout(), children=[span("pay", ms=9, raises=recorded.timeout())])
+    out = flux("trace", recorded.add(root)).out
+    assert "  ! GET /a" in out
+    assert "  ✗   pay" in out

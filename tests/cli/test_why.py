@@ -140,3 +140,27 @@ def test_json_is_one_line_each(flux: Flux, recorded: Recorded) -> None:
     assert answer["root_cause"]["message"] == "Stripe API timeout"
     assert answer["location"]["line"] == FAULT_LINE
     assert answer["group"]["count"] == 1
+
+
+def test_a_chain_tells_what_only_stood_beside_it(flux: Flux, recorded: Recorded) -> None:
+    file = str(recorded.payments)
+    low = Raises("httpcore.ConnectError", "refused", (("/usr/lib/site-packages/httpcore/a.py", 1, "go", ""),))
+    outer = Raises("httpx.ConnectError", "refused", ((file, 7, "charge", ""),), cause=low)
+    out = flux("why", recorded.add(http("POST", "/signup", 500, raises=outer))).out
+    assert "\n  · caused by httpcore.ConnectError: refused\n" in out
+
+
+def test_a_comprehension_is_one_place(flux: Flux, recorded: Recorded) -> None:
+    file = str(recorded.payments)
+    frames = ((file, 11, "signup", ""), (file, 11, "<listcomp>", ""), (file, 6, "charge", ""))
+    out = flux("why", recorded.add(http("POST", "/signup", 500, raises=Raises("E", "no", frames)))).out
+    path = out.split("PATH\n")[1].split("\n\n")[0]
+    assert path == "  shop/payments.py : line 11  in signup\n  shop/payments.py : line 6  in charge"
+
+
+def test_a_message_of_a_megabyte_does_not_flood_the_terminal(flux: Flux, recorded: Recorded) -> None:
+    long = Raises("E", "x" * 1_000_000, ((str(recorded.payments), 6, "charge", ""),))
+    id = recorded.add(http("POST", "/signup", 500, raises=long))
+    for command in (("why", id), ("trace", id), ("errors",)):
+        assert len(flux(*command).out) < 10_000
+    assert len(flux("why", id, "--json").json[0]["root_cause"]["message"]) == 1_000_000

@@ -162,7 +162,7 @@ async def test_content_for_clients_that_ask_for_it(shop: Shop) -> None:
             answer = await client.client.workspace_text_document_content_async(types.TextDocumentContentParams(uri))
             assert request[:8] in answer.text
         await client.command("why", {"id": request, "show": True})
-        (shown,) = client.client.shown_documents
+        (shown,) = await client.until(lambda: client.client.shown_documents, "the page")
         assert shown.uri == f"flux://request/{request}/why"
 
 
@@ -171,7 +171,7 @@ async def test_answers_are_shown_on_request(shop: Shop) -> None:
     request = shop.fail()
     async with editor(shop.root, store=shop.store) as client:
         result = await client.command("why", {"id": request, "show": True})
-        (shown,) = client.client.shown_documents
+        (shown,) = await client.until(lambda: client.client.shown_documents, "the page")
         page = Path(shown.uri.removeprefix("file://"))
         assert page.read_text() == result["text"]
         assert page.stat().st_mode & 0o077 == 0 or page.parent.stat().st_mode & 0o077 == 0

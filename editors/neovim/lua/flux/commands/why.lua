@@ -14,6 +14,14 @@ local M = {
   ids = true,
 }
 
+-- What stands before an exception of a chain.
+local LINK_WORDS = {
+  raised_from = 'led to ',
+  cause = 'caused by ',
+  context = 'while handling ',
+  member = 'in the same group: ',
+}
+
 ---@class flux.Page A text under construction, and the frames that its lines stand for.
 ---@field lines flux.Line[]
 ---@field frames table<integer, flux.Frame>
@@ -150,8 +158,15 @@ local function render(answer)
   end
   if #(answer.chain or {}) > 1 then
     section(page, 'CHAIN')
-    for position, link in ipairs(answer.chain) do
-      local before = position == 1 and '' or ('   '):rep(position - 2) .. '└─ led to '
+    local depth = 0
+    for _, link in ipairs(answer.chain) do
+      local before = LINK_WORDS[link.relation] or ''
+      if link.relation == 'raised_from' then
+        before = ('   '):rep(depth) .. '└─ ' .. before
+        depth = depth + 1
+      elseif link.relation ~= 'root_cause' then
+        before = '· ' .. before
+      end
       add_raised(page, link, link.frame, { before, 'FluxQuiet' }, 'FluxError')
     end
   end
