@@ -69,14 +69,17 @@ def ensure_collector(settings: Settings, wait_s: float = 10.0) -> Collector:
     private_folder(settings.store.parent)
     starting = FileLock(start_lock_file(settings.store), mode=0o600)
     try:
-        with starting.acquire(timeout=wait_s, poll_interval=_BEAT_S):
-            if (running := find(settings.store)) is not None:
-                return running
-            return _start(settings, max(deadline - time.monotonic(), 1.0))
+        held = starting.acquire(timeout=wait_s, poll_interval=_BEAT_S)
     except Timeout:
         if (running := find(settings.store)) is not None:
             return running
         raise CollectorFailed(f"the collector did not start within {wait_s:g} s{_log_tail(settings.store)}") from None
+    except OSError as error:
+        raise unwritable(settings.store.parent, error) from None
+    with held:
+        if (running := find(settings.store)) is not None:
+            return running
+        return _start(settings, max(deadline - time.monotonic(), 1.0))
 
 
 def stop_collector(settings: Settings, wait_s: float = 10.0) -> bool:
@@ -107,8 +110,19 @@ def is_locked(store: Path) -> bool:
 
 
 def private_folder(folder: Path) -> None:
-    """Makes the folder, for its owner only, unless it is there."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Makes the folder, for its owner only, unless it is there. Raises `CollectorFailed`."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from None
+
+
+def unwritable(folder: Path, error: OSError) -> CollectorFailed:
+    reason = error.strerror or type(error).__name__
+    return CollectorFailed(
+        f"nothing can be kept in {folder} ({reason}): check its permissions, or name another store with --store or "
+        "FLUX_STORE"
+    )
 
 
 def encode_settings(settings: Settings) -> str:
@@ -126,7 +140,10 @@ def _path(target: type, value: Any) -> Any:
 def _start(settings: Settings, wait_s: float) -> Collector:
     import subprocess
 
-    log = os.open(log_file(settings.store), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        log = os.open(log_file(settings.store), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise unwritable(settings.store.parent, error) from None
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}

@@ -11,8 +11,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 
 from flux_ls import __version__
-from flux_ls.collector.daemon import CollectorFailed, private_folder
-from flux_ls.collector.found import Collector, find, lock_file, remove_info, write_info
+from flux_ls.collector.daemon import CollectorFailed, private_folder, unwritable
+from flux_ls.collector.found import Collector, find, info_file, lock_file, remove_info, write_info
 from flux_ls.collector.ports import PortTaken, holder
 from flux_ls.config import Settings
 from flux_ls.otlp.http import HttpServer, Receiver
@@ -25,6 +25,7 @@ _PRUNED_AT_ONCE = 2000
 """Requests: the exports that wait meanwhile must not run into their time-outs."""
 FIRST_PRUNE_S = 5.0
 PRUNE_BEAT_S = 600.0
+FINDABLE_BEAT_S = 1.0
 _FORCED = 130
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,8 @@ def _locked(settings: Settings) -> Iterator[None]:
             if time.monotonic() > deadline:
                 held = f"another process holds {lock_file(settings.store)}"
                 raise CollectorFailed(f"{held} but does not answer as a collector: end it first") from None
+        except OSError as error:
+            raise unwritable(settings.store.parent, error) from None
     try:
         yield
     finally:
@@ -95,8 +98,7 @@ def _locked(settings: Settings) -> Iterator[None]:
 
 
 def _spare_the_garbage_collector() -> None:
-    # What is loaded by now stays, and what an export makes goes by itself: walking all of it again and again
-    # costs a fifth of ingest.
+    # What is loaded by now stays, and what an export makes goes by itself: no need to walk it all again and again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -134,7 +136,10 @@ class _Serving:
     async def _until_stopped(self, collector: Collector) -> None:
         _spare_the_garbage_collector()
         write_info(collector)
-        beats = [asyncio.create_task(beat) for beat in (self._leave_when_idle(), self._prune())]
+        beats = [
+            asyncio.create_task(beat)
+            for beat in (self._leave_when_idle(), self._prune(), self._stay_findable(collector))
+        ]
         try:
             log.info("flux %s: process %d receives for %s", collector.version, collector.pid, collector.store)
             self._on_ready(collector)
@@ -190,6 +195,15 @@ class _Serving:
                 log.info("nothing happened for %g s", self._idle_exit)
                 self._stop.set()
             await asyncio.sleep(max(left, 0.1))
+
+    async def _stay_findable(self, collector: Collector) -> None:
+        """Comes back to be found when the store's folder was removed: else it would hold the ports for nobody."""
+        while True:
+            await asyncio.sleep(FINDABLE_BEAT_S)
+            if not info_file(collector.store).exists():
+                with contextlib.suppress(OSError, CollectorFailed):
+                    private_folder(collector.store.parent)
+                    write_info(collector)
 
     async def _prune(self) -> None:
         wait_s = FIRST_PRUNE_S

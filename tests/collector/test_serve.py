@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import shutil
 import signal
 import socket
 import stat
@@ -126,6 +127,13 @@ def test_a_second_signal_forces(settings: Settings, tmp_path: Path) -> None:
         assert serving.end(5) == (130, "")
         client.close()
     assert not is_locked(settings.store)
+
+
+def test_it_is_found_again_when_its_folder_was_removed(settings: Settings) -> None:
+    with Serving(settings) as serving:
+        collector = serving.ready()
+        shutil.rmtree(settings.store.parent)
+        until(lambda: find(settings.store) == collector)
 
 
 def test_it_leaves_when_nothing_happens(settings: Settings) -> None:
