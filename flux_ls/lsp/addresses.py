@@ -8,6 +8,12 @@ _OF_REQUEST = ("why", "trace", "doctor")
 _GENERAL = ("errors", "tail", "doctor", "status")
 
 
+def forms() -> list[tuple[str, str]]:
+    """Every address there is, with the command name that it asks."""
+    of_request = [(address(name, "ID"), name) for name in _OF_REQUEST]
+    return [*of_request, *((address(name), name) for name in _GENERAL)]
+
+
 def address(name: str, request_id: str | None = None, **parameters: str) -> str:
     """The document that answers a question."""
     query = f"?{urlencode(parameters)}" if parameters else ""

@@ -1,5 +1,7 @@
 """`textDocument/publishDiagnostics`: findings as diagnostics, sent when they changed and cleared when they are gone."""
 
+import asyncio
+import time
 from collections.abc import Callable
 
 from lsprotocol import types
@@ -11,9 +13,18 @@ from flux_ls.lsp.markdown import one_line
 from flux_ls.lsp.snapshot import Finding, Place, Snapshot
 
 SOURCE = "flux"
+DATA = {
+    "fingerprint": "The issue group, as `flux.server.dismiss` takes it.",
+    "requestId": "The latest request that failed this way.",
+    "state": "`failing` or `handled`.",
+    "anchor": "How the line was found: `exact`, `moved`, or `edited` since it failed.",
+}
+"""What a diagnostic carries for clients that do more with it."""
 UNVERIFIED = "unverified since your edit"
 MESSAGE_LIMIT = 200
 LONGEST_TRAIL = 20
+RECOUNT_EVERY_S = 0.5
+"""New and moved diagnostics go out at once; new counts and times of those on the screen, no more often than this."""
 
 
 def diagnostic(finding: Finding, client: Client) -> types.Diagnostic:
@@ -91,25 +102,52 @@ class Diagnostics:
         self._open_version = open_version
         self._published: dict[str, list[types.Diagnostic]] = {}
         self._owed: set[str] = set()
+        self._sent_at: dict[str, float] = {}
+        self._recount: asyncio.TimerHandle | None = None
 
     def show(self, snapshot: Snapshot, client: Client) -> None:
+        if self._recount is not None:
+            self._recount.cancel()
+            self._recount = None
         for uri in [uri for uri in self._published if uri not in snapshot.files]:
             del self._published[uri]
             self._send(uri, [])
+            del self._sent_at[uri]
         self._owed &= snapshot.files.keys()
+        early = 0.0
         for uri, file in snapshot.files.items():
             # Edits that came after this snapshot bring another one, for the text as it is then.
-            if file.version == self._open_version(uri):
-                diagnostics = [diagnostic(finding, client) for finding in file.findings]
-                if self._published.get(uri) != diagnostics or uri in self._owed:
-                    self._published[uri] = diagnostics
-                    self._owed.discard(uri)
-                    self._send(uri, diagnostics)
+            if file.version != self._open_version(uri):
+                continue
+            diagnostics = [diagnostic(finding, client) for finding in file.findings]
+            before = self._published.get(uri)
+            if before == diagnostics and uri not in self._owed:
+                continue
+            if before is not None and uri not in self._owed and _looks(before) == _looks(diagnostics):
+                wait = self._sent_at[uri] + RECOUNT_EVERY_S - time.monotonic()
+                if wait > 0:
+                    early = max(early, wait)
+                    continue
+            self._published[uri] = diagnostics
+            self._owed.discard(uri)
+            self._send(uri, diagnostics)
+        if early:
+            self._recount = asyncio.get_running_loop().call_later(early, self.show, snapshot, client)
 
     def owe(self, uri: str) -> None:
         """Sends a document's diagnostics with the next snapshot in any case: a client that opens it may need them."""
         if uri in self._published:
             self._owed.add(uri)
 
+    def stop(self) -> None:
+        if self._recount is not None:
+            self._recount.cancel()
+
     def _send(self, uri: str, diagnostics: list[types.Diagnostic]) -> None:
+        self._sent_at[uri] = time.monotonic()
         self._publish(types.PublishDiagnosticsParams(uri=uri, diagnostics=diagnostics, version=self._open_version(uri)))
+
+
+def _looks(shown: list[types.Diagnostic]) -> list[tuple[types.Range, object, object]]:
+    """What an eye notices of them, and what they are about."""
+    return [(each.range, each.severity, each.data["fingerprint"] if each.data else None) for each in shown]

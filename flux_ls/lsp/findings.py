@@ -82,11 +82,16 @@ class Findings:
         self._issues_of_path: dict[str, set[int]] = defaultdict(set)
         self._issues_of_route: dict[tuple[str, str], set[int]] = defaultdict(set)
         self._buffers: dict[str, Buffer] = {}
+        """By path, and by the path behind its links: the text that counts there."""
+        self._opened: dict[str, tuple[Buffer, str]] = {}
+        """By URI, the latest last, with the path behind the links: one file may be open under several."""
         self._overlay: dict[Path, str] = {}
         self._stamps: dict[str, tuple[int, int] | None] = {}
         self._surroundings = Surroundings()
         self._workspace = Workspace(())
         self._snapshot: Snapshot | None = None
+        self.took_s = 0.0
+        """How long it took to bring the findings up to date last time."""
 
     def start(self) -> None:
         self._thread.start()
@@ -131,7 +136,9 @@ class Findings:
                     if time.monotonic() >= look_for:
                         look_for = time.monotonic() + LOOK_FOR_FILES_EVERY_S
                         stale |= self._unplaced.keys()
+                    began = time.monotonic()
                     self._take(messages, stale)
+                    self.took_s = time.monotonic() - began
             except Exception:
                 log.exception("the findings could not be brought up to date")
             for future in waiting:
@@ -212,16 +219,26 @@ class Findings:
         return changed
 
     def _take_buffer(self, buffer: Buffer) -> set[int]:
-        keys = {buffer.path, os.path.realpath(buffer.path)}
+        real = os.path.realpath(buffer.path)
+        self._opened.pop(buffer.uri, None)
         with self._workspace_lock:
-            for key in keys:
-                if buffer.text is None:
+            if buffer.text is not None:
+                self._opened[buffer.uri] = (buffer, real)
+                self._lay_over(buffer, real)
+            else:
+                for key in {buffer.path, real}:
                     self._buffers.pop(key, None)
                     self._overlay.pop(Path(key), None)
-                else:
-                    self._buffers[key] = buffer
-                    self._overlay[Path(key)] = buffer.text
+                for other, other_real in self._opened.values():
+                    if other_real == real:
+                        self._lay_over(other, real)
         return self._at(buffer.path) | self._unplaced_named(buffer.path)
+
+    def _lay_over(self, buffer: Buffer, real: str) -> None:
+        assert buffer.text is not None
+        for key in {buffer.path, real}:
+            self._buffers[key] = buffer
+            self._overlay[Path(key)] = buffer.text
 
     def _at(self, path: str) -> set[int]:
         return self._issues_of_path.get(path, set()) | self._issues_of_path.get(os.path.realpath(path), set())
@@ -243,6 +260,9 @@ class Findings:
                 del self._issues_of_path[path]
                 self._stamps.pop(path, None)
             elif path in self._stamps and self._stamps[path] != (stamp := _stamp(path)):
+                if self._stamps[path] is None:
+                    with self._workspace_lock:
+                        self._workspace.forget(Path(path))  # It is back.
                 self._stamps[path] = stamp
                 changed |= issue_ids
         return changed
@@ -259,7 +279,8 @@ class Findings:
         """Finds the issue's place in today's text again."""
         self._found.pop(issue_id, None)
         self._unplaced.pop(issue_id, None)
-        for path in self._paths.pop(issue_id, ()):
+        before = self._paths.pop(issue_id, set())
+        for path in before:
             self._issues_of_path[path].discard(issue_id)
         issue = self._issues.get(issue_id)
         if issue is None or issue.count <= 0 or issue.dismissed:
@@ -271,6 +292,9 @@ class Findings:
         except Exception:
             log.exception("the place of issue %s could not be found", issue_id)
             self._unplaced[issue_id] = "its place could not be found, see the log of the language server"
+        if issue_id in self._unplaced:
+            # A file that is gone may come back: with the next checkout, say.
+            self._depends_on(issue_id, before | self._paths.get(issue_id, set()))
 
     def _place_known(self, issue: Issue) -> None:
         state = self._state(issue)

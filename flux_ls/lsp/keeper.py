@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from flux_ls.collector.daemon import CollectorFailed, ensure_collector, find_collector
@@ -9,11 +10,14 @@ from flux_ls.collector.found import Collector
 from flux_ls.collector.ports import PortTaken
 from flux_ls.config import Settings
 from flux_ls.lsp.background import in_background
+from flux_ls.lsp.processes import alive
 from flux_ls.lsp.status import CollectorStatus
 
 log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 30.0
+BEAT_S = 1.0
+"""How soon a collector whose process has ended is started again."""
 
 
 class Keeper:
@@ -39,8 +43,11 @@ class Keeper:
 
     async def _keep(self, settings: Settings) -> None:
         while True:
-            self._tell(await self._look(settings))
-            await asyncio.sleep(ASK_EVERY_S)
+            status = await self._look(settings)
+            self._tell(status)
+            until = time.monotonic() + ASK_EVERY_S
+            while time.monotonic() < until and (status.pid is None or alive(status.pid)):
+                await asyncio.sleep(BEAT_S)
 
     async def _look(self, settings: Settings) -> CollectorStatus:
         # Asking a collector for its health keeps it from exiting for want of work.

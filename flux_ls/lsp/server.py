@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import JsonRpcException, JsonRpcMethodNotFound
 from pygls.lsp.server import LanguageServer
 
 from flux_ls import __version__
-from flux_ls.lsp import client, commands
+from flux_ls.lsp import client, commands, extensions
 from flux_ls.lsp.convert import path_to_uri
 from flux_ls.lsp.documents import Documents
 from flux_ls.lsp.jobs import Jobs
@@ -62,7 +62,9 @@ class FluxServer(LanguageServer):
             self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, f"Flux: {text}"))
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        # pygls would show a popup for each.
+        # pygls would show a popup for each. That a method is not known is the client's to know, and logged already.
+        if isinstance(error, JsonRpcMethodNotFound):
+            return
         text = f"{type(error).__name__}: {error}"
         if time.monotonic() - self._said.get(text, -SAME_ERROR_EVERY_S) >= SAME_ERROR_EVERY_S:
             self._said[text] = time.monotonic()
@@ -145,9 +147,9 @@ def make_server() -> FluxServer:
         types.CodeActionOptions([types.CodeActionKind.QuickFix]),
     )
     on(types.WORKSPACE_TEXT_DOCUMENT_CONTENT, _content)
-    on("flux/status", _status)
-    on("flux/subscribeTail", _subscribe_tail)
-    on("flux/unsubscribeTail", _unsubscribe_tail)
+    for message in extensions.MESSAGES:
+        if message.sender == "client":
+            on(message.method, _OWN[message.method])
     server.feature(types.INITIALIZE)(_initialize)
     for command in commands.COMMANDS:
         server.command(command.id)(_listed)
@@ -185,7 +187,8 @@ def _initialize(ls: FluxServer, params: types.InitializeParams) -> None:
 async def _initialized(ls: FluxServer, params: types.InitializedParams) -> None:
     ls.start_session()
     if ls.client.watches_configuration:
-        await ls.client_register_capability_async(
+        # Nothing depends on the answer, so nobody waits for it.
+        ls.client_register_capability(
             types.RegistrationParams(
                 [
                     types.Registration(
@@ -236,3 +239,10 @@ async def _subscribe_tail(ls: FluxServer, params: object) -> object:
 
 async def _unsubscribe_tail(ls: FluxServer, params: object) -> object:
     return await (await ls.session()).unsubscribe_tail(params)
+
+
+_OWN: dict[str, Callable[[FluxServer, object], Awaitable[object]]] = {
+    extensions.STATUS: _status,
+    extensions.SUBSCRIBE_TAIL: _subscribe_tail,
+    extensions.UNSUBSCRIBE_TAIL: _unsubscribe_tail,
+}

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from flux_ls.answers.shapes import request_shape
-from flux_ls.lsp import code_action, commands, hover, questions, tail
+from flux_ls.lsp import code_action, commands, extensions, hover, questions, tail
 from flux_ls.lsp.code_lens import Traffic, lenses
 from flux_ls.lsp.convert import uri_to_path
 from flux_ls.lsp.diagnostics import Diagnostics
@@ -22,6 +21,7 @@ from flux_ls.lsp.documents import Document
 from flux_ls.lsp.findings import Buffer, Findings, Surroundings, Touched
 from flux_ls.lsp.keeper import Keeper
 from flux_ls.lsp.lookup import Lookup
+from flux_ls.lsp.processes import alive
 from flux_ls.lsp.show import Shower
 from flux_ls.lsp.snapshot import FileFindings, Snapshot
 from flux_ls.lsp.status import StatusBoard, StoreStatus
@@ -39,12 +39,19 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 EDIT_PAUSE_S = 0.05
-"""Edits closer together than this are looked at together."""
+"""Edits closer together than this are looked at together..."""
+IDLE_SHARE = 4
+LONGEST_EDIT_PAUSE_S = 0.5
+"""...and where a look takes long, what is typed meanwhile waits a multiple of that: most of the time is idle."""
 PATIENCE_S = 0.5
 """How long an editor's question waits for findings that are being brought up to date."""
 LENS_PAUSE_S = 0.25
+LENSES_EVERY_S = 1.0
+"""The client is asked to ask for lenses again a moment after they changed, and no more often than this."""
 CLOCK_BEAT_S = 30.0
 """How often lenses are looked at for times that read differently by now."""
+EDITOR_BEAT_S = 2.0
+"""How soon an editor that ended without a word is noticed."""
 
 
 class Session:
@@ -56,7 +63,7 @@ class Session:
         self._snapshot = Snapshot()
         self._findings = Findings(self._later(self._show))
         self._diagnostics = Diagnostics(server.text_document_publish_diagnostics, self._open_version)
-        self._board = StatusBoard(lambda status: server.protocol.notify("flux/status", status))
+        self._board = StatusBoard(lambda status: server.protocol.notify(extensions.STATUS, status))
         self._keeper = Keeper(lambda status: self._board.update(collector=status), server.show)
         self._shower = Shower(server)
         self._quick = ThreadPoolExecutor(1, thread_name_prefix="flux-quick")
@@ -67,7 +74,8 @@ class Session:
         self._flush_timer: asyncio.TimerHandle | None = None
         self._lenses_served: dict[str, list[types.CodeLens]] = {}
         self._lens_timer: asyncio.TimerHandle | None = None
-        self._clock: asyncio.Task[None] | None = None
+        self._lenses_refreshed_at = -LENSES_EVERY_S
+        self._beats: list[asyncio.Task[None]] = []
 
     # Its life.
 
@@ -79,14 +87,16 @@ class Session:
         for document in documents:
             self._changed(document)
         self._apply_settings()
-        self._clock = asyncio.create_task(self._tick())
+        self._beats = [asyncio.create_task(self._look_at_the_clock()), asyncio.create_task(self._look_at_the_editor())]
 
     async def stop(self, timeout: float) -> bool:
         """Ends all threads; False when one did not within `timeout` seconds."""
         self._keeper.stop()
-        for task in (self._clock, self._flush_timer, self._lens_timer):
-            if task is not None:
-                task.cancel()
+        self._shower.stop()
+        self._diagnostics.stop()
+        for waiting in (*self._beats, self._flush_timer, self._lens_timer):
+            if waiting is not None:
+                waiting.cancel()
         self._board.stop()
         threads: list[Findings | tail.Tail | Watch] = [self._findings, *self._tails.values()]
         if self._watch is not None:
@@ -96,7 +106,7 @@ class Session:
         self._quick.shutdown(wait=False, cancel_futures=True)
         deadline = time.monotonic() + timeout
         ended = [await asyncio.to_thread(thread.join, max(deadline - time.monotonic(), 0.01)) for thread in threads]
-        self._shower.tidy()
+        await asyncio.to_thread(self._shower.tidy)
         return all(ended)
 
     # Settings and folders.
@@ -207,7 +217,8 @@ class Session:
     def _changed(self, document: Document) -> None:
         self._edited[document.uri] = document
         if self._flush_timer is None:
-            self._flush_timer = self._loop.call_later(EDIT_PAUSE_S, self._flush)
+            pause = min(max(EDIT_PAUSE_S, IDLE_SHARE * self._findings.took_s), LONGEST_EDIT_PAUSE_S)
+            self._flush_timer = self._loop.call_later(pause, self._flush)
 
     def _closed(self, document: Document) -> None:
         self._edited.pop(document.uri, None)
@@ -276,7 +287,8 @@ class Session:
     def _look_at_lenses(self) -> None:
         """Asks the client to ask again when its lenses are out of date; several reasons become one question."""
         if self._server.client.lens_refresh and self._lens_timer is None:
-            self._lens_timer = self._loop.call_later(LENS_PAUSE_S, self._refresh_lenses)
+            pause = max(LENS_PAUSE_S, self._lenses_refreshed_at + LENSES_EVERY_S - time.monotonic())
+            self._lens_timer = self._loop.call_later(pause, self._refresh_lenses)
 
     def _refresh_lenses(self) -> None:
         self._lens_timer = None
@@ -287,18 +299,23 @@ class Session:
                 self._lenses_served[document.uri] = made
                 changed = True
         if changed:
+            self._lenses_refreshed_at = time.monotonic()
             self._server.workspace_code_lens_refresh(None)
 
-    async def _tick(self) -> None:
-        editor = self._server.process_id
-        watched = editor is not None and _alive(editor)
+    async def _look_at_the_clock(self) -> None:
         while True:
             await asyncio.sleep(CLOCK_BEAT_S)
             self._look_at_lenses()
-            if watched and editor is not None and not _alive(editor):
-                # Somebody else may hold the other end of our input open, which then never ends.
-                log.warning("the editor (process %s) is gone", editor)
-                self._server.protocol.exited.set()
+
+    async def _look_at_the_editor(self) -> None:
+        editor = self._server.process_id
+        if editor is None or not alive(editor):
+            return  # It runs elsewhere, in front of a container say.
+        while alive(editor):
+            await asyncio.sleep(EDITOR_BEAT_S)
+        # Somebody else may hold the other end of our input open, which then never ends.
+        log.warning("the editor (process %s) is gone", editor)
+        self._server.protocol.exited.set()
 
     # Commands.
 
@@ -312,7 +329,7 @@ class Session:
             f"Flux: {command.title}", lambda job: questions.answer(command, asked, desk, job), token=token
         )
         if getattr(asked, "show", False):
-            await self._shower.show(result["uri"], result["text"])
+            self._shower.show(result["uri"], result["text"])
         return result
 
     # Live tail.
@@ -322,12 +339,14 @@ class Session:
         return self._board
 
     async def subscribe_tail(self, params: object) -> object:
-        asked: tail.Subscribe = commands.read_object(tail.Subscribe, params or {}, _wrong("flux/subscribeTail"))
+        asked: tail.Subscribe = commands.read_object(tail.Subscribe, params or {}, _wrong(extensions.SUBSCRIBE_TAIL))
         self._start_tail(asked)
         return {"id": asked.id, "subscribed": True}
 
     async def unsubscribe_tail(self, params: object) -> object:
-        asked: tail.Unsubscribe = commands.read_object(tail.Unsubscribe, params or {}, _wrong("flux/unsubscribeTail"))
+        asked: tail.Unsubscribe = commands.read_object(
+            tail.Unsubscribe, params or {}, _wrong(extensions.UNSUBSCRIBE_TAIL)
+        )
         running = self._tails.pop(asked.id, None)
         if running is not None:
             running.stop()
@@ -337,7 +356,7 @@ class Session:
         assert self._lookup is not None
         if asked.id in self._tails:
             self._tails[asked.id].stop()
-        send = self._later(lambda requests: self._server.protocol.notify("flux/tail", requests))
+        send = self._later(lambda requests: self._server.protocol.notify(extensions.TAIL, requests))
         self._tails[asked.id] = started = tail.Tail(asked, self._lookup.path, self._lookup.rule, send)
         started.start()
 
@@ -355,19 +374,6 @@ class Session:
     async def _quickly(self, call: Callable[[], T]) -> T:
         """A short look into the store, which long work does not hold up."""
         return await self._loop.run_in_executor(self._quick, call)
-
-
-def _alive(pid: int) -> bool:
-    """Whether a process runs; where that cannot be told, yes."""
-    if os.name == "nt":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _wrong(method: str) -> Callable[[str], JsonRpcInvalidParams]:

@@ -51,7 +51,9 @@ class EditorSettings:
         try:
             answer = await asyncio.wait_for(ask(types.ConfigurationParams(items)), ANSWER_TIMEOUT_S)
         except Exception as error:
-            self._say_once(f"the editor did not tell its settings, so those of the start stay: {error or 'no answer'}")
+            self._say_once(
+                f"the editor did not tell its settings, so those of the start stay: {str(error) or 'no answer'}"
+            )
             return
         if not isinstance(answer, list | tuple) or len(answer) != len(items):
             self._say_once("the editor's answer to workspace/configuration makes no sense; settings stay as they were")

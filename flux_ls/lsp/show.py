@@ -1,10 +1,12 @@
 """Opening an answer in the editor, for clients that do nothing with a command's result."""
 
+import asyncio
 import contextlib
 import hashlib
 import logging
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +29,21 @@ class Shower:
     def __init__(self, server: "FluxServer") -> None:
         self._server = server
         self._folder: Path | None = None
+        self._showing: set[asyncio.Task[None]] = set()
+        self._writing = threading.Lock()
+        self._tidied = False
 
-    async def show(self, uri: str, text: str) -> None:
+    def show(self, uri: str, text: str) -> None:
+        """Does not wait for the client, which may answer late or never."""
+        task = asyncio.create_task(self._show(uri, text))
+        self._showing.add(task)
+        task.add_done_callback(self._showing.discard)
+
+    def stop(self) -> None:
+        for task in self._showing:
+            task.cancel()
+
+    async def _show(self, uri: str, text: str) -> None:
         client = self._server.client
         if not client.shows_documents:
             lines = [line for line in text.splitlines() if line.strip()][:MESSAGE_LINES]
@@ -43,10 +58,18 @@ class Shower:
 
     def tidy(self) -> None:
         """Removes the files: they hold what was recorded."""
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        with self._writing:
+            self._tidied = True
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
 
     def _written(self, uri: str, text: str) -> str:
+        with self._writing:
+            return self._write(uri, text)
+
+    def _write(self, uri: str, text: str) -> str:
+        if self._tidied:
+            return uri  # The session ended meanwhile: nobody would remove the file.
         if self._folder is None:
             # mkdtemp makes it for its owner only.
             self._folder = Path(tempfile.mkdtemp(prefix="flux-"))

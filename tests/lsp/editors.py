@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import re
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +14,10 @@ from lsprotocol import types
 from pytest_lsp import LanguageClient, client_capabilities
 from pytest_lsp.client import make_test_lsp_client
 
+from tests.lsp import nursery
+
 PROFILES = ("visual_studio_code", "neovim", "emacs")
 PATIENCE_S = 20.0
-STARTS = "from flux_ls.lsp.main import main; raise SystemExit(main())"
 ENCODINGS = {"visual_studio_code": "utf-16", "neovim": "utf-8", "emacs": "utf-32"}
 """What each profile and the server agree on."""
 
@@ -156,7 +156,7 @@ async def editor(
     env = {key: value for key, value in os.environ.items() if not key.startswith(("FLUX_", "OTEL_"))}
     env |= {"FLUX_STORE": str(store), "FLUX_COLLECTOR": "false", **(environment or {})}
     stderr: list[str] = []
-    process = await _start(client, list(command) or [sys.executable, "-c", STARTS], transport, env, stderr)
+    process = await _start(client, list(command) or nursery.command(), transport, env, stderr)
     abilities = client_capabilities(profile)
     capabilities(abilities)
     try:

@@ -92,6 +92,26 @@ async def test_nothing_is_sent_twice(shop: Shop) -> None:
         assert len(client.published) == before
 
 
+@pytest.mark.slow
+async def test_a_storm_of_failures_is_counted_on_the_screen_twice_a_second(shop: Shop) -> None:
+    async with editor(shop.root, store=shop.store) as client:
+        shop.fail()
+        await only(client, shop.payments)
+        began = time.monotonic()
+        while time.monotonic() < began + 2:
+            shop.fail()
+            await asyncio.sleep(0.02)
+        await client.until(
+            lambda: f" · {len(shop.sent)} failures · " in client.diagnostics(shop.payments)[0].message, "the last count"
+        )
+        assert len(client.published) <= 2 + (time.monotonic() - began) / 0.5
+        assert client.diagnostics(shop.payments)[0].code == shop.sent[-1][:8]
+        shop.fail(Raises("OSError", "disk full", shop.timeout().frames))
+        before = time.monotonic()
+        await client.until(lambda: len(client.diagnostics(shop.payments)) == 2, "what is new comes at once")
+        assert time.monotonic() - before < 0.4
+
+
 async def test_an_edit_above_moves_it_and_an_edit_of_the_line_fades_it(shop: Shop) -> None:
     shop.fail()
     async with editor(shop.root, store=shop.store, profile="neovim") as client:
@@ -145,8 +165,9 @@ async def test_a_file_changed_on_disk_by_somebody_else(shop: Shop) -> None:
         shop.payments.unlink()
         await gone(client, shop.payments)
         shop.payments.write_text(PAYMENTS, encoding="utf-8")
-        client.open(shop.payments)
+        began = time.monotonic()
         await only(client, shop.payments)
+        assert time.monotonic() - began < 5, "it came back without being opened"
 
 
 async def test_a_later_good_run_on_newer_code_clears_it_and_an_edit_does_not_bring_it_back(shop: Shop) -> None:

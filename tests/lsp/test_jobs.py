@@ -71,7 +71,7 @@ async def test_cancelling_the_progress_stops_the_work(shop: Shop, tmp_path: Path
 async def test_other_requests_are_answered_meanwhile(shop: Shop) -> None:
     shop.fail()
     async with slow_editor(shop) as slow:
-        running = [asyncio.create_task(slow.command("sleep", {"seconds": 2.0})) for _ in range(8)]
+        running = [asyncio.create_task(slow.command("sleep", {"seconds": 1.0})) for _ in range(8)]
         uri = slow.open(shop.payments)
         await slow.until(lambda: slow.diagnostics(shop.payments), "a diagnostic while all workers are busy")
         assert await slow.hover(uri, 12) is not None

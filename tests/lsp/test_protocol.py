@@ -2,26 +2,30 @@
 
 import asyncio
 import json
-import sys
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from flux_ls.lsp import commands, extensions
+from flux_ls.lsp.commands import NOT_FOUND
+from tests.lsp import nursery
 from tests.lsp.editors import PATIENCE_S, Editor, editor
 from tests.lsp.shop import Shop
 
 pytestmark = pytest.mark.asyncio
-SLOW = (sys.executable, "-m", "tests.lsp.slow_server")
+SLOW = "tests.lsp.slow_server"
 
 
 @asynccontextmanager
 async def slow_editor(shop: Shop, **rest: Any) -> AsyncIterator[Editor]:
-    async with editor(shop.root, store=shop.store, command=SLOW, **rest) as slow:
+    async with editor(shop.root, store=shop.store, command=nursery.command(SLOW), **rest) as slow:
         yield slow
 
 
@@ -43,8 +47,8 @@ class Wire:
     def tell(self, method: str, params: object = None) -> None:
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
-    async def greet(self, **capabilities: Any) -> None:
-        self.ask(0, "initialize", {"processId": None, "rootUri": None, "capabilities": capabilities})
+    async def greet(self, process_id: int | None = None, **capabilities: Any) -> None:
+        self.ask(0, "initialize", {"processId": process_id, "rootUri": None, "capabilities": capabilities})
         await self.answer(0)
         self.tell("initialized", {})
 
@@ -76,14 +80,22 @@ class Wire:
 
 
 @asynccontextmanager
-async def wire(shop: Shop, command: tuple[str, ...] = SLOW) -> AsyncIterator[Wire]:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env={"FLUX_STORE": str(shop.store), "FLUX_COLLECTOR": "false", "HOME": str(shop.root)},
-        cwd=Path(__file__).parents[2],
-    )
+async def wire(shop: Shop, log: Path = Path(os.devnull), temporary: Path | None = None) -> AsyncIterator[Wire]:
+    """What the server says on standard error goes to `log`."""
+    with log.open("wb") as said:
+        process = await asyncio.create_subprocess_exec(
+            *nursery.command(SLOW),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=said,
+            env={
+                "FLUX_STORE": str(shop.store),
+                "FLUX_COLLECTOR": "false",
+                "HOME": str(shop.root),
+                **({} if temporary is None else {"TMPDIR": str(temporary)}),
+            },
+            cwd=Path(__file__).parents[2],
+        )
     try:
         yield Wire(process)
     finally:
@@ -116,6 +128,7 @@ async def test_shutdown_while_a_command_runs(shop: Shop, tmp_path: Path) -> None
     assert diary.read_text() == "stopped"
 
 
+@pytest.mark.slow
 async def test_work_that_never_stops_does_not_keep_the_process_alive(shop: Shop, tmp_path: Path) -> None:
     diary = tmp_path / "diary"
     async with wire(shop) as client:
@@ -310,3 +323,84 @@ async def test_exit_without_shutdown_and_a_vanished_client_end_the_process(shop:
         assert client.process.stdin is not None
         client.process.stdin.close()
         assert await asyncio.wait_for(client.process.wait(), PATIENCE_S) == 1
+
+
+async def test_a_client_that_answers_nothing_and_asks_for_what_is_not_there_leaves_no_traceback(
+    shop: Shop, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    async with wire(shop, log) as client:
+        await client.greet(
+            workspace={"didChangeConfiguration": {"dynamicRegistration": True}, "codeLens": {"refreshSupport": True}},
+            window={"workDoneProgress": True},
+        )
+        for number, method in enumerate(("no/such/method", "$/optional", "textDocument/definition"), start=1):
+            client.ask(number, method, {"textDocument": {"uri": "file:///x"}, "position": {"line": 0, "character": 0}})
+            assert (await client.answer(number))["error"]["code"] == types.ErrorCodes.MethodNotFound
+        client.ask(9, "workspace/executeCommand", {"command": "flux.server.sleep", "arguments": [{"seconds": 0.5}]})
+        assert (await client.answer(9))["result"]["slept"] == 0.5
+        asked = {each["method"] for each in client.received if "id" in each and "method" in each}
+        assert asked == {"client/registerCapability", "window/workDoneProgress/create"}
+        assert await client.leave() == 0
+    assert "Traceback" not in log.read_text()
+
+
+async def test_every_request_that_is_cancelled_at_once_is_answered_once(shop: Shop) -> None:
+    request = shop.fail()
+    uri = shop.payments.as_uri()
+    document = {"textDocument": {"uri": uri}}
+    position = {"line": 12, "character": 9}
+    asks: list[tuple[str, Any]] = [
+        ("textDocument/hover", {**document, "position": position}),
+        ("textDocument/codeLens", document),
+        (
+            "textDocument/codeAction",
+            {**document, "range": {"start": position, "end": position}, "context": {"diagnostics": []}},
+        ),
+        ("workspace/textDocumentContent", {"uri": "flux://errors"}),
+        *((message.method, {}) for message in extensions.MESSAGES if message.sender == "client"),
+    ]
+    for command in commands.COMMANDS:
+        given = {"fingerprint": "x"} if command.parameters is commands.Group else {"id": request}
+        takes = {field.name for field in attrs.fields(command.parameters)}
+        arguments = [{key: value for key, value in given.items() if key in takes}]
+        asks.append(("workspace/executeCommand", {"command": command.id, "arguments": arguments}))
+    async with wire(shop) as client:
+        await client.greet()
+        numbers = range(1, 5 * len(asks) + 1)
+        for number in numbers:
+            client.ask(number, *asks[number % len(asks)])
+            client.tell("$/cancelRequest", {"id": number})
+        for number in numbers:
+            answer = await client.answer(number)
+            if "error" in answer:
+                assert answer["error"]["code"] in (types.LSPErrorCodes.RequestCancelled, NOT_FOUND), answer
+        assert await client.leave() == 0
+        answered = [each["id"] for each in client.received if "id" in each and "method" not in each]
+        assert len(answered) == len(set(answered))
+
+
+async def test_an_answer_is_not_held_up_by_a_client_that_does_not_say_whether_it_showed_it(shop: Shop) -> None:
+    request = shop.fail()
+    async with wire(shop) as client:
+        await client.greet(window={"showDocument": {"support": True}})
+        arguments = [{"id": request, "show": True}]
+        client.ask(1, "workspace/executeCommand", {"command": "flux.server.why", "arguments": arguments})
+        assert (await client.answer(1))["result"]["request"]["id"] == request
+        while not any(each.get("method") == "window/showDocument" for each in client.received):
+            client.received.append(await asyncio.wait_for(client._message(), PATIENCE_S))
+        assert await client.leave() == 0
+
+
+async def test_pages_that_were_still_being_written_are_removed_too(shop: Shop, tmp_path: Path) -> None:
+    request = shop.fail()
+    for _ in range(5):
+        async with wire(shop, temporary=tmp_path) as client:
+            await client.greet(window={"showDocument": {"support": True}})
+            client.ask(1, "flux/status")
+            await client.answer(1)
+            arguments = [{"id": request, "show": True}]
+            client.ask(2, "workspace/executeCommand", {"command": "flux.server.why", "arguments": arguments})
+            await client.answer(2)
+            assert await client.leave() == 0
+        assert list(tmp_path.glob("flux-*")) == []

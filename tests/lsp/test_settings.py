@@ -1,5 +1,6 @@
 """Settings of the editor: at the start, for each folder, on change; whatever makes no sense is said once in the log."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,21 @@ async def test_a_client_that_refuses_to_tell() -> None:
     await settings.load([])
     assert settings.general.traffic_lens is False
     assert said == ["the editor did not tell its settings, so those of the start stay: not today"]
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flux_ls.lsp.settings.ANSWER_TIMEOUT_S", 0.01)
+    said: list[str] = []
+    settings = made(said, {"trafficLens": True})
+
+    async def ask(params: types.ConfigurationParams) -> object:
+        return await asyncio.Event().wait()
+
+    await settings.pull(ask, [])
+    await settings.load([])
+    assert settings.general.traffic_lens is True
+    assert said == ["the editor did not tell its settings, so those of the start stay: no answer"]
 
 
 @pytest.mark.asyncio

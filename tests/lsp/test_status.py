@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from lsprotocol import types
 
 from flux_ls.collector.daemon import stop_collector
 from flux_ls.config import Settings
@@ -42,6 +41,7 @@ async def test_failures_that_no_file_here_has_are_a_broken_link(shop: Shop) -> N
         assert "path_map" in broken["detail"]
 
 
+@pytest.mark.slow
 async def test_the_collector_is_started_and_started_again_when_it_is_gone(shop: Shop, tmp_path: Path) -> None:
     environment = {
         "FLUX_COLLECTOR": "true",
@@ -57,9 +57,6 @@ async def test_the_collector_is_started_and_started_again_when_it_is_gone(shop: 
             assert collector["grpc_port"] is None
             await client.until(lambda: client.status["store"]["state"] == "ready", "its store")
             os.kill(collector["pid"], signal.SIGKILL)
-            # A change of the settings looks after it at once; else it happens within half a minute.
-            client.client.set_configuration({"idleExit": 59}, section="flux")
-            client.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
             await client.until(
                 lambda: (
                     client.status["collector"]["state"] == "running"
@@ -73,6 +70,7 @@ async def test_the_collector_is_started_and_started_again_when_it_is_gone(shop: 
             stop_collector(Settings(store=shop.store))
 
 
+@pytest.mark.slow
 async def test_a_collector_that_cannot_start_is_said_once(shop: Shop) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

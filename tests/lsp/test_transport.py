@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_ls.lsp.session import _alive
+from flux_ls.lsp.processes import alive
 from flux_ls.lsp.transport import LONGEST_BODY, LONGEST_HEADER, Frames, FramingLost
 from tests.lsp.editors import PATIENCE_S
 from tests.lsp.shop import Shop
@@ -104,6 +104,20 @@ async def test_over_tcp_one_client_is_served_and_the_process_ends_with_it(shop: 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes cannot be asked there")
 def test_whether_the_editor_is_still_there_can_be_told() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
-    assert _alive(os.getpid())
+    assert alive(os.getpid())
     ended.wait()
-    assert not _alive(ended.pid)
+    assert not alive(ended.pid)
+
+
+@pytest.mark.asyncio
+@pytest.mark.skipif(sys.platform == "win32", reason="processes cannot be asked there")
+async def test_the_server_ends_when_its_editor_has_ended_though_its_input_stays_open(shop: Shop) -> None:
+    ends = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    async with wire(shop) as client:
+        await client.greet(process_id=ends.pid)
+        client.ask(1, "flux/status")
+        await client.answer(1)
+        assert client.process.returncode is None
+        ends.kill()
+        ends.wait()
+        assert await asyncio.wait_for(client.process.wait(), PATIENCE_S / 2) == 1

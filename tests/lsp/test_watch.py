@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flux_ls.lsp.watch import BEAT_S, News, Sight, Watch
+from flux_ls.lsp.watch import BEAT_S, WAIT_AFTER_ERROR_S, News, Sight, Watch
 from flux_ls.otlp.stacktrace import DEFAULT_RULE
 from flux_ls.store import schema
 from tests.lsp.editors import Editor, editor
@@ -57,6 +57,7 @@ async def test_a_store_that_is_taken_away_and_one_that_takes_its_place(shop: Sho
         assert client.client.messages == []
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_a_store_of_a_newer_version_is_said_once_and_used_once_it_is_ours(shop: Shop) -> None:
     shop.fail()
@@ -64,7 +65,7 @@ async def test_a_store_of_a_newer_version_is_said_once_and_used_once_it_is_ours(
         connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     async with editor(shop.root, store=shop.store) as client:
         await client.until(lambda: client.client.messages, "the message")
-        await asyncio.sleep(2.5)  # Long enough for further attempts to open it.
+        await asyncio.sleep(1.5 * WAIT_AFTER_ERROR_S)  # Long enough for another attempt to open it.
         (message,) = client.client.messages
         assert "newer version of flux" in message.message
         assert client.status["store"]["state"] == "failed"
@@ -82,7 +83,7 @@ async def test_a_damaged_store_is_said_once(shop: Shop) -> None:
     shop.store.write_bytes(b"this is no database" * 1_000)
     async with editor(shop.root, store=shop.store) as client:
         await client.until(lambda: client.client.messages, "the message")
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1.5 * WAIT_AFTER_ERROR_S)
         assert len(client.client.messages) == 1
         assert (await client.command("status"))["store"]["state"] == "failed"
 

@@ -76,6 +76,32 @@ async def test_a_workspace_opened_through_a_link(shop: Shop, tmp_path: Path) -> 
         assert {published.uri for published in client.published} == {linked.as_uri()}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+async def test_one_file_open_under_two_names_and_closed_under_one(shop: Shop, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(shop.root, target_is_directory=True)
+    linked = link / "shop" / "payments.py"
+    shop.fail()
+    async with editor(shop.root, store=shop.store) as client:
+        await client.until(lambda: client.diagnostics(shop.payments), "the diagnostic")
+        uri = client.open(shop.payments, "\n" + PAYMENTS)
+        other = client.open(linked, "\n\n" + PAYMENTS)
+        await client.until(
+            lambda: [each.range.start.line for each in client.diagnostics(linked)] == [14], "where it was typed last"
+        )
+        assert not client.diagnostics(shop.payments), "not twice"
+        client.close(other)
+        await client.until(
+            lambda: [each.range.start.line for each in client.diagnostics(shop.payments)] == [13],
+            "the buffer that is still open",
+        )
+        assert not client.diagnostics(linked)
+        client.close(uri)
+        await client.until(
+            lambda: [each.range.start.line for each in client.diagnostics(shop.payments)] == [12], "the file"
+        )
+
+
 async def test_the_clients_spelling_of_a_uri_is_kept(shop: Shop) -> None:
     odd = shop.root / "shop" / "[a] é+@.py"
     odd.write_text(PAYMENTS, encoding="utf-8")

@@ -1,0 +1,35 @@
+"""What this server speaks beyond the protocol: its own messages, which the server registers from here.
+
+The commands are in `commands`, the addresses of documents in `addresses`.
+"""
+
+from typing import Literal
+
+import attrs
+
+
+@attrs.frozen
+class Message:
+    method: str
+    kind: Literal["request", "notification"]
+    sender: Literal["client", "server"]
+    meaning: str
+
+
+STATUS = "flux/status"
+TAIL = "flux/tail"
+SUBSCRIBE_TAIL = "flux/subscribeTail"
+UNSUBSCRIBE_TAIL = "flux/unsubscribeTail"
+
+MESSAGES = (
+    Message(STATUS, "request", "client", "What is connected, and the first broken link."),
+    Message(STATUS, "notification", "server", "The same, unasked: whenever it has changed, at most twice a second."),
+    Message(SUBSCRIBE_TAIL, "request", "client", "From now on, tell every request that passes the filter."),
+    Message(UNSUBSCRIBE_TAIL, "request", "client", "No more of them."),
+    Message(
+        TAIL,
+        "notification",
+        "server",
+        "Requests of a subscription as they finish, and again with `correction` when more of them arrived late.",
+    ),
+)

@@ -1,0 +1,16 @@
+"""Whether another process still runs: the editor that started this server, and the collector that it relies on."""
+
+import os
+
+
+def alive(pid: int) -> bool:
+    """Where that cannot be told, yes."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
