@@ -35,8 +35,9 @@ fuzz: .venv/develop ## feed the receiver random bytes for a minute
 captures: .venv/develop ## draw the README's pictures anew from a real terminal and a real Neovim
 	$(BIN)/python -m tests.e2e.capture
 
-reference: .venv/develop ## write the README's tables of commands and settings anew
+reference: .venv/develop ## write the tables of README and CONTRIBUTING anew, from what the code says of itself
 	$(BIN)/python -m flux_ls.cli.reference README.md
+	$(BIN)/python -m flux_ls.lsp.reference CONTRIBUTING.md
 
 clean: ## remove what the other targets made
 	rm -rf .venv .cache build dist editors/neovim/node_modules

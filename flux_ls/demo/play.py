@@ -52,7 +52,8 @@ def play(folder: Path, say: Say, *, colour: bool) -> bool:
         return False
     _show(folder, say, colour, "why", failed[-1].short_id)
     say(f"\n$ nvim {_FAULTY}      (as the language server published it)\n")
-    say(_annotated(folder / _FAULTY, published_hints([sys.executable, "-m", "flux_ls.lsp"], folder, folder / _FAULTY)))
+    server = [sys.executable, "-m", "flux_ls.lsp"]
+    say(_annotated(folder / _FAULTY, published_hints(server, folder, folder / _FAULTY, _plain_environment())))
     say(_what_next(folder))
     return True
 
@@ -110,12 +111,15 @@ def _what_next(folder: Path) -> str:
     on_path = shutil.which("flux") is not None and shutil.which("flux-ls") is not None
     flux = "flux" if on_path else str(scripts / "flux")
     path = "" if on_path else f'PATH="{scripts}:$PATH" '
+    # Settings of the environment would win over the playground's own.
+    overriding = "".join(f" -u {name}" for name in sorted(os.environ) if name.startswith("FLUX_"))
+    clean = f"env{overriding} " if overriding else ""
     plugin = Path(__file__).parents[2] / "editors" / "neovim"
     with_plugin = f"--cmd 'set runtimepath^={plugin}' " if plugin.is_dir() else ""
     return f"""
 See it in an editor (Neovim 0.11 or later{"" if with_plugin else ", with the Flux plugin"}):
   cd {folder}
-  {path}nvim {with_plugin}{_FAULTY}
+  {path}{clean}nvim {with_plugin}{_FAULTY}
   There, :Flux why explains it and :Flux tail shows requests as they come in.
 Mend it:
   give the line a rate for a currency it does not know, for example RATES.get(currency, 1.0), and save. Then

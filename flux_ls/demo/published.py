@@ -15,9 +15,9 @@ class Hint(NamedTuple):
     message: str
 
 
-def published_hints(command: list[str], folder: Path, file: Path) -> list[Hint]:
+def published_hints(command: list[str], folder: Path, file: Path, environment: dict[str, str]) -> list[Hint]:
     """The first diagnostics that the server publishes for the file. Raises ServerSilent."""
-    client = LanguageClient(command, folder)
+    client = LanguageClient(command, folder, environment)
     try:
         client.initialize()
         found = client.diagnostics(client.open(file))

@@ -19,8 +19,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path / "playground"
 
 
-def demo(folder: Path) -> "subprocess.CompletedProcess[str]":
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("FLUX_", "OTEL_"))}
+def demo(folder: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("FLUX_", "OTEL_"))} | more
     return subprocess.run(
         [sys.executable, "-m", "flux_ls.cli", "demo", str(folder)],
         env=environment,
@@ -32,7 +32,11 @@ def demo(folder: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def test_break_see_mend_see(folder: Path) -> None:
-    broken = demo(folder)
+    # The settings of somebody's own services have no say in the playground.
+    elsewhere = str(folder.parent / "elsewhere.db")
+    broken = demo(folder, FLUX_STORE=elsewhere, OTEL_TRACES_EXPORTER="none")
+    assert "env -u FLUX_STORE nvim" in broken.stdout
+    assert not Path(elsewhere).exists()
     assert broken.returncode == 0, broken.stderr
     faulty = folder / "shop" / "payments.py"
     (line,) = (number for number, text in enumerate(faulty.read_text().splitlines(), 1) if "RATES[currency]" in text)
