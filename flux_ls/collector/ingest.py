@@ -113,7 +113,7 @@ class Ingest:
         stored, logged = self._writer.known(trace_ids), self._writer.with_exception_logs(trace_ids)
         for brought in batch.parts:
             known = stored.get(brought.trace_id)
-            part, spans = self._merged(brought, known)
+            part, spans, replaced = self._merged(brought, known)
             if not part.chunks:
                 continue
             kept = Kept(
@@ -126,7 +126,10 @@ class Ingest:
             self._writer.add_spans(kept.id, part, batch.origins)
             if brought.trace_id in logged:
                 part.notable = True
-            self._update(kept, part, known, batch.origins)
+            if replaced:
+                self._tell_anew(kept, part, known)
+            else:
+                self._update(kept, part, known, batch.origins)
 
     def _store_logs(self, batch: LogBatch) -> None:
         self._writer.add_logs(batch)
@@ -134,15 +137,23 @@ class Ingest:
         for trace_id, known in self._writer.known(list({row.trace_id for row in batch.rows})).items():
             self._judge(Kept(known.id, trace_id, known.first_ns, known.last_ns, known.request.spans))
 
-    def _merged(self, part: TracePart, known: StoredRequest | None) -> tuple[TracePart, int]:
-        """The part without what came before, and how many spans the request has with it."""
+    def _merged(self, part: TracePart, known: StoredRequest | None) -> tuple[TracePart, int, bool]:
+        """The part without what came before, how many spans the request has with it, and whether it replaces any."""
         before = known.request.spans if known is not None else 0
         span_ids = part.span_ids()
         unique = set(span_ids)
         ends = self._writer.stored_ends(known.id, unique) if known is not None else {}
         if ends or len(unique) < len(span_ids):
             part = part.without_superseded(ends)
-        return part, before + len(unique) - len(ends)
+        replaced = bool(ends) and not ends.keys().isdisjoint(part.span_ids())
+        return part, before + len(unique) - len(ends), replaced
+
+    def _tell_anew(self, kept: Kept, part: TracePart, known: StoredRequest | None) -> None:
+        # A span that came again may have another parent now, or another end: nothing known is to be relied on.
+        if part.notable or (known is not None and known.notable):
+            self._judge(kept)
+        else:
+            self._describe(kept, self._writer.entry_span(kept.id))
 
     def _update(self, kept: Kept, part: TracePart, known: StoredRequest | None, origins: Sequence[Origin]) -> None:
         if part.notable or (known is not None and known.notable):

@@ -13,6 +13,8 @@ from tests.telemetry import http, traces
 from .conftest import Flux
 from .live import Live, post
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def environ(recorded: Recorded) -> Iterator[dict[str, str]]:

@@ -20,6 +20,8 @@ from tests.telemetry import http, new_trace_id, span, traces
 from .conftest import Flux
 from .live import Live, eventually, free_port, post
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_page(flux: Flux, recorded: Recorded) -> None:
     shown = [

@@ -18,6 +18,8 @@ from tests.lsp.editors import PATIENCE_S
 from tests.lsp.shop import Shop
 from tests.lsp.test_protocol import wire
 
+pytestmark = pytest.mark.slow
+
 
 def framed(body: bytes, header: bytes = b"Content-Length: %d\r\n\r\n") -> bytes:
     return header % len(body) + body

@@ -14,6 +14,8 @@ from flux_ls.store import schema
 from tests.lsp.editors import Editor, editor
 from tests.lsp.shop import Shop
 
+pytestmark = pytest.mark.slow
+
 
 def take_away(store: Path) -> None:
     for part in store.parent.glob(store.name + "*"):
