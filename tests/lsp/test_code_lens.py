@@ -11,7 +11,7 @@ from tests.lsp.shop import PAYMENTS, Shop
 from tests.lsp.test_diagnostics import RAISES
 from tests.telemetry import Raises
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -14,7 +14,7 @@ from tests.lsp.editors import ENCODINGS, PROFILES, Editor, editor
 from tests.lsp.shop import PAYMENTS, Shop
 from tests.telemetry import Raises, http
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 RAISES = 12
 """The row of the line that raises, counted as the protocol does."""
 ENDS = {"utf-8": 61, "utf-16": 58, "utf-32": 57}

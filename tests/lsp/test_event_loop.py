@@ -11,7 +11,7 @@ from tests.lsp.editors import Editor, editor
 from tests.lsp.shop import PAYMENTS, Shop
 from tests.lsp.test_diagnostics import RAISES
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 AUDITED = (sys.executable, "-m", "tests.lsp.audited_server")
 PROCESSES = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec", "os.system")
 

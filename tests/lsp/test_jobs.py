@@ -13,7 +13,7 @@ from tests.lsp.editors import without
 from tests.lsp.shop import Shop
 from tests.lsp.test_protocol import slow_editor
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 
 
 def kinds(reports: Sequence[object]) -> list[str]:

@@ -19,7 +19,7 @@ from tests.lsp import nursery
 from tests.lsp.editors import PATIENCE_S, Editor, editor
 from tests.lsp.shop import Shop
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 SLOW = "tests.lsp.slow_server"
 
 
