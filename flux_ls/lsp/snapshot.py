@@ -54,11 +54,17 @@ class Snapshot(Struct, frozen=True):
 
 
 def merged(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """One finding for each group and place: the same line may have been recorded under several numbers."""
+    """One finding for each group and place: the same line may have been recorded under several numbers.
+
+    Where the group fails, that it was handled at other times is not news.
+    """
     groups: dict[tuple[str, bool, str, int], list[Finding]] = defaultdict(list)
     for finding in findings:
         failure, located = finding.issue.failure, finding.place.located
         groups[failure.fingerprint, failure.handled, finding.place.uri, located.line].append(finding)
+    for fingerprint, handled, uri, line in list(groups):
+        if not handled:
+            groups.pop((fingerprint, True, uri, line), None)
     newest_sure: dict[tuple[str, bool, str, str], int] = {}
     for (fingerprint, handled, uri, _), group in groups.items():
         for finding in group:

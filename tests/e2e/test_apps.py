@@ -209,10 +209,7 @@ def test_no_other_line_has_one(folder: str, editors: Editors) -> None:
         for path, found in editors.diagnostics(folder).items()
         for one in found
     ]
-    failing = {(one.path, one.line) for one in shown if one.severity == "ERROR"}
-    # A line that fails may tell besides that the same error was handled elsewhere.
-    told = [one for one in shown if one.severity == "ERROR" or (one.path, one.line) not in failing]
-    assert sorted(told) == expected(folder)
+    assert sorted(shown) == expected(folder)
 
 
 @pytest.fixture
