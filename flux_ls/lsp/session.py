@@ -213,6 +213,9 @@ class Session:
         self._diagnostics.owe(document.uri)
         self._edited[document.uri] = document
         self._flush()
+        # A file that is closed and opened in one go makes no new snapshot, but its diagnostics are owed all the same.
+        show = self._later(lambda _: self._diagnostics.show(self._snapshot, self._server.client))
+        self._findings.settled().add_done_callback(lambda _: show(None))
 
     def _changed(self, document: Document) -> None:
         self._edited[document.uri] = document

@@ -80,6 +80,19 @@ async def test_a_file_that_is_not_open_has_diagnostics_too_and_again_when_it_is_
         client.close(uri)
 
 
+async def test_a_file_that_is_closed_and_opened_in_one_go_has_its_diagnostics_again(shop: Shop) -> None:
+    shop.fail()
+    async with editor(shop.root, store=shop.store) as client:
+        uri = client.open(shop.payments)
+        await only(client, shop.payments)
+        for _ in range(5):
+            before = len(client.published)
+            client.close(uri)
+            client.open(shop.payments)
+            await client.until(lambda: len(client.published) > before, "published again")  # noqa: B023
+        assert len(client.diagnostics(shop.payments)) == 1
+
+
 async def test_nothing_is_sent_twice(shop: Shop) -> None:
     shop.fail()
     async with editor(shop.root, store=shop.store) as client:
