@@ -45,7 +45,7 @@ def write_playground(folder: Path) -> bool:
     with as_file(files("flux_ls.demo") / "playground") as source:
         shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "gitignore").rename(folder / ".gitignore")
-    (folder / "pyproject.toml").write_text(_SETTINGS.format(http_port=_free_port()), encoding="utf-8")
+    (folder / "pyproject.toml").write_text(_SETTINGS.format(http_port=free_port()), encoding="utf-8")
     (folder / ".flux").mkdir(mode=0o700)
     _git(folder, "init", "--quiet", "--initial-branch", "main")
     _commit(folder, Commit("Open the shop", "Alice Moreau", 0, ()))
@@ -101,7 +101,8 @@ def _without_git(environment: "os._Environ[str]") -> dict[str, str]:
     return {name: value for name, value in environment.items() if not name.startswith("GIT_")}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port that nobody listens on right now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from flux_ls.demo.project import free_port
+
 _START_TIMEOUT_S = 30.0
 _NEEDED = ("flask", "opentelemetry.instrumentation.flask", "opentelemetry.distro", "opentelemetry.exporter.otlp")
 
@@ -59,7 +61,7 @@ def send_all(port: int) -> list[int]:
 @contextmanager
 def running(folder: Path, *, otlp_port: int, revision: str) -> Iterator[int]:
     """The shop under the official SDK, on the port that is given, until the block ends. Raises ServiceFailed."""
-    port = _free_port()
+    port = free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
         "OTEL_SERVICE_NAME": "shop",
@@ -123,9 +125,3 @@ def _send(port: int, call: Call) -> int:
         return response.status
     finally:
         connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
