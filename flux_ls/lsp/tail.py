@@ -1,7 +1,6 @@
 """`flux/tail`: requests as they finish, for clients that subscribed, each subscription with its own filter."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from msgspec import to_builtins
 
 from flux_ls.answers.shapes import request_shape
 from flux_ls.answers.tail import Follow, RequestFilter, Seen
-from flux_ls.lsp.watch import BEAT_S, WAIT_AFTER_ERROR_S, WAIT_FOR_STORE_S
+from flux_ls.lsp.follower import BEAT_S, Follower
 from flux_ls.otlp.stacktrace import InAppRule
 from flux_ls.store.errors import StoreError, StoreMissing, StoreReplaced
 from flux_ls.store.reader import Reader
@@ -40,58 +39,37 @@ class Unsubscribe:
     id: str = "tail"
 
 
-class Tail:
+class Tail(Follower):
     """One subscription, with a thread of its own; `send` is called in it."""
 
     def __init__(self, asked: Subscribe, path: Path, rule: InAppRule, send: Callable[[object], None]) -> None:
+        super().__init__("flux-tail", path, rule)
         self.asked = asked
-        self._path = path
-        self._rule = rule
         self._send = send
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="flux-tail", daemon=True)
+        self._after_seq: int | None = None
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-
-    def join(self, timeout: float) -> bool:
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        # A store that comes into being, or takes another's place, is new from its first request on.
-        after_seq: int | None = None
-        while not self._stop.is_set():
-            try:
-                with Reader(self._path, self._rule) as reader:
-                    self._follow(reader, after_seq)
-            except StoreReplaced:
-                after_seq = 0
-                self._stop.wait(BEAT_S)
-            except StoreMissing:
-                after_seq = 0
-                self._stop.wait(WAIT_FOR_STORE_S)
-            except StoreError:
-                self._stop.wait(WAIT_AFTER_ERROR_S)  # The watch tells the user.
-            except Exception:
-                log.exception("a tail failed")
-                self._stop.wait(WAIT_AFTER_ERROR_S)
-
-    def _follow(self, reader: Reader, after_seq: int | None) -> None:
+    def _follow(self, reader: Reader) -> None:
         asked = self.asked
         wanted = RequestFilter(
             function=asked.fn, errors_only=asked.errors_only, slow_ms=asked.slow_ms, service=asked.service
         )
-        follow = Follow(reader, wanted, after_seq=after_seq)
-        if after_seq is None and asked.last > 0:
+        follow = Follow(reader, wanted, after_seq=self._after_seq)
+        if self._after_seq is None and asked.last > 0:
             self._tell(list(follow.history(None, asked.last)))
         while True:
             self._tell(follow.poll(time.monotonic()))
             if self._stop.wait(BEAT_S):
                 return
+
+    def _lost(self, error: Exception) -> None:
+        match error:
+            case StoreReplaced() | StoreMissing():
+                # A store that comes into being, or takes another's place, is new from its first request on.
+                self._after_seq = 0
+            case StoreError():
+                pass  # The watch tells the user.
+            case _:
+                log.exception("a tail failed")
 
     def _tell(self, seen: list[Seen]) -> None:
         for start in range(0, len(seen), MOST_AT_ONCE):

@@ -1,23 +1,18 @@
-"""The store's news: a thread that looks for changes on a short beat, and survives whatever happens to the file."""
+"""The store's news: what was committed since the last look, on a short beat."""
 
 import logging
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
 
+from flux_ls.lsp.follower import BEAT_S, Follower
 from flux_ls.model import Issue, Request
 from flux_ls.otlp.stacktrace import InAppRule
 from flux_ls.store.errors import StoreError, StoreMissing, StoreReplaced
 from flux_ls.store.reader import Reader
 
 log = logging.getLogger(__name__)
-
-BEAT_S = 0.05
-"""How often the store is asked whether anything was committed: about 2 µs each time."""
-WAIT_FOR_STORE_S = 0.2
-WAIT_AFTER_ERROR_S = 1.0
 
 
 class News(Struct, frozen=True):
@@ -37,49 +32,16 @@ class Sight(Struct, frozen=True):
     problem: str | None
 
 
-class Watch:
+class Watch(Follower):
     """Follows one store from a thread of its own; both hooks are called in that thread."""
 
     def __init__(
         self, path: Path, rule: InAppRule, on_news: Callable[[News], None], on_sight: Callable[[Sight], None]
     ) -> None:
-        self._path = path
-        self._rule = rule
+        super().__init__("flux-watch", path, rule)
         self._on_news = on_news
         self._on_sight = on_sight
-        self._stop = threading.Event()
         self._seen: Sight | None = None
-        self._thread = threading.Thread(target=self._run, name="flux-watch", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Tells the thread to end; it does within a beat."""
-        self._stop.set()
-
-    def join(self, timeout: float) -> bool:
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                with Reader(self._path, self._rule) as reader:
-                    self._follow(reader)
-            except StoreReplaced:
-                self._stop.wait(BEAT_S)
-            except StoreMissing:
-                if self._sight(""):
-                    self._on_news(News(afresh=True))
-                self._stop.wait(WAIT_FOR_STORE_S)
-            except StoreError as error:
-                self._sight(str(error))
-                self._stop.wait(WAIT_AFTER_ERROR_S)
-            except Exception as error:
-                if self._sight(f"the store {self._path} cannot be followed: {type(error).__name__}: {error}"):
-                    log.exception("watching the store failed")
-                self._stop.wait(WAIT_AFTER_ERROR_S)
 
     def _follow(self, reader: Reader) -> None:
         # The version comes first: what is committed while the rest is read shows up as a change of it.
@@ -101,6 +63,19 @@ class Watch:
                 more = requests_seq != before
                 if requests or issues:
                     self._on_news(News(requests=tuple(requests), issues=tuple(issues)))
+
+    def _lost(self, error: Exception) -> None:
+        match error:
+            case StoreReplaced():
+                pass
+            case StoreMissing():
+                if self._sight(""):
+                    self._on_news(News(afresh=True))
+            case StoreError():
+                self._sight(str(error))
+            case _:
+                if self._sight(f"the store {self._path} cannot be followed: {type(error).__name__}: {error}"):
+                    log.exception("watching the store failed")
 
     def _sight(self, problem: str | None) -> bool:
         """Whether it looks otherwise than before."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flux_ls.lsp.watch import BEAT_S, WAIT_AFTER_ERROR_S, News, Sight, Watch
+from flux_ls.lsp.follower import BEAT_S, WAIT_AFTER_ERROR_S
+from flux_ls.lsp.watch import News, Sight, Watch
 from flux_ls.otlp.stacktrace import DEFAULT_RULE
 from flux_ls.store import schema
 from tests.lsp.editors import Editor, editor
