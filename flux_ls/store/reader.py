@@ -243,15 +243,6 @@ class Reader:
             )
         ]
 
-    def last_good(self, route_id: int, since_ns: int = 0) -> Request | None:
-        """The route's latest good request that started at or after `since_ns`."""
-        rows = self._all(
-            f"SELECT {REQUEST_COLUMNS} FROM request WHERE route_id = ? AND good = 1 AND started_ns >= ?"
-            " ORDER BY started_ns DESC LIMIT 1",
-            (route_id, since_ns),
-        )
-        return request_of(rows[0]) if rows else None
-
     def facts(self) -> StoreFacts:
         """Sizes and counts; takes a scan of the request table."""
         requests, failed = self._one("SELECT count(*), coalesce(sum(failed), 0) FROM request")
