@@ -18,6 +18,8 @@ SpanStatus = Literal["unset", "ok", "error"]
 Language = Literal["python", "javascript", "go", "java"]
 AnchorState = Literal["exact", "moved", "edited", "gone", "unmapped"]
 GroupState = Literal["failing", "handled", "resolved", "dismissed"]
+RowOperation = Literal["insert", "update", "delete"]
+RowOutcome = Literal["committed", "rolled_back", "unknown"]
 
 
 class Frame(Struct, frozen=True):
@@ -98,6 +100,40 @@ class Span(Struct, frozen=True):
     """The name of the instrumentation that made the span."""
     exceptions: tuple[ExceptionRecord, ...] = ()
     events: tuple[Event, ...] = ()
+
+
+class ColumnChange(Struct, frozen=True):
+    """One column of a changed row. `before` is None for an insert, `after` for a delete."""
+
+    name: str
+    before: AttributeValue
+    after: AttributeValue
+
+
+class RowChange(Struct, frozen=True):
+    """What a request did to one row of the database."""
+
+    table: str
+    key: Mapping[str, AttributeValue]
+    """The primary key by column; empty when the recorder could not tell it."""
+    operation: RowOperation
+    columns: tuple[ColumnChange, ...]
+    outcome: RowOutcome
+    span_id: str
+    """The span in which it was written."""
+    request_id: str
+    at_ns: int
+    frame: Frame | None
+    """The line of the user's code that wrote it."""
+
+
+class FrameLocals(Struct, frozen=True):
+    """The local variables of one in-app frame when it failed."""
+
+    path: str
+    line: int
+    function: str
+    locals: Mapping[str, AttributeValue]
 
 
 class Request(Struct, frozen=True):

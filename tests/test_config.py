@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_ls import config
-from flux_ls.config import GIB, OPTIONS, Settings, load
+from flux_ls.config import GIB, OPTIONS, Settings, load, settings
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_the_editor_may_spell_names_either_way(project: Path, key: str) -> None:
 
 def test_every_editor_name_is_understood(project: Path) -> None:
     assert [load(project, {}, {option.editor: None}).warnings for option in OPTIONS] == [()] * len(OPTIONS)
-    assert [config._snake(option.editor) for option in OPTIONS] == [option.name for option in OPTIONS]
+    assert [settings._snake(option.editor) for option in OPTIONS] == [option.name for option in OPTIONS]
 
 
 def test_unknown_names_warn_with_the_likely_one(project: Path) -> None:
@@ -191,7 +191,7 @@ json_values = st.recursive(
 def test_no_editor_value_whatever_it_is_stops_anything(editor: dict[str, Any]) -> None:
     loaded = load(Path("/nowhere"), {}, editor)
     changed = {name for name, source in loaded.origin.items() if source == "editor"}
-    assert changed <= editor.keys() | {config._snake(key) for key in editor}
+    assert changed <= editor.keys() | {settings._snake(key) for key in editor}
     for name in Settings.__struct_fields__:
         if name not in changed:
             assert getattr(loaded.settings, name) == getattr(load(Path("/nowhere"), {}).settings, name)
