@@ -2,10 +2,8 @@
 
 import signal
 
-from tests.e2e.launch import Application, Hit, Service
+from tests.e2e.launch import INSTRUMENT, Application, Hit, Service
 from tests.e2e.node import NODE_MODULES
-
-INSTRUMENT = "opentelemetry-instrument"
 
 
 def flask(name: str, folder: str, module: str, *instrumented: str, **more: object) -> Service:

@@ -1,12 +1,12 @@
 """How an application is started under OpenTelemetry, asked, and ended in good order."""
 
-import http.client
 import json
 import os
 import shutil
 import signal
+import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -17,6 +17,7 @@ from tests.e2e.processes import Process, eventually, free_ports
 
 APPS = Path(__file__).parent / "apps"
 BIN = Path(sys.executable).parent
+INSTRUMENT = "opentelemetry-instrument"
 
 
 class Hit(Struct, frozen=True):
@@ -70,6 +71,14 @@ class Endpoint(Struct, frozen=True):
     grpc_port: int
 
 
+class Surroundings(Struct, frozen=True):
+    """What an application runs under."""
+
+    argv: Callable[[tuple[str, ...]], tuple[str, ...]]
+    """Its command line, out of the one under OpenTelemetry."""
+    environment: Callable[[Service], Mapping[str, str]]
+
+
 def clean_environment() -> dict[str, str]:
     """This process' environment without what would steer the applications or Flux."""
     steering = ("OTEL_", "FLUX_", "PYTHON", "DJANGO_", "FLASK_", "FASTAPI_", "NODE_")
@@ -100,18 +109,40 @@ def telemetry(service: Service, endpoint: Endpoint) -> dict[str, str]:
     }
 
 
-def ask(port: int, hit: Hit) -> int:
-    """Sends the request without any tracing header: the status of the answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    try:
-        body = None if hit.body is None else json.dumps(hit.body)
-        headers = dict(hit.headers) | ({} if body is None else {"content-type": "application/json"})
-        connection.request(hit.method, hit.path, body, headers)
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status
-    finally:
-        connection.close()
+def exporting(endpoint: Endpoint) -> Surroundings:
+    """As people run services whose telemetry goes to Flux."""
+    return Surroundings(lambda argv: argv, lambda service: telemetry(service, endpoint))
+
+
+def _bare(argv: tuple[str, ...]) -> tuple[str, ...]:
+    return argv[1:] if argv[0] == INSTRUMENT else argv
+
+
+PLAIN = Surroundings(_bare, lambda _: {})
+"""Without any telemetry."""
+
+
+def recorded(environment: Mapping[str, str]) -> Surroundings:
+    """Under `flux run`; `environment` says where its collector is."""
+    flux = {name: value for name, value in environment.items() if name.startswith(("FLUX_", "XDG_"))}
+    return Surroundings(
+        lambda argv: ("flux", "run", "--", *_bare(argv)), lambda service: flux | {"OTEL_SERVICE_NAME": service.name}
+    )
+
+
+def ask(port: int, hit: Hit) -> bytes:
+    """Sends the request without any tracing header: the answer as it came over the wire."""
+    body = b"" if hit.body is None else json.dumps(hit.body).encode()
+    headers = {"host": f"127.0.0.1:{port}", "connection": "close", **hit.headers}
+    if hit.body is not None:
+        headers |= {"content-type": "application/json", "content-length": str(len(body))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(f"{hit.method} {hit.path} HTTP/1.1\r\n{head}\r\n".encode() + body)
+        received = []
+        while part := connection.recv(65536):
+            received.append(part)
+    return b"".join(received)
 
 
 class Running(Struct):
@@ -121,19 +152,24 @@ class Running(Struct):
     ports: dict[str, int]
     processes: dict[str, Process]
 
+    answers: list[bytes] = []
+    """What the hits were answered, byte for byte."""
+
     def hit(self, hit: Hit) -> None:
         last = self.application.services[-1].name
-        status = ask(self.ports[last], hit)
+        answer = ask(self.ports[last], hit)
+        self.answers.append(answer)
+        status = int(answer.split(b" ", 2)[1])
         assert status == hit.status, f"{hit} was answered {status}:\n{self.processes[last].output()}"
 
 
-def start(application: Application, projects: Path, endpoint: Endpoint, scratch: Path, stack: ExitStack) -> Running:
+def start(application: Application, projects: Path, under: Surroundings, scratch: Path, stack: ExitStack) -> Running:
     """Starts the services and waits until they are ready; they end with `stack`. `projects` is a copy of `apps/`."""
     names = [service.name for service in application.services]
     ports = dict(zip([*names, "free"], free_ports(len(names) + 1), strict=True))
     running = Running(application, ports, {})
     for service in application.services:
-        process = stack.enter_context(launch(service, projects, endpoint, scratch, ports))
+        process = stack.enter_context(launch(service, projects, under, scratch, ports))
         running.processes[service.name] = process
         if service.ready is None:
             process.listen(ports[service.name])
@@ -146,7 +182,7 @@ def start(application: Application, projects: Path, endpoint: Endpoint, scratch:
     return running
 
 
-def launch(service: Service, projects: Path, endpoint: Endpoint, scratch: Path, ports: Mapping[str, int]) -> Process:
+def launch(service: Service, projects: Path, under: Surroundings, scratch: Path, ports: Mapping[str, int]) -> Process:
     folder = projects / service.folder
     if service.runs_in is not None:
         folder = shutil.copytree(folder, scratch / service.runs_in)
@@ -165,18 +201,18 @@ def launch(service: Service, projects: Path, endpoint: Endpoint, scratch: Path, 
     for command in service.prepare:
         with Process(command, cwd=folder, env=plain, log=log) as process:
             assert process.finish() == 0, process.output()
-    argv = [filled(word) for word in service.argv]
-    return Process(argv, cwd=folder, env=plain | telemetry(service, endpoint), log=log)
+    argv = [filled(word) for word in under.argv(service.argv)]
+    return Process(argv, cwd=folder, env=plain | dict(under.environment(service)), log=log)
 
 
-def run(application: Application, projects: Path, endpoint: Endpoint, scratch: Path) -> None:
+def run(application: Application, projects: Path, under: Surroundings, scratch: Path) -> Running:
     """Starts the application, asks it everything, and ends it in good order: all its telemetry is delivered."""
     with ExitStack() as stack:
-        running = start(application, projects, endpoint, scratch, stack)
+        running = start(application, projects, under, scratch, stack)
         for hit in application.hits:
             running.hit(hit)
         for job, code in application.jobs:
-            with launch(job, projects, endpoint, scratch, running.ports) as process:
+            with launch(job, projects, under, scratch, running.ports) as process:
                 assert process.finish() == code, process.output()
         if application.done is not None:
             name, word = application.done
@@ -187,3 +223,4 @@ def run(application: Application, projects: Path, endpoint: Endpoint, scratch: P
     for service in application.services:
         if service.runs_in is not None:
             shutil.rmtree(scratch / service.runs_in)
+    return running

@@ -11,7 +11,7 @@ from typing import NoReturn, Self
 import pytest
 
 from tests.e2e import node
-from tests.e2e.launch import BIN, Application, Endpoint, Service, run
+from tests.e2e.launch import BIN, Application, Endpoint, Service, exporting, run
 
 
 def unavailable(reason: str) -> NoReturn:
@@ -72,5 +72,5 @@ class Runs:
             return reason
         folder = self.folder(application)
         folder.mkdir()
-        run(application, self.projects, self.endpoint, folder)
+        run(application, self.projects, exporting(self.endpoint), folder)
         return None

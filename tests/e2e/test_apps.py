@@ -230,7 +230,7 @@ def test_diagnostic_appears_in_an_open_editor(
     case = next(case for case in FAULTS if case.fault == "checkout")
     scratch = tmp_path_factory.mktemp("live")
     with ExitStack() as stack:
-        running = launch.start(application, projects, own_collector.endpoint, scratch, stack)
+        running = launch.start(application, projects, launch.exporting(own_collector.endpoint), scratch, stack)
         lines = {case.where.path: [case.where.line]}
         editor = stack.enter_context(Editor(own_collector, projects / case.folder, lines, scratch))
         editor.attach()

@@ -1,0 +1,1 @@
+"""What recording costs a service: the service, the recorders around it, and where their telemetry goes."""

@@ -1,0 +1,125 @@
+"""`python -m tests.bench.recorded HOW URL`: the service under one recorder, driven by lines on standard input.
+
+Each line `PATH COUNT` is answered with the CPU seconds that so many requests took, all threads included.
+"""
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+FUNCTIONS = "tests.bench.recorded.shop:*"
+BODY = json.dumps(
+    {
+        "email": " Ada@Example.org ",
+        "plan": "pro",
+        "referrer": 1,
+        "password": "correct horse battery staple",
+        "profile": {"name": "Ada Lovelace", "interests": ["engines", "poetry"], "born": 1815, "newsletter": False},
+    }
+)
+
+
+class Recorder(NamedTuple):
+    flush: Callable[[], object] = lambda: None
+    around: Callable[[], AbstractContextManager[Any]] = nullcontext
+    """What each request runs in."""
+
+
+def bare(url: str) -> Recorder:
+    return Recorder()
+
+
+def opentelemetry(url: str) -> Recorder:
+    from opentelemetry import trace
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{url}/v1/traces")))
+    trace.set_tracer_provider(provider)
+    _instrument()
+    return Recorder(provider.force_flush)
+
+
+def _instrument() -> None:
+    from opentelemetry.instrumentation.flask import FlaskInstrumentor
+    from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+
+    FlaskInstrumentor().instrument()
+    SQLAlchemyInstrumentor().instrument()
+
+
+def flux(url: str) -> Recorder:
+    from flux_ls import record
+
+    recorder = record.start(endpoint=url, functions=[FUNCTIONS])
+    _instrument()
+    return Recorder(recorder.flush)
+
+
+def logfire(url: str) -> Recorder:
+    import logfire as peer
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    processor = BatchSpanProcessor(OTLPSpanExporter(f"{url}/v1/traces"))
+    peer.configure(send_to_logfire=False, console=False, metrics=False, additional_span_processors=[processor])
+    peer.install_auto_tracing([FUNCTIONS.partition(":")[0]], min_duration=0)
+    _instrument()
+    return Recorder(peer.force_flush)
+
+
+def kolo(url: str) -> Recorder:
+    import kolo as peer
+
+    return Recorder(around=lambda: peer.enable({"use_rust": True}))
+
+
+def appmap(url: str) -> Recorder:
+    # Its environment and its appmap.yml are set before Python starts; it writes a file for each request.
+    importlib.import_module("appmap")
+    return Recorder()
+
+
+HOW = {each.__name__: each for each in (bare, opentelemetry, flux, logfire, kolo, appmap)}
+
+
+def main(how: str, url: str) -> None:
+    recorder = HOW[how](url)
+    shop = importlib.import_module("tests.bench.recorded.shop")
+    shop.prepare()
+    client = shop.app.test_client()
+
+    def ask(path: str) -> None:
+        with recorder.around():
+            _ask(path)
+
+    def _ask(path: str) -> None:
+        if path == "/signup":
+            answer = client.post(
+                path, data=BODY, content_type="application/json", headers={"Authorization": "Bearer x"}
+            )
+            assert answer.status_code == 201, answer.text
+        else:
+            assert client.get(path).status_code == 200
+
+    for path in ("/signup", "/hot"):
+        ask(path)
+    recorder.flush()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        path, count = line.split()
+        started = time.process_time()
+        for _ in range(int(count)):
+            ask(path)
+        recorder.flush()
+        print((time.process_time() - started) / int(count), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
