@@ -1,10 +1,16 @@
 """Builds the export requests that tests send: span trees with exceptions, as real SDKs word them.
 
 traces(span("POST /signup", kind="server", status=500, children=[span("charge", raises=TIMEOUT)]))
+
+What a recorder adds is told by `recorded` and `transaction`, with `resource=RECORDER` as it names itself:
+
+span("create_user", attributes=recorded(input={"plan": None}, output=User))
+transaction("rolled_back", row("users", {"id": 42}, before={"plan": "free"}, after={"plan": None}, by="create_user"))
 """
 
 import hashlib
 import itertools
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,8 +23,12 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
+from flux_ls.record import wire
+
 Kind = Literal["unspecified", "internal", "server", "client", "producer", "consumer"]
 MS = 1_000_000
+RECORDER = {wire.RECORDER: "python/0.1.0", wire.RECORDER_FORMAT: wire.FORMAT}
+_NOTHING: Any = object()
 _numbers = itertools.count(1)
 
 
@@ -53,6 +63,15 @@ class Raises:
 
 
 @dataclass(frozen=True)
+class Row:
+    """A row change as a span event; `by` is the name of the span that wrote it."""
+
+    attributes: Mapping[str, Any]
+    at_ms: float
+    by: str | None
+
+
+@dataclass(frozen=True)
 class SpanNode:
     """A span and what it called. Times are milliseconds after the trace's start."""
 
@@ -66,6 +85,7 @@ class SpanNode:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     service: str | None = None
     children: tuple["SpanNode", ...] = ()
+    rows: tuple[Row, ...] = ()
 
 
 def span(
@@ -80,6 +100,7 @@ def span(
     attributes: Mapping[str, Any] | None = None,
     service: str | None = None,
     children: Sequence[SpanNode] = (),
+    rows: Sequence[Row] = (),
 ) -> SpanNode:
     """A span; one that raises is ERROR unless `failed` says otherwise."""
     return SpanNode(
@@ -93,7 +114,47 @@ def span(
         attributes=attributes or {},
         service=service,
         children=tuple(children),
+        rows=tuple(rows),
     )
+
+
+def recorded(
+    input: object = _NOTHING, output: object = _NOTHING, locals: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, str]:
+    """The attributes of a span of which a recorder kept input, output or the locals at a failure."""
+    told = {wire.INPUT: input, wire.OUTPUT: output, wire.LOCALS: list(locals) or _NOTHING}
+    return {name: json.dumps(value) for name, value in told.items() if value is not _NOTHING}
+
+
+def row(
+    table: str,
+    key: Mapping[str, Any],
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    outcome: str | None = None,
+    at_ms: float = 0,
+    by: str | None = None,
+    at: tuple[str, int, str] | None = None,
+) -> Row:
+    """A change of a row: an insert without `before`, a delete without `after`; `at` is path, line, function."""
+    told: dict[str, Any] = {wire.ROW_TABLE: table, wire.ROW_KEY: json.dumps(key)}
+    told[wire.ROW_OPERATION] = "insert" if before is None else "delete" if after is None else "update"
+    if before is not None:
+        told[wire.ROW_BEFORE] = json.dumps(before)
+    if after is not None:
+        told[wire.ROW_AFTER] = json.dumps(after)
+    if outcome is not None:
+        told[wire.ROW_OUTCOME] = outcome
+    if at is not None:
+        told |= {"code.file.path": at[0], "code.line.number": at[1], "code.function.name": at[2]}
+    return Row(told, at_ms, by)
+
+
+def transaction(outcome: str, *rows: Row, start_ms: float = 0, ms: float = 10) -> SpanNode:
+    """The span of a transaction with row changes; each has its outcome unless it has one of its own."""
+    told = [replace(each, attributes={wire.ROW_OUTCOME: outcome, **each.attributes}) for each in rows]
+    return span(wire.TRANSACTION, start_ms=start_ms, ms=ms, attributes={wire.OUTCOME: outcome}, rows=told)
 
 
 def http(
@@ -142,13 +203,20 @@ def traces(
     for root in roots:
         id = trace_id or new_trace_id()
         start = at_ns if at_ns is not None else time.time_ns() - int((root.start_ms + root.ms) * MS)
+        ids = {node.name: span_id for node, span_id, _ in _walk(root, id, parent_id)}
         for node, span_id, parent in _walk(root, id, parent_id):
             if node.name in without or (only is not None and node.name not in only):
                 continue
             group = message.resource_spans.add(resource=_resource(node.service or service, resource))
             scope = group.scope_spans.add()
             scope.scope.name = "tests.telemetry"
-            scope.spans.append(_wire(node, id, span_id, parent, start))
+            wire_span = _wire(node, id, span_id, parent, start)
+            for each in node.rows:
+                by = {wire.ROW_SPAN: ids.get(each.by, "f" * 16)} if each.by is not None else {}
+                at = start + int(each.at_ms * MS)
+                attributes = _attributes({**each.attributes, **by})
+                wire_span.events.add(name=wire.ROW_CHANGE, time_unix_nano=at, attributes=attributes)
+            scope.spans.append(wire_span)
     return message
 
 

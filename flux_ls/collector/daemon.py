@@ -55,6 +55,11 @@ def ping(collector: Collector) -> bool:
     return answer is not None and answer.pid == collector.pid
 
 
+def watch_program(collector: Collector, pid: int) -> None:
+    """Keeps the collector from exiting for want of work while the program runs, which may have no work for hours."""
+    health(collector.http_port, program=pid)
+
+
 def ensure_collector(settings: Settings, wait_s: float = 10.0) -> Collector:
     """The collector of the settings' store, started in the background if there is none.
 

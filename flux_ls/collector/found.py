@@ -76,13 +76,16 @@ def remove_info(store: Path) -> None:
         info_file(store).unlink()
 
 
-def health(port: int, timeout_s: float = HEALTH_TIMEOUT_S) -> Health | None:
-    """What the program on the loopback port says of itself; None unless it is a collector of Flux."""
+def health(port: int, timeout_s: float = HEALTH_TIMEOUT_S, *, program: int | None = None) -> Health | None:
+    """What the program on the loopback port says of itself; None unless it is a collector of Flux.
+
+    A collector that is told of a program stays for as long as that runs.
+    """
     import http.client
 
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
-        connection.request("GET", "/flux/health")
+        connection.request("GET", "/flux/health" if program is None else f"/flux/health?program={program}")
         response = connection.getresponse()
         return msgspec.json.decode(response.read(65536), type=Health) if response.status == 200 else None
     except (OSError, http.client.HTTPException, ValueError):

@@ -1,7 +1,7 @@
 """Ingest: an export request becomes stored spans, corrected requests and their failures, in one transaction."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from flux_ls.analysis.assess import assess
 from flux_ls.analysis.request import describe, entry_of
 from flux_ls.analysis.route import handler_of, route_name
+from flux_ls.collector.recordings import keep_recordings
+from flux_ls.collector.redaction import Redactor
 from flux_ls.model import Request, Span
 from flux_ls.otlp.batch import (
     LogBatch,
@@ -48,9 +50,10 @@ class Kept(NamedTuple):
 class Ingest:
     """The sink of the receivers: durable when a call returns. Used from one thread."""
 
-    def __init__(self, store: Path, rule: InAppRule = DEFAULT_RULE) -> None:
+    def __init__(self, store: Path, rule: InAppRule = DEFAULT_RULE, redact_keys: Sequence[str] = ()) -> None:
         self._store = store
         self._rule = rule
+        self._redactor = Redactor(redact_keys)
         self._writer = Writer(store, rule)
         self._is_open = True
 
@@ -61,14 +64,16 @@ class Ingest:
         """Stores the spans. Raises SinkBusy when the client should send them again."""
         batch = read_spans(message)
         if batch.parts:
-            self._durably(lambda: self._store_spans(batch))
+            clean = self._redactor.spans(batch)
+            self._durably(lambda: self._store_spans(clean))
         return _outcome(batch.rejected, "spans need a 16-byte trace id, an 8-byte span id and times before 2262")
 
     def logs(self, message: LogExport) -> Outcome:
         """Stores the log records that carry an exception of a request. Raises SinkBusy like `traces`."""
         batch = read_exception_logs(message)
         if batch.rows:
-            self._durably(lambda: self._store_logs(batch))
+            clean = self._redactor.logs(batch)
+            self._durably(lambda: self._store_logs(clean))
         return _outcome(batch.rejected, "log records need times before 2262")
 
     def _durably(self, store: Callable[[], None]) -> None:
@@ -113,7 +118,7 @@ class Ingest:
         stored, logged = self._writer.known(trace_ids), self._writer.with_exception_logs(trace_ids)
         for brought in batch.parts:
             known = stored.get(brought.trace_id)
-            part, spans, replaced = self._merged(brought, known)
+            part, spans, replaced = self._merged(brought, known, batch.recorded)
             if not part.chunks:
                 continue
             kept = Kept(
@@ -124,6 +129,8 @@ class Ingest:
                 spans=spans,
             )
             self._writer.add_spans(kept.id, part, batch.origins)
+            if replaced or batch.recorded:
+                keep_recordings(self._writer, kept.id, part, batch, known=known is not None, replaced=replaced)
             if brought.trace_id in logged:
                 part.notable = True
             if replaced:
@@ -137,14 +144,14 @@ class Ingest:
         for trace_id, known in self._writer.known(list({row.trace_id for row in batch.rows})).items():
             self._judge(Kept(known.id, trace_id, known.first_ns, known.last_ns, known.request.spans))
 
-    def _merged(self, part: TracePart, known: StoredRequest | None) -> tuple[TracePart, int, bool]:
+    def _merged(self, part: TracePart, known: StoredRequest | None, recorded: Set[int]) -> tuple[TracePart, int, bool]:
         """The part without what came before, how many spans the request has with it, and whether it replaces any."""
         before = known.request.spans if known is not None else 0
         span_ids = part.span_ids()
         unique = set(span_ids)
         ends = self._writer.stored_ends(known.id, unique) if known is not None else {}
         if ends or len(unique) < len(span_ids):
-            part = part.without_superseded(ends)
+            part = part.without_superseded(ends, recorded)
         replaced = bool(ends) and not ends.keys().isdisjoint(part.span_ids())
         return part, before + len(unique) - len(ends), replaced
 

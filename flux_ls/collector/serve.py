@@ -48,7 +48,7 @@ def open_ingest(settings: Settings) -> Sink:
     from flux_ls.otlp.stacktrace import InAppRule
 
     rule = InAppRule(include=settings.in_app_include, exclude=settings.in_app_exclude)
-    return Ingest(settings.store, rule)
+    return Ingest(settings.store, rule, settings.redact_keys)
 
 
 def run(
@@ -97,6 +97,19 @@ def _locked(settings: Settings) -> Iterator[None]:
         lock.release()
 
 
+def runs(pid: int) -> bool:
+    """Whether there is such a process. On Windows `flux run` itself stays, and nobody asks."""
+    if sys.platform == "win32":
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
+
+
 def _spare_the_garbage_collector() -> None:
     # What is loaded by now stays, and what an export makes goes by itself: no need to walk it all again and again.
     gc.collect()
@@ -121,6 +134,8 @@ class _Serving:
         self._stop = asyncio.Event()
         self._stops: list[Callable[[], Awaitable[None]]] = []
         self._active = time.monotonic()
+        self._programs: set[int] = set()
+        """Processes that `flux run` started."""
 
     async def serve(self) -> None:
         self._catch_signals()
@@ -160,7 +175,7 @@ class _Serving:
         except PortInUse as error:
             by = await asyncio.to_thread(holder, error.port, self._settings.store)
             raise PortTaken(error.port, by, "otlp_http_port") from None
-        server = HttpServer(Receiver(self._worker, self._health, self._touch), sockets)
+        server = HttpServer(Receiver(self._worker, self._health, self._touch, self._programs.add), sockets)
         await server.start()
         self._stops.append(server.stop)
         return port_of(sockets)
@@ -190,6 +205,9 @@ class _Serving:
         if not self._idle_exit:
             return
         while not self._stop.is_set():
+            self._programs.difference_update([pid for pid in self._programs if not runs(pid)])
+            if self._programs:
+                self._touch()
             left = self._active + self._idle_exit - time.monotonic()
             if left <= 0 and self._worker.idle:
                 log.info("nothing happened for %g s", self._idle_exit)

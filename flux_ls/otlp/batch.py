@@ -4,18 +4,20 @@ Walking attributes in Python is what decoding costs, so nothing here looks at on
 decoded when somebody asks for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from flux_ls.otlp.decode import Glimpse, glimpse
+from flux_ls.record import wire
 
 TraceExport = ExportTraceServiceRequest
 LogExport = ExportLogsServiceRequest
 
 _STATUS_ERROR = 2
+_RECORDER = wire.RECORDER.encode()
 _NO_ID = bytes(8)
 """Some exporters send this as the parent of a root."""
 
@@ -58,14 +60,18 @@ class TracePart:
     def span_ids(self) -> list[bytes]:
         return [span_id for chunk in self.chunks.values() for span_id in chunk.span_ids]
 
-    def without_superseded(self, ends: Mapping[bytes, int]) -> "TracePart":
-        """The same without spans that end no later than `ends` says; of those given twice, the last to end."""
+    def without_superseded(self, ends: Mapping[bytes, int], recorded: Set[int] = frozenset()) -> "TracePart":
+        """The same without spans that end no later than `ends` says; of those given twice, the last to end.
+
+        Of two that end together the recorder's copy counts, which has all that the other has: a service may export to
+        the same collector on its own.
+        """
         latest: dict[bytes, tuple[Glimpse, int, bytes]] = {}
         for origin, chunk in self.chunks.items():
             for span_id, raw in zip(chunk.span_ids, chunk.raws, strict=True):
                 seen = glimpse(raw)
                 before = latest[span_id][0].end_ns if span_id in latest else ends.get(span_id, -1)
-                if seen.end_ns > before:
+                if seen.end_ns > before or (seen.end_ns == before and origin in recorded):
                     latest[span_id] = (seen, origin, raw)
         part = TracePart(self.trace_id, self.first_ns, self.last_ns)
         part.notable = self.notable
@@ -91,6 +97,8 @@ class SpanBatch(NamedTuple):
     origins: list[Origin]
     parts: list[TracePart]
     rejected: int
+    recorded: frozenset[int] = frozenset()
+    """The origins, by index, that say a recorder was at work: only their spans carry inputs and row changes."""
 
 
 class LogRow(NamedTuple):
@@ -112,11 +120,14 @@ def read_spans(message: TraceExport) -> SpanBatch:
     """The spans of an export request; those without valid ids or with times past 2262 are rejected."""
     origins: dict[Origin, int] = {}
     parts: dict[bytes, TracePart] = {}
+    recorded: set[int] = set()
     rejected = 0
     for resource_spans in message.resource_spans:
         resource = resource_spans.resource.SerializeToString()
         for scope_spans in resource_spans.scope_spans:
             origin = origins.setdefault(Origin(resource, scope_spans.scope.SerializeToString()), len(origins))
+            if _RECORDER in resource:
+                recorded.add(origin)
             # The one loop that every span of every user goes through: no calls in it that can be done without.
             for span in scope_spans.spans:
                 trace_id, span_id = span.trace_id, span.span_id
@@ -152,7 +163,7 @@ def read_spans(message: TraceExport) -> SpanBatch:
                     chunk = part.chunks[origin] = Chunk()
                 chunk.span_ids.append(span_id)
                 chunk.raws.append(raw)
-    return SpanBatch(list(origins), list(parts.values()), rejected)
+    return SpanBatch(list(origins), list(parts.values()), rejected, frozenset(recorded))
 
 
 def read_exception_logs(message: LogExport) -> LogBatch:

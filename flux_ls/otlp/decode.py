@@ -23,6 +23,7 @@ from flux_ls.model import (
 )
 from flux_ls.otlp.semconv import normalised, resource_of
 from flux_ls.otlp.stacktrace import DEFAULT_RULE, InAppRule, parse_stacktrace
+from flux_ls.record import wire as names
 
 _KINDS: tuple[SpanKind, ...] = ("unspecified", "internal", "server", "client", "producer", "consumer")
 _STATUSES: tuple[SpanStatus, ...] = ("unset", "ok", "error")
@@ -34,6 +35,7 @@ _LANGUAGES: dict[str, Language] = {
     "java": "java",
 }
 _MAX_DEPTH = 16
+_INPUT = names.INPUT
 _WORTH_KEEPING = 16384
 """Larger resources and scopes are decoded each time: somebody could send a great many of them."""
 
@@ -115,6 +117,24 @@ def glimpse(raw: bytes) -> Glimpse:
         *_times(wire),
         wire.status.code == Status.STATUS_CODE_ERROR or any(event.name == "exception" for event in wire.events),
     )
+
+
+class RecordedInput(NamedTuple):
+    """What went into a span, as far as that can be told without decoding all of it."""
+
+    name: str
+    kind: SpanKind
+    start_ns: int
+    value: AttributeValue
+
+
+def recorded_input(raw: bytes) -> RecordedInput | None:
+    """The input that a recorder noted on a span; None when there is none."""
+    wire = WireSpan.FromString(raw)
+    for pair in wire.attributes:
+        if pair.key == _INPUT:
+            return RecordedInput(wire.name, _kind(wire), _times(wire)[0], _value(pair.value, _MAX_DEPTH))
+    return None
 
 
 def decode_exception_log(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import email.utils
 import logging
+import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from typing import Any
@@ -30,6 +31,7 @@ PAUSE_S = 30.0
 KEEP_ALIVE_S = 120.0
 """Far above the beat of exporters (5 s by default): one that reuses a connection must not find it just closed."""
 
+_PROGRAM = re.compile(rb"program=([1-9][0-9]{0,8})")
 _BY_PATH = {signal.path: signal for signal in SIGNALS}
 _CONTENT_TYPES: dict[Format, str] = {"protobuf": "application/x-protobuf", "json": "application/json"}
 
@@ -49,7 +51,8 @@ class Refused(Exception):
 class Receiver:
     """The ASGI application.
 
-    `health` is what `GET /flux/health` answers; `on_activity` is called for every export and every look at it.
+    `health` is what `GET /flux/health` answers; `on_activity` is called for every export and every look at it;
+    `on_program` for every program that is going to export, by its process id.
     """
 
     def __init__(
@@ -57,12 +60,14 @@ class Receiver:
         worker: Worker,
         health: Callable[[], Mapping[str, object]] = dict,
         on_activity: Callable[[], None] = lambda: None,
+        on_program: Callable[[int], None] = lambda _: None,
         *,
         pause_s: float = PAUSE_S,
     ) -> None:
         self._worker = worker
         self._health = health
         self._on_activity = on_activity
+        self._on_program = on_program
         self._pause_s = pause_s
         self._reading: set[asyncio.Timeout] = set()
         self._stopping = False
@@ -106,6 +111,8 @@ class Receiver:
         if scope["method"] not in ("GET", "HEAD"):
             raise _not_allowed("GET, HEAD")
         self._on_activity()
+        if program := _PROGRAM.fullmatch(scope.get("query_string", b"")):
+            self._on_program(int(program[1]))
         await _respond(send, 200, "application/json", msgspec.json.encode(dict(self._health())))
 
     async def _export(

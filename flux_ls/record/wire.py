@@ -16,6 +16,8 @@ RECORDER_FORMAT: Final = "flux.recorder.format"
 REVISION: Final = "vcs.ref.head.revision"
 DIRTY: Final = "flux.vcs.dirty"
 """Boolean: the checkout had uncommitted changes when the process started."""
+DROPPED: Final = "flux.dropped_spans"
+"""Number: spans that this process had to drop up to now, because the receiver was gone or too slow; absent for none."""
 
 # Span attributes.
 INPUT: Final = "flux.input"
@@ -23,9 +25,11 @@ INPUT: Final = "flux.input"
 `method`, `url`, `headers`, `body`."""
 OUTPUT: Final = "flux.output"
 """JSON value: what was returned or, of a generator, what it yielded; of a request or an outbound call, an object with
-`status`, `headers`, `body`."""
+`status`, `headers`, `body` and, where an outbound call followed them, `redirects`: the answers before it, each with
+`status`, `url`, `headers`."""
 LOCALS: Final = "flux.locals"
-"""JSON array, from the outermost in-app frame to the line that raised: `path`, `line`, `function`, `locals`."""
+"""JSON array, from the outermost in-app frame to the line that raised: `path`, `line`, `function`, `locals`. What a
+span further in has told of is not told again."""
 BLOBS: Final = "flux.vcs.blobs"
 """JSON object: git blob id by path, for files of the failing stack that differ from the revision."""
 OMITTED_CALLS: Final = "flux.calls.omitted"

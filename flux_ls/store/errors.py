@@ -80,3 +80,35 @@ class AmbiguousRequest(StoreError):
         super().__init__(f"{prefix!r} fits {len(candidates)} or more requests: give more digits")
         self.prefix = prefix
         self.candidates = candidates
+
+
+class TableNotFound(StoreError):
+    def __init__(self, table: str, close: tuple[str, ...], known: tuple[str, ...]) -> None:
+        if close:
+            hint = f"did you mean {' or '.join(close)}?"
+        elif known:
+            hint = f"there are changes of {', '.join(known)}"
+        else:
+            hint = "none of any table are: row changes are recorded by 'flux run -- COMMAND'"
+        super().__init__(f"no changes of a table {table!r} are recorded: {hint}")
+        self.table = table
+        self.candidates = close or known
+
+
+class AmbiguousTable(StoreError):
+    def __init__(self, table: str, candidates: tuple[str, ...]) -> None:
+        super().__init__(f"{table!r} may be any of {', '.join(candidates)}: give the name in full")
+        self.table = table
+        self.candidates = candidates
+
+
+class RowNotFound(StoreError):
+    def __init__(self, table: str, key: str, recent: tuple[str, ...]) -> None:
+        if recent:
+            hint = f"the rows that changed last are {'; '.join(recent)}"
+        else:
+            hint = "the primary keys of its rows were not recorded"
+        super().__init__(f"no change of {table} {key!r} is recorded: {hint}")
+        self.table = table
+        self.key = key
+        self.candidates = recent

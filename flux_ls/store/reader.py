@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from flux_ls.model import Issue, Request, Route, Span
+from flux_ls.model import Issue, Request, Route, RowChange, Span
 from flux_ls.otlp.stacktrace import DEFAULT_RULE, InAppRule
 from flux_ls.store import schema
 from flux_ls.store.connection import file_number, open_for_reading, translated
@@ -29,6 +29,7 @@ from flux_ls.store.rows import (
 )
 
 if TYPE_CHECKING:
+    from flux_ls.store.changes import Inputs, Rows
     from flux_ls.store.traces import SpanSource
 
 _SHORTEST_PREFIX = 4
@@ -242,6 +243,21 @@ class Reader:
                 (route_id, limit),
             )
         ]
+
+    def rows(self) -> "Rows":
+        """The questions about rows of the application's database."""
+        from flux_ls.store.changes import Rows
+
+        return Rows(self._connection, self.path)
+
+    def row_changes(self, request_id: str) -> tuple[RowChange, ...]:
+        """What a request did to rows, in the order it did it; of a great many, some."""
+        return self.rows().of_request(_trace_id(request_id))
+
+    def inputs(self, request_id: str, fingerprint: str) -> "Inputs | None":
+        """What went into a failing request, into others of its group, and into good ones of the same route."""
+        with self._snapshot():
+            return self.rows().inputs(_trace_id(request_id), fingerprint)
 
     def facts(self) -> StoreFacts:
         """Sizes and counts; takes a scan of the request table."""

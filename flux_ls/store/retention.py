@@ -128,7 +128,7 @@ def _remove(connection: sqlite3.Connection, doomed: list[tuple[int, builtins.byt
         " WHERE first.issue_id = issue.id ORDER BY first.at_ns, first.request_id LIMIT 1) WHERE id IN"
         " (SELECT issue_id FROM occurrence WHERE request_id IN (SELECT id FROM temp.doomed))"
     )
-    for table in ("chunk", "alias", "occurrence"):
+    for table in ("chunk", "alias", "occurrence", "row_change", "request_input"):
         connection.execute(f"DELETE FROM {table} WHERE request_id IN (SELECT id FROM temp.doomed)")
     connection.execute("DELETE FROM log WHERE trace_id IN (SELECT trace_id FROM temp.doomed)")
     connection.execute("DELETE FROM request WHERE id IN (SELECT id FROM temp.doomed)")

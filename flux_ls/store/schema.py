@@ -6,14 +6,42 @@ the file and not into a random place; `rooted` says that a root span may be in i
 user sees it; `issue` is an issue group at one location; `occurrence` says which request is in which issue. `seq` counts
 changes over `request` and `issue` together, so that a reader can page by it and miss nothing; `pruned` counts the times
 that origins or routes were removed, so that a writer knows when to forget the ids it remembers.
+
+A `row_change` is what a request did to one row of the application's database; `source` is the span that told of it, so
+that a span that comes again replaces what it said before. `request_input` is what went into a request, in few words.
 """
 
-VERSION = 1
+VERSION = 2
 FILE_NAME = "flux.db"
 APPLICATION_ID = int.from_bytes(b"Flux", "big")
 """In the file's header: what is not marked with it is somebody else's database and never touched."""
 
-TABLES = """
+_RECORDED = """
+CREATE TABLE row_change (
+  id INTEGER PRIMARY KEY,
+  request_id INTEGER NOT NULL,
+  source BLOB NOT NULL,
+  table_name TEXT NOT NULL,
+  row_key TEXT NOT NULL,
+  key BLOB NOT NULL,
+  operation TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  span_id TEXT NOT NULL,
+  at_ns INTEGER NOT NULL,
+  columns BLOB NOT NULL,
+  frame BLOB
+);
+CREATE INDEX row_change_request ON row_change (request_id, source);
+CREATE INDEX row_change_row ON row_change (table_name, row_key, at_ns);
+CREATE INDEX row_change_table ON row_change (table_name, at_ns);
+
+CREATE TABLE request_input (
+  request_id INTEGER PRIMARY KEY,
+  facts BLOB NOT NULL
+);
+"""
+
+TABLES = f"""
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO counter VALUES ('seq', 0), ('pruned', 0);
 
@@ -140,7 +168,7 @@ END;
 CREATE TRIGGER occurrence_removed AFTER DELETE ON occurrence BEGIN
   UPDATE issue SET count = count - 1 WHERE id = OLD.issue_id;
 END;
-"""
+{_RECORDED}"""
 
-MIGRATIONS: dict[int, str] = {}
+MIGRATIONS: dict[int, str] = {1: _RECORDED}
 """From the version that is the key to the next one."""

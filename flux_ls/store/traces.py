@@ -42,7 +42,7 @@ class SpanSource:
         return decode_span(stored.raw, decode_resource(stored.resource), decode_scope(stored.scope), self._rule)
 
     def all(self, request_id: int, trace_id: bytes) -> list[Span]:
-        """Every span of the trace, by start time; of a span that came twice, the one that ended later."""
+        """Every span of the trace, by start time; of a span that came twice, the one that ended last or came last."""
         return self._joined(trace_id, self._stored(request_id))
 
     def entry(self, request_id: int) -> Span:
@@ -100,7 +100,7 @@ class SpanSource:
         spans: dict[str, Span] = {}
         for span in map(self.decode, stored):
             known = spans.get(span.span_id)
-            if known is None or span.end_ns > known.end_ns:
+            if known is None or span.end_ns >= known.end_ns:
                 spans[span.span_id] = span
         logged: dict[str, list[ExceptionRecord]] = defaultdict(list)
         top = next((span.span_id for span in spans.values() if span.parent_id is None), "")
@@ -124,11 +124,11 @@ class SpanSource:
 
 
 def _newest(spans: Iterable[tuple[Glimpse, StoredSpan]]) -> dict[str, tuple[Glimpse, StoredSpan]]:
-    """By id; of a span that came twice, the one that ended later."""
+    """By id; of a span that came twice, the one that ended last or came last."""
     newest: dict[str, tuple[Glimpse, StoredSpan]] = {}
     for seen, stored in spans:
         known = newest.get(seen.span_id)
-        if known is None or seen.end_ns > known[0].end_ns:
+        if known is None or seen.end_ns >= known[0].end_ns:
             newest[seen.span_id] = (seen, stored)
     return newest
 

@@ -15,6 +15,7 @@ from flux_ls.otlp.batch import LogBatch, Origin, TracePart
 from flux_ls.otlp.decode import glimpse
 from flux_ls.otlp.stacktrace import DEFAULT_RULE, InAppRule
 from flux_ls.store import schema
+from flux_ls.store.changes import Recordings
 from flux_ls.store.connection import file_number, open_for_writing, transaction, translated
 from flux_ls.store.errors import StoreCorrupt, StoreTooNew, StoreUnreachable
 from flux_ls.store.rows import REQUEST_COLUMNS, packed, request_of
@@ -62,6 +63,7 @@ class Writer:
         self.path = path
         self._connection, self._file = _opened(path)
         self._traces = SpanSource(self._connection, rule)
+        self.recordings = Recordings(self._connection)
         self._origins: dict[Origin, int] = {}
         self._routes: dict[tuple[str, str], int] = {}
         self._handlers: dict[int, Frame] = {}

@@ -1,5 +1,6 @@
 """Ingest: whatever comes, in whatever order and however often, the store tells the same story."""
 
+import dataclasses
 import random
 import subprocess
 import sys
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from flux_ls.analysis.assess import assess
+from flux_ls.analysis.recorded import input_of
 from flux_ls.collector.ingest import Ingest
 from flux_ls.model import Issue, Request
 from flux_ls.otlp.sink import SinkBusy
 from flux_ls.store.reader import Reader
 from flux_ls.store.retention import prune
-from tests.telemetry import Raises, SpanNode, http, logs, new_trace_id, span, traces
+from tests.telemetry import RECORDER, Raises, SpanNode, http, logs, new_trace_id, recorded, span, traces
 
 TIMEOUT = Raises(
     "shop.payments.StripeTimeout",
@@ -358,3 +360,28 @@ def test_any_order_any_batching_and_any_repetition_end_in_the_same_story(
         assert assess(spans).request == only_request(folder / "a.db")
     piecemeal.close()
     at_once.close()
+
+
+@pytest.mark.parametrize("order", [("plain", "recorder"), ("recorder", "plain"), ("recorder", "plain", "recorder")])
+def test_the_recorder_knows_more_than_the_service_that_exports_on_its_own(
+    order: tuple[str, ...], tmp_path: Path
+) -> None:
+    plain = http("POST", "/signup", 500, route="/signup", ms=40)
+    told = recorded(input={"body": {"plan": None}})
+    exports = {
+        "plain": traces(plain, trace_id="ab" * 16, at_ns=10**18),
+        "recorder": traces(
+            dataclasses.replace(plain, attributes={**plain.attributes, **told}),
+            trace_id="ab" * 16,
+            at_ns=10**18,
+            resource=RECORDER,
+        ),
+    }
+    ingest = Ingest(tmp_path / "flux.db")
+    for name in order:
+        ingest.traces(exports[name])
+    ingest.close()
+    with Reader(tmp_path / "flux.db") as reader:
+        [span] = reader.spans("ab" * 16)
+        assert input_of(span) == {"body": {"plan": None}}
+        assert reader.request("ab" * 16).spans == 1

@@ -12,12 +12,12 @@ from flux_ls.model import Request
 from flux_ls.store import retention
 from flux_ls.store.reader import Reader
 from flux_ls.store.retention import Pruned, prune
-from tests.telemetry import MS, Raises, SpanNode, http, logs, span, traces
+from tests.telemetry import MS, RECORDER, Raises, SpanNode, http, logs, recorded, row, span, traces
 
 NOW = 1_790_000_000_000_000_000
 DAY = 86_400_000_000_000
 LOST = Raises("KeyError", "'plan'", (("/srv/shop/shop/plans.py", 7, "plan_of", "return PLANS[name]"),))
-TABLES = ("request", "chunk", "log", "alias", "occurrence", "origin", "route")
+TABLES = ("request", "chunk", "log", "alias", "occurrence", "origin", "route", "row_change", "request_input")
 
 
 @pytest.fixture
@@ -51,8 +51,10 @@ def rows(store: Path) -> dict[str, int]:
 def test_what_is_too_old_goes_with_all_that_belongs_to_it(ingest: Ingest, store: Path) -> None:
     for number, age in enumerate((9, 8, 7.5, 6, 1)):
         trace_id = f"{number + 1:032x}"
-        root = http("GET", f"/{number}", 500, raises=LOST, attributes={"request_id": f"id-{number}"})
-        resource = {"service.instance.id": str(number)}
+        told = {"request_id": f"id-{number}", **recorded({"body": {"plan": None}})}
+        changed = row("users", {"id": number}, after={"plan": None})
+        root = http("GET", f"/{number}", 500, raises=LOST, attributes=told, rows=[changed])
+        resource = {"service.instance.id": str(number), **RECORDER}
         ingest.traces(traces(root, trace_id=trace_id, at_ns=NOW - int(age * DAY), resource=resource))
         ingest.logs(logs(root, LOST, of=root.name, trace_id=trace_id, at_ns=NOW))
     pruned = prune(store, days=7, bytes=0, now_ns=NOW)

@@ -1,0 +1,35 @@
+"""One expression for whatever may be a secret: everything that the rules redact is a match of it, and little else is.
+
+For a search through a great many bytes at once, with an engine whose time does not depend on the expression: it is
+written in the syntax of RE2, and reads UTF-8 and the protobuf encoding alike, in which a length stands between a name
+and its value.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from flux_ls.record.redaction.keys import SECRET_ENDINGS, SECRET_PAIRS, SECRET_WORDS, words_of
+from flux_ls.record.redaction.tokens import CARD, PEM, SHAPES
+
+_APART: Final = r"[^A-Za-z0-9]{0,3}"
+_SOFT: Final = (
+    # As a word of its own, or with a value that nobody can read.
+    r"(?i:\b|_|%)(?i:pin|auth|pass|otp)(?:\b|_|[0-9])",
+    r"(?i:sess|session|sid|sig|signature|code)[^A-Za-z._](?s:.{0,8}?)[A-Za-z0-9_\-.+/=~%:|]{16}",
+    r"(?i:pwd|basic[\s%]|negotiate[\s%]|ntlm[\s%])",
+)
+_USERINFO: Final = r"://[^\s/?#\"'<>\\@]*@|://[^\s/?#\"'<>\\@:]{0,128}:[^\s\"'<>\\@]{1,128}@"
+_CURL: Final = r"\s(?:-u|--user)\s"
+
+
+def expression(extra_keys: Iterable[str] = ()) -> str:
+    """For bytes, read as Latin-1."""
+    names = {*SECRET_ENDINGS, *SECRET_WORDS}
+    # A name that another one is a part of is found with it.
+    names = {name for name in names if not any(other in name for other in names if other != name)} - {"otp"}
+    pairs = [_APART.join(map(re.escape, pair)) for pair in sorted(SECRET_PAIRS)]
+    extra = [_APART.join(map(re.escape, words)) for key in extra_keys if (words := words_of(key))]
+    shapes = [shape.replace(r"\b", "") for _, shape in SHAPES]
+    named = "|".join([*sorted(names), "tokens", *pairs, *extra])
+    return "|".join([f"(?i:{named})", *shapes, *_SOFT, CARD, PEM, _USERINFO, _CURL])
