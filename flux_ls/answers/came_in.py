@@ -1,7 +1,8 @@
-"""What came in with a request, as far as its entry span tells."""
+"""What came in with a request: as it was recorded, else as far as the attributes of its entry span tell."""
 
 from urllib.parse import parse_qs
 
+from flux_ls.analysis import recorded
 from flux_ls.model import Attributes, AttributeValue, Request, Span
 
 _PLAIN = {
@@ -16,7 +17,22 @@ _PLAIN = {
 
 
 def input_of(request: Request, entry: Span) -> dict[str, AttributeValue] | None:
-    """Method, path, route and its parameters, query; or what a message or a run says of itself. None when nothing."""
+    """What was recorded of a request (with its route and its parameters), or of a call its arguments by name.
+
+    Without a recorder method, path, route, query; or what a message or a run says of itself. None when nothing.
+    """
+    told = recorded.input_of(entry)
+    if isinstance(told, dict):
+        if request.method is None:
+            return told or None
+        by_route = {name: value for name, value in (_told(request, entry) or {}).items() if name in ("route", "params")}
+        return {**told, **by_route}
+    if told is not None:
+        return {**(_told(request, entry) or {}), "input": told}
+    return _told(request, entry)
+
+
+def _told(request: Request, entry: Span) -> dict[str, AttributeValue] | None:
     attributes = entry.attributes
     found: dict[str, AttributeValue] = {}
     if request.method is not None:

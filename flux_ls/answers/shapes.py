@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from flux_ls.model import AnchorState, AttributeValue, GroupState, LinkRelation, Request
+from flux_ls.model import AnchorState, AttributeValue, GroupState, LinkRelation, Request, RowOperation, RowOutcome
 
 
 def timestamp(ns: int) -> str:
@@ -97,6 +97,59 @@ class GroupCount(Struct, frozen=True):
     last_seen: str
 
 
+class ColumnShape(Struct, frozen=True):
+    before: Any
+    after: Any
+
+
+class RowShape(Struct, frozen=True):
+    """What a request did to one row; `key` is empty when its primary key was not recorded."""
+
+    table: str
+    key: dict[str, Any]
+    operation: RowOperation
+    columns: dict[str, ColumnShape]
+    outcome: RowOutcome
+    span_id: str
+    request_id: str
+    at: str
+    frame: FrameShape | None
+
+
+class ContrastShape(Struct, frozen=True):
+    """What failing requests of a group have in common that good ones of the same route do not."""
+
+    condition: str
+    failing: int
+    failing_total: int
+    passing: int
+    passing_total: int
+    where: str
+
+
+class PositionShape(Struct, frozen=True):
+    line: int
+    column: int
+    """In code points."""
+
+
+class EditShape(Struct, frozen=True):
+    """Text for a range of today's file, its end exclusive."""
+
+    path: str
+    start: PositionShape
+    end: PositionShape
+    new_text: str
+
+
+class SuggestionShape(Struct, frozen=True):
+    """What may mend the failure, and what in the recording says so; `edit` is null where it takes more than one."""
+
+    title: str
+    evidence: str
+    edit: EditShape | None
+
+
 class Why(Struct, frozen=True):
     """`root_cause`, `group` and `location` are null for a request that did not fail."""
 
@@ -106,10 +159,10 @@ class Why(Struct, frozen=True):
     location_reason: str | None
     frames: tuple[FrameShape, ...]
     chain: tuple[LinkShape, ...]
-    row_changes: tuple[Any, ...]
+    row_changes: tuple[RowShape, ...]
     input: dict[str, AttributeValue] | None
-    suggestions: tuple[Any, ...]
-    contrast: tuple[Any, ...]
+    suggestions: tuple[SuggestionShape, ...]
+    contrast: tuple[ContrastShape, ...]
     group: GroupCount | None
     handled: tuple[HandledShape, ...]
 
@@ -128,11 +181,17 @@ class SpanShape(Struct, frozen=True):
     input: Any
     output: Any
     frame: FrameShape | None
-    row_changes: tuple[Any, ...]
+    row_changes: tuple[RowShape, ...]
+    """Those that this span wrote, whichever transaction they were part of."""
     attributes: dict[str, AttributeValue]
+    """Without the recorder's own, which stand beside them."""
     depth: int
     parent_missing: bool
     """It names a parent that has not arrived."""
+    recorded: tuple[Literal["input", "output"], ...] = ()
+    """Which of these were recorded: the output of a function may have been null."""
+    outcome: RowOutcome | None = None
+    """How it ended, of a transaction."""
 
 
 class Trace(Struct, frozen=True):
@@ -140,6 +199,74 @@ class Trace(Struct, frozen=True):
 
     request: RequestShape
     spans: tuple[SpanShape, ...]
+
+
+class RowState(Struct, frozen=True):
+    """A row at a moment of a request, as far as its changes tell."""
+
+    table: str
+    key: dict[str, Any]
+    exists: bool
+    columns: dict[str, Any]
+    pending: bool
+    """Its transaction had not ended."""
+    outcome: RowOutcome
+    """What became of it; of a pending one, what was to become of it."""
+
+
+class Step(SpanShape, frozen=True, kw_only=True):
+    """A span, and the rows as they were at that step.
+
+    Those that it changed are as it left them, those that were changed before it began as it found them, and those of a
+    transaction as they were when it had ended.
+    """
+
+    rows_state: tuple[RowState, ...]
+    noise: bool
+    """A message or a connection that says nothing of its own."""
+
+
+class Debug(Struct, frozen=True):
+    request: RequestShape
+    spans: tuple[Step, ...]
+
+
+class History(Struct, frozen=True):
+    """The changes of a row, the newest first; `total` counts those that are not among them as well."""
+
+    table: str
+    key: dict[str, Any]
+    changes: tuple[RowShape, ...]
+    total: int
+
+
+class BlamedColumn(Struct, frozen=True):
+    """The last committed write of a column."""
+
+    column: str
+    value: Any
+    request_id: str
+    function: str | None
+    frame: FrameShape | None
+    at: str
+    revision: str | None
+    operation: RowOperation
+    key: dict[str, Any]
+    """Of the row, which matters when all rows of a table were asked about."""
+
+
+class Blame(Struct, frozen=True):
+    """`attempts` are later writes that did not last, or of which nobody knows whether they did.
+
+    `key` is null when all rows of the table were asked about; `rows` are then the latest change of each of those that
+    changed last.
+    """
+
+    table: str
+    key: dict[str, Any] | None
+    columns: tuple[BlamedColumn, ...]
+    attempts: tuple[RowShape, ...]
+    rows: tuple[RowShape, ...] = ()
 
 
 class Group(Struct, frozen=True):
@@ -179,6 +306,21 @@ class Doctor(Struct, frozen=True):
     def broken(self) -> Check | None:
         """The first broken link: what comes after it may only follow from it."""
         return next((check for check in self.checks if not check.ok), None)
+
+
+class OmittedShape(Struct, frozen=True):
+    what: str
+    reason: str
+
+
+class Explain(Struct, frozen=True):
+    """`answer` is null unless it was `sent`: then it is what the provider said to `prompt`, byte for byte."""
+
+    prompt: str
+    bytes: int
+    omitted: tuple[OmittedShape, ...]
+    sent: bool
+    answer: str | None
 
 
 class SettingShape(Struct, frozen=True):

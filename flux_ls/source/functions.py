@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Literal
 
-import tree_sitter_python
 from msgspec import Struct
-from tree_sitter import Language, Node, Parser, Query, QueryCursor
+from tree_sitter import Node, Query, QueryCursor
 
+from flux_ls.source.grammar import language, parse
 from flux_ls.source.indentation import Header, headers
-from flux_ls.source.lines import newlines_only, split_lines
+from flux_ls.source.lines import split_lines
 
 MODULE = "<module>"
 LAMBDA = "<lambda>"
@@ -63,10 +63,8 @@ class FunctionIndex:
     @classmethod
     def parse(cls, text: str) -> "FunctionIndex":
         """The index of any text: what does not parse is read by its indentation."""
-        # A surrogate cannot be encoded; "?" keeps every column in its place.
-        data = newlines_only(text).encode("utf-8", "replace")
         lines = split_lines(text)
-        root = _parser().parse(data).root_node
+        root = parse(text)[1].root_node
         captures = QueryCursor(_query()).captures(root)
         comments = {
             node.start_point.row + 1: _column(lines, node.start_point.row, node.start_point.column)
@@ -186,14 +184,9 @@ class _Found(Struct):
 
 
 @cache
-def _parser() -> Parser:
-    return Parser(Language(tree_sitter_python.language()))
-
-
-@cache
 def _query() -> Query:
     return Query(
-        Language(tree_sitter_python.language()),
+        language(),
         "(function_definition) @def (class_definition) @class (lambda) @lambda (comment) @comment (string) @string",
     )
 

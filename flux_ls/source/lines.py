@@ -20,6 +20,15 @@ def split_lines(text: str) -> list[str]:
     return text.split("\n")
 
 
+def line_end(text: str) -> str:
+    """How most lines of the text end."""
+    if "\r" not in text:
+        return "\n"
+    pairs = text.count("\r\n")
+    counts = {"\n": text.count("\n") - pairs, "\r\n": pairs, "\r": text.count("\r") - pairs}
+    return max(counts, key=lambda end: counts[end])
+
+
 def newlines_only(text: str) -> str:
     r"""The text, as long as before, with each lone `\r` as `\n`: for parsers that count only `\n`."""
     return _LONE_CR.sub("\n", text) if "\r" in text else text

@@ -93,6 +93,10 @@ class PathMapper:
         """For a file that may be new or gone."""
         self._files.forget(path)
 
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        return self._roots
+
     def root_of(self, path: Path) -> Path | None:
         """The innermost root that holds a path."""
         holding = [root for root in self._roots if path.is_relative_to(root)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from flux_ls.source.functions import FunctionIndex
-from flux_ls.source.lines import decode_source, split_lines
+from flux_ls.source.lines import decode_source, line_end, split_lines
 from flux_ls.source.places import Text
 
 MAX_BYTES = 5 * 1024 * 1024
@@ -82,7 +82,7 @@ class TextCache:
             self._length -= self._held.pop(key).length
         content = read()
         functions = FunctionIndex.parse(content) if _is_python(path, content) else None
-        self._held[key] = _Held(state, Text(split_lines(content), functions), len(content))
+        self._held[key] = _Held(state, Text(split_lines(content), functions, line_end(content)), len(content))
         self._length += len(content)
         while self._length > _MAX_HELD and len(self._held) > 1:
             self._length -= self._held.popitem(last=False)[1].length

@@ -69,9 +69,22 @@ class Workspace:
         except Unreadable:
             return ()
 
+    def newline(self, path: Path) -> str:
+        """How the lines of a file end today."""
+        try:
+            return self._today(path).text.newline
+        except Unreadable:
+            return "\n"
+
     def display_path(self, path: Path) -> str:
         """Relative to its root, with forward slashes; outside of every root as it is."""
         return self._mapper.display_path(path)
+
+    def absolute(self, display_path: str) -> Path | None:
+        """The file that `display_path` shows so; None where there is none, or one in several roots."""
+        found = [path for root in self._mapper.roots if (path := root / display_path).is_file()]
+        shown = [path for path in found if self.display_path(path) == display_path]
+        return shown[0] if len(shown) == 1 else None
 
     def forget(self, path: Path) -> None:
         """For a file that was created, changed, moved or deleted: nothing kept of it is used again."""

@@ -7,7 +7,8 @@ from flux_ls.answers.shapes import Trace
 from flux_ls.answers.trace import in_tree_order, trace
 from flux_ls.model import Resource, Span
 from tests.recorded import FAULT_LINE, Recorded
-from tests.telemetry import http, span
+from tests.signup import record
+from tests.telemetry import RECORDER, http, row, span, transaction
 
 RESOURCE = Resource("shop", None, None, {})
 
@@ -114,3 +115,29 @@ def test_any_parents_even_in_circles_show_each_span_once(parents: list[tuple[int
 def test_a_very_deep_trace_is_no_problem() -> None:
     spans = tuple(made(id, id - 1 if id else None, id) for id in range(20_000))
     assert in_tree_order(spans)[-1][1] == 19_999
+
+
+def test_spans_have_what_went_in_and_out_and_the_rows_they_wrote(recorded: Recorded) -> None:
+    answer = ask(recorded, record(recorded, None, fails=True))
+    by_name = {each.name: each for each in answer.spans}
+    user = by_name["create_user"]
+    assert user.input == {"email": "alice@example.com", "plan": None}
+    assert user.output == {"$type": "shop.models.User", "id": 42, "email": "alice@example.com"}
+    assert user.recorded == ("input", "output")
+    assert [(each.operation, each.outcome, each.span_id) for each in user.row_changes] == [
+        ("insert", "rolled_back", user.span_id),
+        ("update", "rolled_back", user.span_id),
+    ]
+    assert (by_name["transaction"].outcome, by_name["transaction"].row_changes) == ("rolled_back", ())
+    charge = by_name["charge"]
+    assert (charge.recorded, charge.output) == (("input",), None)
+    assert charge.frame is not None
+    assert charge.frame.locals == {"amount": 2900}
+    assert not any(name.startswith("flux.") for each in answer.spans[:3] for name in each.attributes)
+
+
+def test_rows_of_a_writer_that_has_not_arrived_stand_at_the_transaction(recorded: Recorded) -> None:
+    changed = row("users", {"id": 1}, after={"id": 1}, by="create_user")
+    root = http("POST", "/", children=[span("create_user"), transaction("committed", changed)])
+    answer = ask(recorded, recorded.add(root, without=["create_user"], resource=RECORDER))
+    assert {each.name: len(each.row_changes) for each in answer.spans} == {"POST /": 0, "transaction": 1}

@@ -5,7 +5,9 @@ import pytest
 from flux_ls.answers.shapes import Why
 from flux_ls.answers.why import why
 from flux_ls.store.errors import AmbiguousRequest, BadRequestId, RequestNotFound
+from tests import telemetry
 from tests.recorded import CALL_LINE, FAULT_LINE, Recorded
+from tests.signup import record
 from tests.telemetry import Raises, http, span
 
 
@@ -131,3 +133,59 @@ def test_ids_that_name_no_single_request(recorded: Recorded) -> None:
 def test_the_services_own_request_id_works_too(recorded: Recorded) -> None:
     id = recorded.add(http("GET", "/a", attributes={"http.request.header.x_request_id": ["order-77"]}))
     assert ask(recorded, "order-77").request.id == id
+
+
+def test_rows_inputs_and_locals_that_were_recorded(recorded: Recorded) -> None:
+    answer = ask(recorded, record(recorded, None, fails=True))
+    assert [(each.table, each.key, each.operation, each.outcome) for each in answer.row_changes] == [
+        ("users", {"id": 42}, "insert", "rolled_back"),
+        ("users", {"id": 42}, "update", "rolled_back"),
+    ]
+    changed = answer.row_changes[1]
+    assert (changed.columns["plan"].before, changed.columns["plan"].after) == ("free", None)
+    assert changed.frame is not None
+    assert (changed.frame.path, changed.frame.line, changed.frame.function) == ("shop/payments.py", CALL_LINE, "signup")
+    assert answer.input == {
+        "method": "POST",
+        "path": "/signup",
+        "headers": {"host": "shop", "accept": "*/*"},
+        "body": {"email": "alice@example.com", "plan": None},
+        "route": "/signup",
+    }
+    assert answer.location is not None
+    assert answer.location.locals == {"amount": 2900}
+    assert [each.locals is not None and sorted(each.locals) for each in answer.frames] == [["form"], ["amount"]]
+
+
+def test_what_failing_requests_have_in_common(recorded: Recorded) -> None:
+    for number in range(20):
+        record(recorded, "pro" if number % 2 else "free", id=number)
+    ids = [record(recorded, None, fails=True, id=number) for number in range(5)]
+    (found,) = ask(recorded, ids[-1]).contrast
+    assert (found.condition, found.where) == ("plan is None", "request body")
+    assert (found.failing, found.failing_total, found.passing, found.passing_total) == (5, 5, 0, 20)
+
+
+def test_requests_without_a_recorder_have_nothing_to_compare(recorded: Recorded) -> None:
+    recorded.add(http("POST", "/signup", route="/signup"))
+    assert ask(recorded, recorded.add(recorded.failing_signup())).contrast == ()
+
+
+def test_a_run_has_its_arguments_as_input(recorded: Recorded) -> None:
+    told = telemetry.recorded({"argv": ["--all"]})
+    id = recorded.add(span("nightly", raises=recorded.timeout(), attributes=told))
+    assert ask(recorded, id).input == {"argv": ["--all"]}
+
+
+def test_an_input_that_is_no_object_is_told_beside_what_is_known(recorded: Recorded) -> None:
+    id = recorded.add(http("GET", "/a", 500, query="q=1", attributes={"flux.input": '{"body": "cut he'}))
+    assert ask(recorded, id).input == {"method": "GET", "path": "/a", "query": {"q": "1"}, "input": '{"body": "cut he'}
+
+
+def test_a_huge_request_still_tells_its_rows(recorded: Recorded) -> None:
+    calls = [span(f"call {number}", start_ms=number / 10, ms=0.01) for number in range(2100)]
+    changes = [telemetry.row("users", {"id": 1}, before={"n": 1}, after={"n": 2}, outcome="committed")]
+    calls.append(span("transaction", start_ms=1, ms=1, rows=changes))
+    root = http("GET", "/", 500, ms=500, raises=recorded.timeout(), children=calls)
+    answer = ask(recorded, recorded.add(root, resource=telemetry.RECORDER))
+    assert [each.table for each in answer.row_changes] == ["users"]

@@ -87,3 +87,18 @@ def test_decode_source_as_the_compiler(first: str, cookie: str, rest: str) -> No
 @example(b"# coding: \x80\n")
 def test_decode_source_never_raises(data: bytes) -> None:
     decode_source(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("", "\n"),
+        ("a\nb\n", "\n"),
+        ("a\r\nb\r\n", "\r\n"),
+        ("a\rb\r", "\r"),
+        ("a\r\nb\nc\n", "\n"),
+        ("a\r\nb\r\nc\n", "\r\n"),
+    ],
+)
+def test_how_most_lines_end(text: str, end: str) -> None:
+    assert line_end(text) == end
