@@ -7,7 +7,15 @@ import click
 from flux_ls.answers.shapes import timestamp
 from flux_ls.cli.phrases import clock
 from flux_ls.cli.terminal import plain, plain_lines
-from flux_ls.store.errors import AmbiguousRequest, BadRequestId, RequestNotFound, StoreError
+from flux_ls.store.errors import (
+    AmbiguousRequest,
+    AmbiguousTable,
+    BadRequestId,
+    RequestNotFound,
+    RowNotFound,
+    StoreError,
+    TableNotFound,
+)
 
 OK, BAD_NEWS, WRONG_USE, NOT_FOUND, AMBIGUOUS, UNREACHABLE = range(6)
 INTERRUPTED = 130
@@ -19,7 +27,7 @@ EXIT_CODES = {
     BAD_NEWS: "the answer is bad news: `flux doctor` found a broken link, or `flux serve` that one runs",
     WRONG_USE: "wrong use",
     NOT_FOUND: "not found",
-    AMBIGUOUS: "an id that fits several requests",
+    AMBIGUOUS: "an id that fits several requests, or a table's name several tables",
     UNREACHABLE: "the store or the collector cannot be reached",
     INTERRUPTED: "interrupted",
 }
@@ -52,6 +60,10 @@ def exit_code(error: Exception) -> int | None:
 
     if isinstance(error, RequestNotFound | AmbiguousRequest | BadRequestId):
         return of_request(error)
+    if isinstance(error, TableNotFound | RowNotFound):
+        return NOT_FOUND
+    if isinstance(error, AmbiguousTable):
+        return AMBIGUOUS
     if isinstance(error, StoreError | CollectorFailed | PortTaken):
         return UNREACHABLE
     # Only a process that ran the collector can have met this one; importing it takes the whole receiver.

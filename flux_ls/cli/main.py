@@ -11,9 +11,12 @@ from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "serve": "Run the collector: receive OTLP and keep it.",
+    "run": "Run a Python program and record what its requests do.",
     "tail": "Show every request as it finishes.",
     "why": "Say why a request failed, and on which line.",
     "trace": "Show the spans of a request as a tree.",
+    "state": "Ask which requests changed a row of the database.",
+    "explain": "Show what a model would be asked about a request.",
     "errors": "List what fails, how often and since when.",
     "doctor": "Find out why something does not show up.",
     "config": "Show the settings in force and where each came from.",

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from flux_ls.source.workspace import Workspace
     from flux_ls.store.reader import Reader
 
-LISTS = ("path_map", "in_app_include", "in_app_exclude")
-SWITCHES = ("collector", "show_handled", "traffic_lens")
+LISTS = ("path_map", "in_app_include", "in_app_exclude", "redact_keys")
+SWITCHES = ("collector", "show_handled", "traffic_lens", "inlay_hints")
 METAVARS = {
     "store": "PATH",
     "otlp_http_port": "PORT",
@@ -34,6 +34,16 @@ METAVARS = {
     "retention_days": "DAYS",
     "retention_bytes": "SIZE",
     "idle_exit": "SECONDS",
+    "functions": "PATTERN",
+    "record_rate": "SHARE",
+    "record_value_bytes": "SIZE",
+    "record_span_bytes": "SIZE",
+    "record_calls": "COUNT",
+    "python": "PATH",
+    "redact_keys": "WORD",
+    "explain_provider": "NAME",
+    "explain_model": "MODEL",
+    "explain_url": "URL",
 }
 
 

@@ -14,6 +14,7 @@ import click
 from flux_ls import config
 from flux_ls.cli.failures import EXIT_CODES
 from flux_ls.cli.main import COMMANDS, cli
+from flux_ls.cli.subcommands import CommandWithOthers
 
 _EVERYWHERE = ("--json", "--store", "--help")
 _SETTINGS = {option.name for option in config.OPTIONS}
@@ -27,13 +28,19 @@ def commands() -> str:
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None
-        usage = " ".join(("flux", name, *command.collect_usage_pieces(click.Context(command, info_name=name))))
-        parts.append(f"`{usage}`")
-        if rows := list(_options(command)):
-            parts.append(_table(("Option", "Meaning"), rows))
-        if flags := list(_setting_flags(command)):
-            parts.append(f"Settings as flags: {', '.join(flags)}.")
+        parts += _described(name, command)
+        if isinstance(command, CommandWithOthers):
+            for other in command.subcommands:
+                parts += _described(f"{name} {other}", command.get_subcommand(other))
     return "\n\n".join(parts)
+
+
+def _described(name: str, command: click.Command) -> Iterator[str]:
+    yield f"`{' '.join(('flux', name, *command.collect_usage_pieces(click.Context(command, info_name=name))))}`"
+    if rows := list(_options(command)):
+        yield _table(("Option", "Meaning"), rows)
+    if flags := list(_setting_flags(command)):
+        yield f"Settings as flags: {', '.join(flags)}."
 
 
 def settings() -> str:

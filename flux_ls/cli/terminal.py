@@ -44,6 +44,15 @@ class Terminal:
     def say(self, line: str = "") -> None:
         click.echo(line, file=self._out, color=True)
 
+    def ask(self, prompt: str) -> None:
+        """A question that waits for a key on the same line."""
+        click.echo(self.paint(prompt, "dim"), file=self._out, color=True, nl=False)
+        self.flush()
+
+    def answered(self) -> None:
+        """Takes the question away where the terminal can."""
+        click.echo("\r\x1b[K" if self.color else "", file=self._out, color=True, nl=not self.color)
+
     def json(self, line: bytes) -> None:
         """A line of JSON that is safe to look at on a terminal, too."""
         text = _JSON_RISKS.sub(lambda match: f"\\u{ord(match[0]):04x}", line.decode())

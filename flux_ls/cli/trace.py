@@ -1,6 +1,7 @@
-"""`flux trace`: the spans of a request as a tree with times."""
+"""`flux trace`: the spans of a request as a tree with times; below it, its steps and the difference of two."""
 
 from functools import partial
+from typing import ClassVar
 
 import click
 
@@ -11,6 +12,9 @@ from flux_ls.cli.options import Session, answer_each, command_options
 from flux_ls.cli.phrases import counted, latency
 from flux_ls.cli.places import place
 from flux_ls.cli.requests import NO_NAME, request_line
+from flux_ls.cli.rows import change_line, outcome, shortened
+from flux_ls.cli.steps import omitted_rows
+from flux_ls.cli.subcommands import CommandWithOthers, or_subcommand
 from flux_ls.cli.terminal import Paint, Terminal, clipped, columns, first_line, padded, plain
 
 BAR = 24
@@ -20,16 +24,25 @@ EPILOG = """\b
 Examples:
   flux trace 550e8400
   flux trace 550e --json | jq '.spans[] | select(.error)'
+  flux trace debug 550e8400            step by step, with what went in and out
+  flux trace diff 550e8400 7b1d3f9a    what is different in another run
 """
 
 
-@click.command(epilog=EPILOG)
-@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=complete_id)
+class TraceCommand(CommandWithOthers):
+    subcommands: ClassVar = {
+        "debug": ("trace_debug", "Walk through a request span by span."),
+        "diff": ("trace_diff", "Compare two requests."),
+    }
+
+
+@click.command(cls=TraceCommand, epilog=EPILOG)
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=or_subcommand(complete_id))
 @command_options("path_map", "in_app_include", "in_app_exclude")
 def command(session: Session, ids: tuple[str, ...]) -> int:
     """Show the spans of a request as a tree.
 
-    Each with when it started, how long it took, where that lies in the whole, and its error.
+    Each with when it started, how long it took, where that lies in the whole, its error and the rows that it wrote.
     """
     return answer_each(session, ids, trace, partial(show, session.terminal))
 
@@ -83,6 +96,13 @@ def _details(terminal: Terminal, span: SpanShape) -> None:
         terminal.say(indent + terminal.paint(f"└─ {error}", _paint(span)))
     if span.frame is not None and span.frame.anchor != "gone":
         terminal.say(f"{indent}   {place(terminal, span.frame)}")
+    changes, more = shortened(span.row_changes)
+    for change in changes:
+        terminal.say(f"{indent}   {change_line(terminal, change)}")
+    if more:
+        terminal.say(f"{indent}   {terminal.paint(more, 'dim')}")
+    if span.outcome is not None:
+        terminal.say(f"{indent}   {outcome(terminal, span.outcome)}{omitted_rows(span)}")
 
 
 def _bar(span: SpanShape, total_ms: float) -> str:

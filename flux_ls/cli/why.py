@@ -1,5 +1,6 @@
 """`flux why`: why a request failed, and on which line."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from itertools import groupby
@@ -8,6 +9,7 @@ from pathlib import Path
 import click
 
 from flux_ls.answers.shapes import FrameShape, Why
+from flux_ls.answers.values import LIMIT
 from flux_ls.answers.why import why
 from flux_ls.answers.words import LINK_WORDS
 from flux_ls.cli.completing import complete_id
@@ -15,7 +17,13 @@ from flux_ls.cli.options import Session, answer_each, command_options
 from flux_ls.cli.phrases import ago, clock, counted, told
 from flux_ls.cli.places import anchor_note, place, source_lines
 from flux_ls.cli.requests import request_line
+from flux_ls.cli.rows import cell, change_lines, shortened, value
 from flux_ls.cli.terminal import Terminal, first_line, plain, plain_lines
+from flux_ls.record.wire import MARKS
+
+Text = Callable[[Terminal, object, int], str]
+_MOST_LOCALS = 12
+_MOST_INPUTS = 20
 
 EPILOG = """\b
 Examples:
@@ -31,7 +39,8 @@ Examples:
 def command(session: Session, ids: tuple[str, ...]) -> int:
     """Say why a request failed, and on which line.
 
-    The root cause, its location in today's code, what led to it, what was handled on the way, and what came in.
+    The root cause, its location in today's code, the rows that were changed, what led to it, what was handled on the
+    way, what came in, and what failing requests of its kind have in common.
     """
     return answer_each(session, ids, why, partial(show, session.terminal, session.root))
 
@@ -55,10 +64,14 @@ def show(terminal: Terminal, root: Path, answer: Why) -> None:
             _location(terminal, root, answer.location)
         else:
             terminal.say(f"  none: {plain(answer.location_reason or 'no exception with a stack trace was recorded')}")
+    _locals(terminal, answer.location)
+    _row_changes(terminal, answer)
+    _suggestions(terminal, answer)
     _path(terminal, answer)
     _chain(terminal, answer)
     _handled(terminal, answer)
     _input(terminal, answer)
+    _contrast(terminal, answer)
     if answer.group is not None:
         _section(terminal, "SEEN")
         group = answer.group
@@ -86,6 +99,36 @@ def _location(terminal: Terminal, root: Path, location: FrameShape) -> None:
         terminal.say(f"  {line}")
     if note := anchor_note(location, root):
         terminal.say("  " + terminal.paint(note, "warn" if location.anchor != "exact" else "dim"))
+
+
+def _locals(terminal: Terminal, location: FrameShape | None) -> None:
+    if location is None or not location.locals:
+        return
+    _section(terminal, "LOCALS")
+    _named(terminal, location.locals, _MOST_LOCALS, text=value)
+
+
+def _row_changes(terminal: Terminal, answer: Why) -> None:
+    if not answer.row_changes:
+        return
+    _section(terminal, "DATA CHANGES")
+    changes, more = shortened(answer.row_changes)
+    places = [place(terminal, change.frame) if change.frame is not None else None for change in changes]
+    for change, where, following in zip(changes, places, (*places[1:], None), strict=True):
+        for line in change_lines(terminal, change):
+            terminal.say(f"  {line}")
+        if where is not None and where != following:
+            terminal.say(terminal.paint("    by ", "dim") + where)
+    if more:
+        terminal.say("  " + terminal.paint(more, "dim"))
+
+
+def _suggestions(terminal: Terminal, answer: Why) -> None:
+    if answer.suggestions:
+        _section(terminal, "SUGGESTION")
+    for suggestion in answer.suggestions:
+        terminal.say(f"  {plain(suggestion.title)}")
+        terminal.say("    " + terminal.paint(plain(suggestion.evidence), "dim"))
 
 
 def _path(terminal: Terminal, answer: Why) -> None:
@@ -126,10 +169,32 @@ def _input(terminal: Terminal, answer: Why) -> None:
     if not answer.input:
         return
     _section(terminal, "INPUT")
-    for key, value in answer.input.items():
-        if isinstance(value, dict):
+    told = dict(answer.input)
+    headers = told.pop("headers", None)
+    for key, each in told.items():
+        if isinstance(each, dict) and each and not each.keys() & MARKS:
             terminal.say(f"  {plain(key)}")
-            for name, inner in value.items():
-                terminal.say(f"    {plain(name)} = {plain(str(inner))}")
+            _named(terminal, each, _MOST_INPUTS, "    ")
         else:
-            terminal.say(f"  {plain(key)} = {plain(str(value))}")
+            _named(terminal, {key: each}, 1)
+    if isinstance(headers, dict) and headers:
+        terminal.say("  " + terminal.paint(f"{counted(len(headers), 'header')} (--json has them)", "dim"))
+
+
+def _named(terminal: Terminal, told: Mapping[str, object], most: int, indent: str = "  ", text: Text = cell) -> None:
+    """`plan = null`, one a line."""
+    room = LIMIT if terminal.width is None else max(40, terminal.width - 8)
+    for name, each in list(told.items())[:most]:
+        terminal.say(f"{indent}{plain(name)} = {text(terminal, each, max(20, room - len(name)))}")
+    if len(told) > most:
+        terminal.say(indent + terminal.paint(f"… {len(told) - most} more (--json has all)", "dim"))
+
+
+def _contrast(terminal: Terminal, answer: Why) -> None:
+    if not answer.contrast:
+        return
+    _section(terminal, "IN COMMON")
+    for each in answer.contrast:
+        counts = f"{each.failing}/{each.failing_total} failures, {each.passing}/{each.passing_total} successes"
+        where = terminal.paint(f"({plain(each.where)})", "dim")
+        terminal.say(f"  {plain(each.condition)}: {counts}  {where}")

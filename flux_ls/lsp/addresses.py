@@ -4,14 +4,16 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from flux_ls.lsp.protocol import CONTENT_SCHEME
 
-_OF_REQUEST = ("why", "trace", "doctor")
+_OF_REQUEST = ("why", "trace", "debug", "diff", "doctor")
 _GENERAL = ("errors", "tail", "doctor", "status")
+_OF_ROWS = ("history", "blame")
 
 
 def forms() -> list[tuple[str, str]]:
     """Every address there is, with the command name that it asks."""
     of_request = [(address(name, "ID"), name) for name in _OF_REQUEST]
-    return [*of_request, *((address(name), name) for name in _GENERAL)]
+    of_rows = [(address(name, table="TABLE", id="PK"), name) for name in _OF_ROWS]
+    return [*of_request, *of_rows, *((address(name), name) for name in _GENERAL)]
 
 
 def address(name: str, request_id: str | None = None, **parameters: str) -> str:
@@ -35,6 +37,6 @@ def question_of(uri: str) -> tuple[str, dict[str, str]] | None:
         return None
     if words[0] == "request" and len(words) == 3 and words[2] in _OF_REQUEST:
         return words[2], {**parameters, "id": words[1]}
-    if len(words) == 1 and words[0] in _GENERAL:
+    if len(words) == 1 and words[0] in (*_GENERAL, *_OF_ROWS):
         return words[0], parameters
     return None

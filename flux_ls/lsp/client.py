@@ -14,6 +14,7 @@ class Client:
     markup: types.MarkupKind = types.MarkupKind.PlainText
     """Of hovers."""
     lens_refresh: bool = False
+    inlay_refresh: bool = False
     configuration: bool = False
     """Can be asked for its settings."""
     watches_configuration: bool = False
@@ -25,6 +26,10 @@ class Client:
     """Asks for the text of `flux:` documents."""
     action_kinds: bool = False
     """Takes code actions with a kind, not only bare commands."""
+    preferred_actions: bool = False
+    """Knows of an action that is the one to take."""
+    document_edits: bool = False
+    """Takes edits for a version of a document, and refuses them for another."""
 
 
 def read(capabilities: types.ClientCapabilities, encoding: str) -> Client:
@@ -37,6 +42,7 @@ def read(capabilities: types.ClientCapabilities, encoding: str) -> Client:
         encoding="utf-8" if encoding == "utf-8" else "utf-32" if encoding == "utf-32" else "utf-16",
         markup=hover[0],
         lens_refresh=bool(workspace.code_lens and workspace.code_lens.refresh_support),
+        inlay_refresh=bool(workspace.inlay_hint and workspace.inlay_hint.refresh_support),
         configuration=bool(workspace.configuration),
         watches_configuration=bool(
             workspace.did_change_configuration and workspace.did_change_configuration.dynamic_registration
@@ -45,4 +51,6 @@ def read(capabilities: types.ClientCapabilities, encoding: str) -> Client:
         shows_documents=bool(window.show_document and window.show_document.support),
         content=workspace.text_document_content is not None,
         action_kinds=bool(text.code_action and text.code_action.code_action_literal_support),
+        preferred_actions=bool(text.code_action and text.code_action.is_preferred_support),
+        document_edits=bool(workspace.workspace_edit and workspace.workspace_edit.document_changes),
     )

@@ -1,11 +1,15 @@
 """`textDocument/codeAction`: what to do about a failure under the cursor."""
 
+from collections.abc import Iterable
+
 from lsprotocol import types
 
 from flux_ls.lsp import words
 from flux_ls.lsp.client import Client
+from flux_ls.lsp.convert import to_position
 from flux_ls.lsp.diagnostics import SOURCE, diagnostic
 from flux_ls.lsp.markdown import one_line
+from flux_ls.lsp.mending import Mend
 from flux_ls.lsp.snapshot import FileFindings, Finding
 
 
@@ -13,15 +17,50 @@ def actions(
     file: FileFindings | None, params: types.CodeActionParams, client: Client
 ) -> list[types.CodeAction | types.Command]:
     """For each finding in the range: why, the trace, dismiss."""
+    made: list[types.CodeAction | types.Command] = []
+    for finding in asked_about(file, params):
+        made += _of(finding, params, client)
+    return made
+
+
+def asked_about(file: FileFindings | None, params: types.CodeActionParams) -> list[Finding]:
+    """The findings in the range, where quick fixes are asked for."""
     only = params.context.only
     if file is None or (only and not any(_includes(kind) for kind in only)):
         return []
     first, last = params.range.start.line + 1, params.range.end.line + 1
-    made: list[types.CodeAction | types.Command] = []
-    for finding in file.findings:
-        if first <= finding.place.located.line <= last:
-            made += _of(finding, params, client)
-    return made
+    return [finding for finding in file.findings if first <= finding.place.located.line <= last]
+
+
+def mending(
+    mends: Iterable[Mend], params: types.CodeActionParams, client: Client, version: int | None
+) -> list[types.CodeAction | types.Command]:
+    """The edits that are suggested, for that version of the document."""
+    return [
+        types.CodeAction(
+            title=one_line(mend.title, 100),
+            kind=types.CodeActionKind.QuickFix,
+            diagnostics=_answered(mend.finding, params, client),
+            is_preferred=True if mend.sure and client.preferred_actions else None,
+            edit=_edit(mend, params.text_document.uri, client, version),
+        )
+        for mend in mends
+    ]
+
+
+def _edit(mend: Mend, uri: str, client: Client, version: int | None) -> types.WorkspaceEdit:
+    start, end = mend.edit.start, mend.edit.end
+    change = types.TextEdit(
+        types.Range(
+            to_position(start.line, start.column, mend.start_text, client.encoding),
+            to_position(end.line, end.column, mend.end_text, client.encoding),
+        ),
+        mend.edit.new_text,
+    )
+    if not client.document_edits:
+        return types.WorkspaceEdit(changes={uri: [change]})
+    document = types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=version)
+    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(document, [change])])
 
 
 def _includes(asked: str) -> bool:
@@ -48,11 +87,14 @@ def _of(finding: Finding, params: types.CodeActionParams, client: Client) -> lis
     ]
     if not client.action_kinds:
         return list(commands)
-    wanted = diagnostic(finding, client).code
-    answered = [each for each in params.context.diagnostics if each.source == SOURCE and each.code == wanted]
+    answered = _answered(finding, params, client)
     return [
-        types.CodeAction(
-            title=command.title, kind=types.CodeActionKind.QuickFix, diagnostics=answered or None, command=command
-        )
+        types.CodeAction(title=command.title, kind=types.CodeActionKind.QuickFix, diagnostics=answered, command=command)
         for command in commands
     ]
+
+
+def _answered(finding: Finding, params: types.CodeActionParams, client: Client) -> list[types.Diagnostic] | None:
+    """The finding's diagnostics among those that the editor asks about."""
+    wanted = diagnostic(finding, client).code
+    return [each for each in params.context.diagnostics if each.source == SOURCE and each.code == wanted] or None

@@ -33,6 +33,32 @@ class WhichRequest:
 
 
 @attrs.frozen
+class TwoRequests:
+    id: str
+    """The first of the two."""
+    other: str | None = None
+    """The second; without it, the last good request of the same route."""
+    show: bool = False
+
+
+@attrs.frozen
+class WhichRow:
+    table: str
+    id: str
+    """Its primary key: `42`, or `order_id=7,position=2`, or JSON."""
+    limit: int = 200
+    show: bool = False
+
+
+@attrs.frozen
+class WhichRows:
+    table: str
+    id: str | None = None
+    """The primary key of one row; without it, all rows of the table."""
+    show: bool = False
+
+
+@attrs.frozen
 class WhichRequests:
     errors_only: bool = False
     fn: str | None = None
@@ -78,6 +104,10 @@ COMMANDS = (
     Command("flux.server.tail", "Recent requests", WhichRequests),
     Command("flux.server.why", "Why did this fail?", WhichRequest),
     Command("flux.server.trace", "The spans of a request", WhichRequest),
+    Command("flux.server.debug", "A request step by step", WhichRequest),
+    Command("flux.server.diff", "Two requests compared", TwoRequests),
+    Command("flux.server.history", "What happened to a row", WhichRow),
+    Command("flux.server.blame", "Who wrote what a row holds", WhichRows),
     Command("flux.server.errors", "What fails", Since),
     Command("flux.server.doctor", "Why is nothing here?", MaybeRequest),
     Command("flux.server.dismiss", "Dismiss an issue group", Group),

@@ -1,31 +1,66 @@
-"""`textDocument/hover`: the last failure of the line or function under the cursor.
+"""`textDocument/hover`: the last failure of the line or function under the cursor, with what was recorded there.
 
-Everything recorded is fenced or in inline code, and the whole stays below 4 KB.
+Everything recorded is fenced or in inline code, and the whole stays below 4 KB: what matters least is left out first.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 
 from lsprotocol import types
+from msgspec import Struct
 
+from flux_ls.answers.at_fault import AtFault
+from flux_ls.answers.values import shown
 from flux_ls.lsp import words
+from flux_ls.lsp.addresses import address
 from flux_ls.lsp.client import Client
 from flux_ls.lsp.convert import to_range
 from flux_ls.lsp.diagnostics import UNVERIFIED
 from flux_ls.lsp.markdown import code, fence, one_line, shortened, visible
+from flux_ls.lsp.rows import line_of_change
 from flux_ls.lsp.snapshot import FileFindings, Finding, Place
-from flux_ls.model import Request
+from flux_ls.model import Request, RowChange
 
 LIMIT_BYTES = 4000
 MESSAGE_LIMIT = 600
 MOST_FINDINGS = 3
 LONGEST_TRAIL = 6
+MOST_VARIABLES = 12
+MOST_ROWS = 5
+VALUE_LIMIT = 90
 
 ANCHOR_WORDS = {
     "exact": "this line is as it was when it failed",
     "moved": "this line has moved since, its text is the same",
     "edited": "this line has changed since it failed: " + UNVERIFIED,
 }
+
+
+class Block(Struct, frozen=True):
+    """A part of a hover; of two that do not both fit, the one with the lower `worth` goes."""
+
+    worth: int
+    text: str
+
+
+class Style:
+    """How the client wants to read."""
+
+    def __init__(self, client: Client) -> None:
+        self.rich = client.markup == types.MarkupKind.Markdown
+        self.links = self.rich and client.content
+        self.between = "\n\n" if self.rich else "\n"
+
+    def code(self, text: str, limit: int) -> str:
+        return code(text, limit) if self.rich else one_line(text, limit)
+
+    def text(self, text: str, limit: int) -> str:
+        return fence(text, limit=limit) if self.rich else shortened(visible(text), limit)
+
+    def titled(self, title: str, lines: Iterable[str]) -> str:
+        """Lines below a title, to be read as they are."""
+        body = "\n".join(one_line(line, VALUE_LIMIT + 40) for line in lines)
+        return f"{title}\n{fence(body, limit=2000) if self.rich else body}"
 
 
 def findings_at(file: FileFindings | None, line: int) -> tuple[Finding, ...]:
@@ -37,25 +72,19 @@ def findings_at(file: FileFindings | None, line: int) -> tuple[Finding, ...]:
 
 
 def hover(
-    findings: tuple[Finding, ...], requests: dict[str, Request], client: Client, now_ns: int | None = None
+    findings: tuple[Finding, ...], recorded: Mapping[int, AtFault], client: Client, now_ns: int | None = None
 ) -> types.Hover | None:
-    """`requests` has the latest request of each finding, by id, as far as they could be read."""
+    """`recorded` has, by issue id, what its latest request recorded there, as far as it could be read."""
     if not findings:
         return None
     now_ns = time.time_ns() if now_ns is None else now_ns
-    rich = client.markup == types.MarkupKind.Markdown
-    section = _markdown if rich else _plain
+    style = Style(client)
     latest_first = sorted(findings, key=lambda finding: -finding.issue.last_seen_ns)
-    parts = [
-        section(finding, requests.get(finding.issue.sample_request_id), now_ns)
-        for finding in latest_first[:MOST_FINDINGS]
-    ]
+    told = [_blocks(finding, recorded.get(finding.issue.id), style, now_ns) for finding in latest_first[:MOST_FINDINGS]]
+    rule = "\n\n---\n\n" if style.rich else "\n\n"
     if len(findings) > MOST_FINDINGS:
-        parts.append(f"and {words.times(len(findings) - MOST_FINDINGS, 'more failure')} here")
-    text = ("\n\n---\n\n" if rich else "\n\n").join(parts)
-    if len(text.encode()) > LIMIT_BYTES:
-        # The latest alone, whose parts are bounded each.
-        text = parts[0]
+        told.append([Block(9, f"and {words.times(len(findings) - MOST_FINDINGS, 'more failure')} here")])
+    text = _fitted(told, style, rule)
     place = latest_first[0].place
     located = place.located
     return types.Hover(
@@ -66,33 +95,86 @@ def hover(
     )
 
 
-def _markdown(finding: Finding, request: Request | None, now_ns: int) -> str:
+def _fitted(told: list[list[Block]], style: Style, rule: str) -> str:
+    """All of it in 4 KB; what is worth least goes first, of the oldest failure before the latest."""
+    kept = [list(blocks) for blocks in told]
+    while True:
+        text = rule.join(style.between.join(block.text for block in blocks) for blocks in kept if blocks)
+        if len(text.encode()) <= LIMIT_BYTES:
+            return text
+        _, _, index, least = min(
+            (block.worth, -index, index, block) for index, blocks in enumerate(kept) for block in blocks
+        )
+        kept[index].remove(least)
+
+
+def _blocks(finding: Finding, recorded: AtFault | None, style: Style, now_ns: int) -> list[Block]:
     issue = finding.issue
     failure = issue.failure
-    lines = [f"{'Handled: ' if finding.state == 'handled' else ''}**{code(failure.type or 'error', 120)}**", ""]
-    if failure.message:
-        lines += [fence(failure.message, limit=MESSAGE_LIMIT), ""]
-    lines += [
-        f"{_counted(finding, now_ns)}  ",
-        f"request {code('req:' + issue.sample_request_id[:8])}{_request_words(request, code)}  ",
-        f"_{ANCHOR_WORDS.get(finding.place.located.anchor, '')}_",
-    ]
-    if finding.trail:
-        lines += ["", *(f"{number}. {_step(step, code)}" for number, step in _numbered(finding.trail))]
-    return "\n".join(lines)
-
-
-def _plain(finding: Finding, request: Request | None, now_ns: int) -> str:
-    issue = finding.issue
-    prefix = "Handled: " if finding.state == "handled" else ""
-    lines = [
-        prefix + shortened(visible(words.error_line(issue)), MESSAGE_LIMIT),
+    handled = "Handled: " if finding.state == "handled" else ""
+    request = None if recorded is None else recorded.request
+    blocks = []
+    if style.rich:
+        blocks.append(Block(10, f"{handled}**{code(failure.type or 'error', 120)}**"))
+        if failure.message:
+            blocks.append(Block(8, fence(failure.message, limit=MESSAGE_LIMIT)))
+    else:
+        blocks.append(Block(10, handled + shortened(visible(words.error_line(issue)), MESSAGE_LIMIT)))
+    end = "  \n" if style.rich else "\n"
+    anchor = ANCHOR_WORDS.get(finding.place.located.anchor, "")
+    facts = [
         _counted(finding, now_ns),
-        f"request req:{issue.sample_request_id[:8]}{_request_words(request, one_line)}",
-        ANCHOR_WORDS.get(finding.place.located.anchor, ""),
-        *(f"{number}. {_step(step, one_line)}" for number, step in _numbered(finding.trail)),
+        f"request {style.code('req:' + issue.sample_request_id[:8], 40)}{_request_words(request, style)}",
+        f"_{anchor}_" if style.rich and anchor else anchor,
     ]
-    return "\n".join(lines)
+    blocks.append(Block(9, end.join(facts)))
+    if recorded is not None:
+        blocks += _recorded_blocks(recorded, style)
+    if finding.trail:
+        trail = "\n".join(f"{number}. {_step(step, style)}" for number, step in _numbered(finding.trail))
+        blocks.append(Block(3, trail))
+    if style.links:
+        id = issue.sample_request_id
+        links = ((name, address(path, id)) for name, path in (("why", "why"), ("steps", "debug"), ("trace", "trace")))
+        blocks.append(Block(2, " · ".join(f"[{name}]({uri})" for name, uri in links)))
+    return blocks
+
+
+def _recorded_blocks(recorded: AtFault, style: Style) -> list[Block]:
+    blocks = []
+    if recorded.variables:
+        blocks.append(Block(7, style.titled("locals", _named(recorded.variables))))
+    if recorded.arguments and not _all_among(recorded.arguments, recorded.variables):
+        blocks.append(Block(6, style.titled("called with", _named(recorded.arguments))))
+    if recorded.rows:
+        blocks.append(Block(5, style.titled("rows", _row_lines(recorded.rows))))
+    if recorded.input and (body := recorded.input.get("body")) is not None:
+        blocks.append(Block(4, f"in: {style.code(shown(body, 240), 260)}"))
+    if recorded.answer is not None:
+        answer = recorded.answer.get("body") if isinstance(recorded.answer, dict) else recorded.answer
+        if answer not in (None, ""):
+            blocks.append(Block(1, f"out: {style.code(shown(answer, 160), 180)}"))
+    if recorded.duration_ns is not None:
+        blocks.append(Block(1, f"the call took {words.duration(recorded.duration_ns)}"))
+    return blocks
+
+
+def _named(values: Mapping[str, object]) -> list[str]:
+    lines = [f"{name} = {shown(value, VALUE_LIMIT)}" for name, value in list(values.items())[:MOST_VARIABLES]]
+    if len(values) > MOST_VARIABLES:
+        lines.append(f"and {len(values) - MOST_VARIABLES} more")
+    return lines
+
+
+def _all_among(arguments: Mapping[str, object], variables: Mapping[str, object] | None) -> bool:
+    return variables is not None and all(
+        name in variables and variables[name] == value for name, value in arguments.items()
+    )
+
+
+def _row_lines(rows: tuple[RowChange, ...]) -> list[str]:
+    lines = [line_of_change(row) for row in rows[:MOST_ROWS]]
+    return [*lines, f"and {len(rows) - MOST_ROWS} more"] if len(rows) > MOST_ROWS else lines
 
 
 def _counted(finding: Finding, now_ns: int) -> str:
@@ -102,12 +184,12 @@ def _counted(finding: Finding, now_ns: int) -> str:
     return f"{words.times(issue.count, *kind)}, last {words.ago(issue.last_seen_ns, now_ns)}{first}"
 
 
-def _request_words(request: Request | None, quoted: Callable[[str, int], str]) -> str:
+def _request_words(request: Request | None, style: Style) -> str:
     if request is None:
         return ""
     what = " ".join(part for part in (request.method, request.path or request.name) if part)
     status = f" · {request.status}" if request.status is not None else ""
-    return f" · {quoted(what, 160)}{status} · {words.duration(request.duration_ns)}"
+    return f" · {style.code(what, 160)}{status} · {words.duration(request.duration_ns)}"
 
 
 def _numbered(trail: tuple[Place, ...]) -> list[tuple[int, Place]]:
@@ -115,7 +197,7 @@ def _numbered(trail: tuple[Place, ...]) -> list[tuple[int, Place]]:
     return numbered if len(trail) <= LONGEST_TRAIL else [numbered[0], *numbered[-LONGEST_TRAIL + 1 :]]
 
 
-def _step(place: Place, quoted: Callable[[str, int], str]) -> str:
+def _step(place: Place, style: Style) -> str:
     located = place.located
     where = f"{located.display_path}:{located.line}"
-    return f"{quoted(where, 160)} {quoted(located.function or 'module', 80)}"
+    return f"{style.code(where, 160)} {style.code(located.function or 'module', 80)}"

@@ -10,9 +10,14 @@ from typing import Any
 from msgspec import Struct, to_builtins
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
+from flux_ls.answers.blame import blame_row, blame_table
+from flux_ls.answers.debug import debug as ask_debug
+from flux_ls.answers.diff import NothingToCompare, diff_with_good
+from flux_ls.answers.diff import diff as ask_diff
 from flux_ls.answers.doctor import doctor as ask_doctor
 from flux_ls.answers.errors import errors as ask_errors
-from flux_ls.answers.shapes import Dismissal, Doctor, RequestShape, request_shape
+from flux_ls.answers.history import history as ask_history
+from flux_ls.answers.shapes import Blame, Dismissal, Doctor, RequestShape, request_shape
 from flux_ls.answers.since import parse_since
 from flux_ls.answers.tail import Follow, RequestFilter
 from flux_ls.answers.trace import trace as ask_trace
@@ -23,14 +28,26 @@ from flux_ls.lsp.addresses import address
 from flux_ls.lsp.jobs import Job
 from flux_ls.lsp.lookup import Lookup
 from flux_ls.source.workspace import Workspace
-from flux_ls.store.errors import AmbiguousRequest, BadRequestId, RequestNotFound, StoreError, StoreMissing
+from flux_ls.store.errors import (
+    AmbiguousRequest,
+    AmbiguousTable,
+    BadRequestId,
+    RequestNotFound,
+    RowNotFound,
+    StoreError,
+    StoreMissing,
+    TableNotFound,
+)
 from flux_ls.store.writer import Writer
 
 MOST_REQUESTS = 1000
 
 KINDS: tuple[tuple[type[StoreError], str], ...] = (
     (RequestNotFound, "not_found"),
+    (TableNotFound, "not_found"),
+    (RowNotFound, "not_found"),
     (AmbiguousRequest, "ambiguous"),
+    (AmbiguousTable, "ambiguous"),
     (BadRequestId, "bad_id"),
     (StoreError, "store"),
 )
@@ -95,6 +112,49 @@ def _trace(asked: commands.WhichRequest, desk: Desk, job: Job) -> _Answer:
     return to_builtins(shape), pages.trace(shape), address("trace", shape.request.id)
 
 
+def _debug(asked: commands.WhichRequest, desk: Desk, job: Job) -> _Answer:
+    reader = desk.lookup.reader()
+    job.check()
+    with desk.workspace() as workspace:
+        shape = ask_debug(reader, workspace, asked.id)
+    return to_builtins(shape), pages.debug(shape), address("debug", shape.request.id)
+
+
+def _diff(asked: commands.TwoRequests, desk: Desk, job: Job) -> _Answer:
+    reader = desk.lookup.reader()
+    job.report("comparing")
+    try:
+        with desk.workspace() as workspace:
+            if asked.other is None:
+                shape = diff_with_good(reader, workspace, asked.id)
+            else:
+                shape = ask_diff(reader, workspace, asked.id, asked.other)
+    except NothingToCompare as error:
+        raise JsonRpcException(str(error), commands.NOT_FOUND, {"kind": "not_found"}) from None
+    return to_builtins(shape), pages.diff(shape), address("diff", shape.before.id, other=shape.after.id)
+
+
+def _history(asked: commands.WhichRow, desk: Desk, job: Job) -> _Answer:
+    if asked.limit < 1:
+        raise JsonRpcInvalidParams(f"flux.server.history: 'limit' must be 1 or more, not {asked.limit}")
+    reader = desk.lookup.reader()
+    with desk.workspace() as workspace:
+        shape = ask_history(reader, workspace, asked.table, asked.id, asked.limit)
+    return to_builtins(shape), pages.history(shape), address("history", table=shape.table, id=asked.id)
+
+
+def _blame(asked: commands.WhichRows, desk: Desk, job: Job) -> _Answer:
+    reader = desk.lookup.reader()
+    with desk.workspace() as workspace:
+        if asked.id is None:
+            return _blamed(blame_table(reader, workspace, asked.table), {})
+        return _blamed(blame_row(reader, workspace, asked.table, asked.id), {"id": asked.id})
+
+
+def _blamed(shape: Blame, row: dict[str, str]) -> _Answer:
+    return to_builtins(shape), pages.blame(shape), address("blame", table=shape.table, **row)
+
+
 def _errors(asked: commands.Since, desk: Desk, job: Job) -> _Answer:
     since_ns = _since(asked.since)
     reader = desk.lookup.reader()
@@ -142,6 +202,10 @@ _QUESTIONS: dict[str, Callable[[Any, Desk, Job], _Answer]] = {
     "tail": _tail,
     "why": _why,
     "trace": _trace,
+    "debug": _debug,
+    "diff": _diff,
+    "history": _history,
+    "blame": _blame,
     "errors": _errors,
     "doctor": _doctor,
     "dismiss": _dismiss,
@@ -163,5 +227,7 @@ def _refused(error: StoreError) -> JsonRpcException:
     data: dict[str, Any] = {"kind": next(kind for known, kind in KINDS if isinstance(error, known))}
     if isinstance(error, AmbiguousRequest):
         data["candidates"] = [to_builtins(request_shape(request)) for request in error.candidates]
+    elif isinstance(error, AmbiguousTable | TableNotFound | RowNotFound):
+        data["candidates"] = list(error.candidates)
     code = JsonRpcInvalidParams.CODE if isinstance(error, BadRequestId) else commands.NOT_FOUND
     return JsonRpcException(str(error), code, data)

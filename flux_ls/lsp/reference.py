@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import fields as struct_fields
 
 from flux_ls.answers import shapes
+from flux_ls.answers.diff import Diff
 from flux_ls.lsp import addresses, commands, diagnostics, extensions, questions, status, tail
 
 PARAMETERS: dict[str, type] = {
@@ -36,6 +37,10 @@ RESULTS: dict[str, type[Struct]] = {
     "tail": questions.Tail,
     "why": shapes.Why,
     "trace": shapes.Trace,
+    "debug": shapes.Debug,
+    "diff": Diff,
+    "history": shapes.History,
+    "blame": shapes.Blame,
     "errors": shapes.Errors,
     "doctor": shapes.Doctor,
     "dismiss": shapes.Dismissal,

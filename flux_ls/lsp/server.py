@@ -146,6 +146,7 @@ def make_server() -> FluxServer:
         _quietly([], _code_action),
         types.CodeActionOptions([types.CodeActionKind.QuickFix]),
     )
+    on(types.TEXT_DOCUMENT_INLAY_HINT, _quietly([], _inlay_hint))
     on(types.WORKSPACE_TEXT_DOCUMENT_CONTENT, _content)
     for message in extensions.MESSAGES:
         if message.sender == "client":
@@ -223,6 +224,10 @@ async def _code_lens(ls: FluxServer, params: types.CodeLensParams) -> list[types
 
 async def _code_action(ls: FluxServer, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:
     return await (await ls.session()).code_action(params)
+
+
+async def _inlay_hint(ls: FluxServer, params: types.InlayHintParams) -> list[types.InlayHint]:
+    return await (await ls.session()).inlay_hint(params)
 
 
 async def _content(ls: FluxServer, params: types.TextDocumentContentParams) -> types.TextDocumentContentResult:

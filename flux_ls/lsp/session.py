@@ -13,7 +13,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from flux_ls.answers.shapes import request_shape
-from flux_ls.lsp import code_action, commands, extensions, hover, questions, tail
+from flux_ls.lsp import code_action, commands, extensions, hover, inlay_hint, questions, tail
 from flux_ls.lsp.code_lens import Traffic, lenses
 from flux_ls.lsp.convert import uri_to_path
 from flux_ls.lsp.diagnostics import Diagnostics
@@ -21,13 +21,13 @@ from flux_ls.lsp.documents import Document
 from flux_ls.lsp.findings import Buffer, Findings, Surroundings, Touched
 from flux_ls.lsp.keeper import Keeper
 from flux_ls.lsp.lookup import Lookup
+from flux_ls.lsp.mending import Mender
 from flux_ls.lsp.processes import alive
 from flux_ls.lsp.show import Shower
 from flux_ls.lsp.snapshot import FileFindings, Snapshot
 from flux_ls.lsp.status import StatusBoard, StoreStatus
 from flux_ls.lsp.traffic import traffic_of
 from flux_ls.lsp.watch import News, Sight, Watch
-from flux_ls.model import Request
 from flux_ls.otlp.stacktrace import InAppRule
 from flux_ls.store.errors import StoreError
 
@@ -66,6 +66,7 @@ class Session:
         self._board = StatusBoard(lambda status: server.protocol.notify(extensions.STATUS, status))
         self._keeper = Keeper(lambda status: self._board.update(collector=status), server.show)
         self._shower = Shower(server)
+        self._mender = Mender(self._findings.workspace)
         self._quick = ThreadPoolExecutor(1, thread_name_prefix="flux-quick")
         self._watch: Watch | None = None
         self._lookup: Lookup | None = None
@@ -253,17 +254,18 @@ class Session:
         found = hover.findings_at(file, params.position.line + 1)
         if not found:
             return None
-        ids = {finding.issue.sample_request_id for finding in found}
-        requests = await self._quickly(lambda: self._requests(ids))
-        return hover.hover(found, requests, self._server.client)
+        recorded = await self._quickly(lambda: self._asked().recorded(found))
+        return hover.hover(found, recorded, self._server.client)
 
-    def _requests(self, ids: set[str]) -> dict[str, Request]:
-        assert self._lookup is not None
-        found = {}
-        for request_id in ids:
-            with contextlib.suppress(StoreError):
-                found[request_id] = self._lookup.reader().request(request_id)
-        return found
+    async def inlay_hint(self, params: types.InlayHintParams) -> list[types.InlayHint]:
+        uri = params.text_document.uri
+        if not self._server.settings.of(uri).inlay_hints:
+            return []
+        found = inlay_hint.with_values(await self._file(uri), params.range)
+        if not found:
+            return []
+        recorded = await self._quickly(lambda: self._asked().recorded(found))
+        return inlay_hint.hints(found, recorded, self._server.client)
 
     async def code_lens(self, params: types.CodeLensParams) -> list[types.CodeLens]:
         uri = params.text_document.uri
@@ -275,21 +277,39 @@ class Session:
         self._lenses_served[uri] = [lens for lens in made if lens.command and lens.command.command == "flux.server.why"]
         return made
 
-    def _traffic(self, path: str) -> tuple[Traffic, ...]:
+    def _asked(self) -> Lookup:
         assert self._lookup is not None
+        return self._lookup
+
+    def _traffic(self, path: str) -> tuple[Traffic, ...]:
         try:
-            reader = self._lookup.reader()
+            reader = self._asked().reader()
             with self._findings.workspace() as workspace:
                 return traffic_of(reader, workspace, path)
         except StoreError:
             return ()
 
     async def code_action(self, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:
-        return code_action.actions(await self._file(params.text_document.uri), params, self._server.client)
+        uri, client = params.text_document.uri, self._server.client
+        file = await self._file(uri)
+        actions = code_action.actions(file, params, client)
+        findings = code_action.asked_about(file, params)
+        document = self._server.documents.get(uri)
+        if not findings or file is None or document is None or document.version != file.version:
+            return actions
+        if not client.action_kinds or self._lookup is None:
+            return actions
+        lookup, version = self._lookup, file.version
+        mends = await self._quickly(lambda: self._mender.mends(lookup, findings, version))
+        if document.version != version:
+            # Edited meanwhile: the editor asks again.
+            return actions
+        return [*code_action.mending(mends, params, client, version), *actions]
 
     def _look_at_lenses(self) -> None:
         """Asks the client to ask again when its lenses are out of date; several reasons become one question."""
-        if self._server.client.lens_refresh and self._lens_timer is None:
+        client = self._server.client
+        if (client.lens_refresh or client.inlay_refresh) and self._lens_timer is None:
             pause = max(LENS_PAUSE_S, self._lenses_refreshed_at + LENSES_EVERY_S - time.monotonic())
             self._lens_timer = self._loop.call_later(pause, self._refresh_lenses)
 
@@ -303,7 +323,11 @@ class Session:
                 changed = True
         if changed:
             self._lenses_refreshed_at = time.monotonic()
-            self._server.workspace_code_lens_refresh(None)
+            if self._server.client.lens_refresh:
+                self._server.workspace_code_lens_refresh(None)
+            # The values beside the code are of the same failures.
+            if self._server.client.inlay_refresh and self._server.settings.general.inlay_hints:
+                self._server.workspace_inlay_hint_refresh(None)
 
     async def _look_at_the_clock(self) -> None:
         while True:
@@ -323,9 +347,8 @@ class Session:
     # Commands.
 
     async def answer(self, command: commands.Command, asked: Any, token: types.ProgressToken | None) -> object:
-        assert self._lookup is not None
         desk = questions.Desk(
-            self._lookup, self._findings.workspace, self._server.settings.loaded, lambda: self._board.current
+            self._asked(), self._findings.workspace, self._server.settings.loaded, lambda: self._board.current
         )
         await self._settled()
         result = await self._server.jobs.run(
@@ -356,11 +379,11 @@ class Session:
         return {"id": asked.id, "subscribed": False}
 
     def _start_tail(self, asked: tail.Subscribe) -> None:
-        assert self._lookup is not None
+        lookup = self._asked()
         if asked.id in self._tails:
             self._tails[asked.id].stop()
         send = self._later(lambda requests: self._server.protocol.notify(extensions.TAIL, requests))
-        self._tails[asked.id] = started = tail.Tail(asked, self._lookup.path, self._lookup.rule, send)
+        self._tails[asked.id] = started = tail.Tail(asked, lookup.path, lookup.rule, send)
         started.start()
 
     # Between threads.

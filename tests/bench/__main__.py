@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("ingest", "startup", "arrival", "questions")
+BENCHES = ("ingest", "startup", "arrival", "questions", "diff")
 
 
 def main(names: list[str]) -> None:

@@ -86,7 +86,8 @@ def _fill(store: Path, spans: int) -> None:
     requests = spans // workload.SPANS_PER_REQUEST
     start_ns = time.time_ns() - requests * 1_000_000
     for done in range(0, requests, _REQUESTS_AN_EXPORT):
-        ingest.traces(workload.export(_REQUESTS_AN_EXPORT, start_ns=start_ns + done * 1_000_000, seed=done))
+        at_ns = start_ns + done * 1_000_000
+        ingest.traces(workload.export(_REQUESTS_AN_EXPORT, start_ns=at_ns, seed=done, recorded=True))
     ingest.close()
 
 

@@ -1,11 +1,14 @@
 """The telemetry the benchmarks send: requests of ten spans with ten attributes each, a few of them failing."""
 
+import json
 import os
 import random
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from flux_ls.record import wire
 
 SPANS_PER_REQUEST = 10
 STACKTRACE = """Traceback (most recent call last):
@@ -21,22 +24,29 @@ shop.payments.StripeTimeout: Stripe API timeout
 """
 
 
-def export(requests: int, *, failing: float = 0.02, start_ns: int, seed: int = 0) -> ExportTraceServiceRequest:
-    """One export of `requests` requests, each `SPANS_PER_REQUEST` spans, `failing` of them with an exception."""
+def export(
+    requests: int, *, failing: float = 0.02, start_ns: int, seed: int = 0, recorded: bool = False
+) -> ExportTraceServiceRequest:
+    """One export of `requests` requests, each `SPANS_PER_REQUEST` spans, `failing` of them with an exception.
+
+    `recorded` ones carry what a recorder adds: an input, and a row that was changed.
+    """
     chance = random.Random(seed)
     message = ExportTraceServiceRequest()
     resource_spans = message.resource_spans.add()
     resource_spans.resource.attributes.extend(
         [_text("service.name", "shop"), _text("telemetry.sdk.language", "python")]
     )
+    if recorded:
+        resource_spans.resource.attributes.append(_text(wire.RECORDER, "python/0.1.0"))
     scope_spans = resource_spans.scope_spans.add()
     scope_spans.scope.name = "opentelemetry.instrumentation.flask"
     for index in range(requests):
-        _request(scope_spans.spans, start_ns + index * 1000, chance.random() < failing, chance)
+        _request(scope_spans.spans, start_ns + index * 1000, chance.random() < failing, chance, recorded)
     return message
 
 
-def _request(spans: "object", start_ns: int, fails: bool, chance: random.Random) -> None:
+def _request(spans: "object", start_ns: int, fails: bool, chance: random.Random, recorded: bool) -> None:
     trace_id, root_id = os.urandom(16), os.urandom(8)
     for number in range(SPANS_PER_REQUEST - 1):
         span: Span = spans.add()  # type: ignore[attr-defined]
@@ -76,6 +86,8 @@ def _request(spans: "object", start_ns: int, fails: bool, chance: random.Random)
             _number("net.host.port", 8000),
         ]
     )
+    if recorded:
+        _record(root, fails, chance)
     if fails:
         root.status.code = Status.STATUS_CODE_ERROR
         event = root.events.add()
@@ -87,6 +99,24 @@ def _request(spans: "object", start_ns: int, fails: bool, chance: random.Random)
                 _text("exception.stacktrace", STACKTRACE.format(line=10 + route)),
             ]
         )
+
+
+def _record(root: Span, fails: bool, chance: random.Random) -> None:
+    plan = None if fails else chance.choice(("free", "pro"))
+    body = {"plan": plan, **{f"field{number}": chance.randrange(100) for number in range(10)}}
+    root.attributes.append(_text(wire.INPUT, json.dumps({"method": "POST", "path": "/signup", "body": body})))
+    event = root.events.add()
+    event.name, event.time_unix_nano = wire.ROW_CHANGE, root.start_time_unix_nano + 500
+    event.attributes.extend(
+        [
+            _text(wire.ROW_TABLE, "users"),
+            _text(wire.ROW_KEY, json.dumps({"id": chance.randrange(100_000)})),
+            _text(wire.ROW_OPERATION, "update"),
+            _text(wire.ROW_BEFORE, '{"plan": "free"}'),
+            _text(wire.ROW_AFTER, json.dumps({"plan": plan})),
+            _text(wire.ROW_OUTCOME, "rolled_back" if fails else "committed"),
+        ]
+    )
 
 
 def _text(key: str, value: str) -> KeyValue:

@@ -164,3 +164,20 @@ def test_a_message_of_a_megabyte_does_not_flood_the_terminal(flux: Flux, recorde
     for command in (("why", id), ("trace", id), ("errors",)):
         assert len(flux(*command).out) < 10_000
     assert len(flux("why", id, "--json").json[0]["root_cause"]["message"]) == 1_000_000
+
+
+def test_suggestions_stand_with_their_evidence(flux: Flux, recorded: Recorded) -> None:
+    file = recorded.write("shop/pay.py", "def pay(form):\n    return form['card']\n")
+    fault = Raises("KeyError", "'card'", ((str(file), 2, "pay", "return form['card']"),))
+    id = recorded.add(http("POST", "/pay", 500, raises=fault))
+    assert (
+        "\n  SUGGESTION\n  Use form.get('card'), which is None without the key\n"
+        "    form at shop/pay.py:2 has no key 'card'\n" in flux("why", id).out
+    )
+    (suggestion,) = flux("why", id, "--json").json[0]["suggestions"]
+    assert suggestion["edit"] == {
+        "path": "shop/pay.py",
+        "start": {"line": 2, "column": 12},
+        "end": {"line": 2, "column": 24},
+        "new_text": "form.get('card')",
+    }

@@ -33,6 +33,7 @@ class Editor:
     statuses: list[Any] = field(default_factory=list)
     tailed: list[Any] = field(default_factory=list)
     lens_refreshes: int = 0
+    inlay_refreshes: list[Any] = field(default_factory=list)
     stderr: list[str] = field(default_factory=list)
 
     @property
@@ -85,6 +86,10 @@ class Editor:
     async def lenses(self, uri: str) -> Sequence[types.CodeLens]:
         params = types.CodeLensParams(types.TextDocumentIdentifier(uri))
         return await asyncio.wait_for(self.client.text_document_code_lens_async(params), PATIENCE_S) or []
+
+    async def inlay_hints(self, uri: str, range: types.Range) -> Sequence[types.InlayHint]:
+        params = types.InlayHintParams(types.TextDocumentIdentifier(uri), range)
+        return await asyncio.wait_for(self.client.text_document_inlay_hint_async(params), PATIENCE_S) or []
 
     async def command(self, name: str, *arguments: object, **rest: Any) -> Any:
         """The result of `flux.server.<name>`, as plain data."""
@@ -152,6 +157,7 @@ async def editor(
             made[0].lens_refreshes += 1
 
     client.feature(types.WORKSPACE_CODE_LENS_REFRESH)(lambda params: refresh())
+    client.feature(types.WORKSPACE_INLAY_HINT_REFRESH)(lambda params: keep("inlay_refreshes", params))
 
     env = {key: value for key, value in os.environ.items() if not key.startswith(("FLUX_", "OTEL_"))}
     env |= {"FLUX_STORE": str(store), "FLUX_COLLECTOR": "false", **(environment or {})}

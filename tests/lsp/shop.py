@@ -1,10 +1,10 @@
 """A small shop whose payments fail: its code on disk, and what it sent to the store when it ran."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flux_ls.collector.ingest import Ingest
-from tests.telemetry import Raises, SpanNode, http, new_trace_id, span, traces
+from tests.telemetry import RECORDER, Raises, SpanNode, http, new_trace_id, recorded, row, span, traces, transaction
 
 PAYMENTS = '''\
 """Payments."""
@@ -102,6 +102,29 @@ class Shop:
         """A failing `POST /signup`; returns the request's id."""
         raised = raises or self.timeout()
         return self.send(http("POST", "/signup", 500, route="/signup", raises=raised, ms=44), **rest)
+
+    def fail_recorded(self, customer: str = "cus_42", body: object = None, **rest: object) -> str:
+        """The same under the recorder: with inputs, the variables at the fault and a row that was rolled back."""
+        raised = self.timeout()
+        path, line, function, _ = raised.frames[-1]
+        values = {"customer": customer, "amount": 2900}
+        at_fault = [{"path": path, "line": line, "function": function, "locals": {**values, "label": "é🙂"}}]
+        send = span(
+            "send",
+            raises=raised,
+            ms=40,
+            attributes=recorded(input=values, locals=at_fault)
+            | {"code.function.name": "shop.payments.send", "code.file.path": path, "code.line.number": 11},
+        )
+        rows = transaction(
+            "rolled_back",
+            row("users", {"id": 42}, before={"plan": "free"}, after={"plan": None}, at_ms=1, by="send"),
+        )
+        root = http("POST", "/signup", 500, route="/signup", raises=raised, ms=44, children=[send, rows])
+        sent = {"method": "POST", "path": "/signup", "body": body or {"email": "ada@example.org", "plan": "pro"}}
+        told = recorded(input=sent, output={"status": 500, "body": {"error": "try again"}})
+        root = replace(root, attributes={**root.attributes, **told})
+        return self.send(root, resource=RECORDER, **rest)
 
     def succeed(self, **rest: object) -> str:
         return self.send(http("POST", "/signup", 201, route="/signup", ms=88), **rest)

@@ -51,7 +51,7 @@ def test_every_document_has_a_question() -> None:
 
 @pytest.mark.asyncio
 async def test_answers_carry_what_the_page_says(shop: Shop) -> None:
-    request = shop.fail()
+    other, request = shop.succeed(), shop.fail_recorded()
     async with editor(shop.root, store=shop.store) as client:
         await client.until(lambda: client.diagnostics(shop.payments), "a diagnostic")
         data = plain(client.diagnostics(shop.payments)[0].data)
@@ -66,6 +66,9 @@ async def test_answers_carry_what_the_page_says(shop: Shop) -> None:
         assert tuple(client.status) == reference.CARRIES[extensions.STATUS, "server"]
         required: dict[type, dict[str, Any]] = {
             commands.WhichRequest: {"id": request},
+            commands.TwoRequests: {"id": request, "other": other},
+            commands.WhichRow: {"table": "users", "id": "42"},
+            commands.WhichRows: {"table": "users"},
             commands.Group: {"fingerprint": data["fingerprint"]},
         }
         for command in commands.COMMANDS:

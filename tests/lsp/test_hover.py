@@ -52,6 +52,43 @@ async def test_a_line_and_its_function_tell_the_last_failure(shop: Shop, profile
         assert await client.hover(shop.signup.as_uri(), 0) is None
 
 
+async def test_what_was_recorded_at_the_fault(shop: Shop) -> None:
+    request = shop.fail_recorded()
+
+    def content(capabilities: types.ClientCapabilities) -> None:
+        assert capabilities.workspace is not None
+        capabilities.workspace.text_document_content = types.TextDocumentContentClientCapabilities()
+
+    async with editor(shop.root, store=shop.store, capabilities=content) as client:
+        uri = client.open(shop.payments)
+        await client.until(lambda: client.diagnostics(shop.payments), "the diagnostic")
+        said = text(await client.hover(uri, RAISES, 30))
+        for part in (
+            'customer = "cus_42"\namount = 2900',
+            "users id=42 plan: free → null (rolled back)",
+            'in: `{email: "ada@example.org", plan: "pro"}`',
+            'out: `{error: "try again"}`',
+            "the call took 40 ms",
+            f"[steps](flux://request/{request}/debug)",
+        ):
+            assert part in said
+        assert "called with" not in said, "the arguments stand among the variables"
+
+
+async def test_recorded_values_never_act_and_never_flood(shop: Shop) -> None:
+    for attack in ATTACKS:
+        shop.fail_recorded(customer=attack * 40, body={attack: "🙂" * 3000})
+    async with editor(shop.root, store=shop.store) as client:
+        uri = client.open(shop.payments)
+        await client.until(lambda: client.diagnostics(shop.payments), "the diagnostic")
+        said = text(await client.hover(uri, RAISES, 30))
+        assert len(said.encode()) < 4_096
+        assert "customer = " in said
+        allowed = {"strong_open", "strong_close", "em_open", "em_close", "hardbreak", "hr", "ordered_list_open"}
+        allowed |= {"ordered_list_close", "list_item_open", "list_item_close"}
+        assert {token.type for token in tokens(said)} <= HARMLESS | allowed
+
+
 async def test_handled_errors_and_edited_lines_say_so(shop: Shop) -> None:
     shop.handle()
     async with editor(shop.root, store=shop.store) as client:

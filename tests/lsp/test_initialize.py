@@ -8,6 +8,7 @@ import pytest
 from lsprotocol import types
 
 from flux_ls import __version__
+from flux_ls.lsp.commands import COMMANDS
 from tests.lsp.editors import ENCODINGS, PROFILES, able, editor
 from tests.lsp.shop import Shop
 
@@ -51,12 +52,13 @@ async def test_capabilities(shop: Shop, profile: str) -> None:
         assert (sync.open_close, sync.change) == (True, types.TextDocumentSyncKind.Incremental)
         assert capabilities.hover_provider is True
         assert capabilities.code_lens_provider == types.CodeLensOptions(resolve_provider=False)
+        assert capabilities.inlay_hint_provider
         assert capabilities.notebook_document_sync is None
         assert capabilities.diagnostic_provider is None, "diagnostics are pushed; both would show them twice"
         assert capabilities.execute_command_provider is not None
         assert sorted(capabilities.execute_command_provider.commands) == [
             f"flux.server.{name}"
-            for name in ("dismiss", "doctor", "errors", "restore", "status", "tail", "trace", "why")
+            for name in sorted(command.name for command in COMMANDS)
         ]
         assert capabilities.workspace is not None
         assert capabilities.workspace.workspace_folders == types.WorkspaceFoldersServerCapabilities(True, True)

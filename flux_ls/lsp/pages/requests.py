@@ -1,168 +1,127 @@
-"""The answers as Markdown documents: what `flux:` addresses show, and what commands return as `text`."""
+"""Pages about one request: why it failed, its spans, its steps."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping
 
-from flux_ls.answers.shapes import Dismissal, Doctor, Errors, FrameShape, RequestShape, Trace, Why
+from flux_ls.answers.shapes import ContrastShape, Debug, RowShape, RowState, Trace, Why
+from flux_ls.answers.values import pairs, shown
 from flux_ls.answers.words import LINK_WORDS
 from flux_ls.lsp import words
 from flux_ls.lsp.markdown import code, fence
+from flux_ls.lsp.pages.parts import duration, frame_line, location, moment, numbered, request_line, text, where
+from flux_ls.lsp.rows import OUTCOMES, line_of_shape
+from flux_ls.lsp.rows import name as row_name
 
 MOST_SPANS = 500
+MOST_ROWS = 30
+VALUE_LIMIT = 500
 
 
 def why(shape: Why) -> str:
     request = shape.request
-    lines = [f"# Why did {code('req:' + request.short_id)} fail?", "", _request(request), ""]
+    lines = [f"# Why did {code('req:' + request.short_id)} fail?", "", request_line(request), ""]
     cause = shape.root_cause
     if cause is None:
         lines[0] = f"# {code('req:' + request.short_id)} did not fail"
     else:
         lines += ["## Root cause", "", code(cause.type, 200), "", fence(cause.message or cause.type, limit=4000), ""]
         lines += [f"in the span {code(cause.span_name)}", ""]
-        lines += ["## Location", "", _location(shape.location, shape.location_reason), ""]
+        lines += ["## Location", "", location(shape.location, shape.location_reason), ""]
         if shape.location is not None and shape.location.source:
             lines += [fence(shape.location.source.strip()), ""]
     if shape.frames:
-        lines += ["## From handler to fault", "", *_numbered(map(_frame, shape.frames)), ""]
+        lines += ["## From handler to fault", "", *numbered(map(frame_line, shape.frames)), ""]
     if len(shape.chain) > 1:
         chain = (
-            f"{LINK_WORDS[link.relation]}{code(link.type)} {code(link.message)} {_where(link.frame)}".rstrip()
+            f"{LINK_WORDS[link.relation]}{code(link.type)} {code(link.message)} {where(link.frame)}".rstrip()
             for link in shape.chain
         )
-        lines += ["## What led to what, root cause first", "", *_numbered(chain), ""]
+        lines += ["## What led to what, root cause first", "", *numbered(chain), ""]
     if shape.handled:
-        handled = (f"{code(each.type)} {code(each.message)} {_where(each.location)}".rstrip() for each in shape.handled)
-        lines += ["## Handled on the way", "", *_numbered(handled), ""]
+        handled = (f"{code(each.type)} {code(each.message)} {where(each.location)}".rstrip() for each in shape.handled)
+        lines += ["## Handled on the way", "", *numbered(handled), ""]
+    if shape.row_changes:
+        lines += ["## Data changes", "", *numbered(_row(row) for row in shape.row_changes[:MOST_ROWS]), ""]
+        if len(shape.row_changes) > MOST_ROWS:
+            lines += [f"and {words.times(len(shape.row_changes) - MOST_ROWS, 'more row')}", ""]
     if shape.input:
+        lines += ["## Input", "", *_values(shape.input), ""]
+    if shape.location is not None and shape.location.locals:
+        lines += ["## Locals at the fault", "", *_values(shape.location.locals), ""]
+    if shape.suggestions:
         lines += [
-            "## Input",
+            "## Suggestion",
             "",
-            *(f"- {code(key)}: {code(str(value), 500)}" for key, value in shape.input.items()),
+            *(f"- {code(each.title, 300)}: {code(each.evidence, 500)}" for each in shape.suggestions),
+            "",
+        ]
+    if shape.contrast:
+        lines += [
+            "## What failing requests have in common",
+            "",
+            *(f"- {_contrast(each)}" for each in shape.contrast),
             "",
         ]
     if shape.group is not None:
         count = words.times(shape.group.count, "failure")
-        lines += [f"{count} of this kind, first {_at(shape.group.first_seen)}, last {_at(shape.group.last_seen)}", ""]
-    return _text(lines)
+        lines += [
+            f"{count} of this kind, first {moment(shape.group.first_seen)}, last {moment(shape.group.last_seen)}",
+            "",
+        ]
+    return text(lines)
 
 
 def trace(shape: Trace) -> str:
-    lines = [f"# Trace of {code('req:' + shape.request.short_id)}", "", _request(shape.request), ""]
+    lines = [f"# Trace of {code('req:' + shape.request.short_id)}", "", request_line(shape.request), ""]
     for span in shape.spans[:MOST_SPANS]:
         error = f" — {code(span.error)}" if span.error else ""
         mark = "✗" if span.status == "error" or span.error else "·"
         lines.append(
-            f"{'  ' * min(span.depth, 20)}- {mark} {code(span.name)} {_ms(span.duration_ms)}"
-            f" at +{_ms(span.start_ms)} {code(span.service)}{error} {_where(span.frame)}".rstrip()
+            f"{'  ' * min(span.depth, 20)}- {mark} {code(span.name)} {duration(span.duration_ms)}"
+            f" at +{duration(span.start_ms)} {code(span.service)}{error} {where(span.frame)}".rstrip()
         )
     if len(shape.spans) > MOST_SPANS:
         lines.append(f"- and {words.times(len(shape.spans) - MOST_SPANS, 'more span')}")
-    return _text(lines)
+    return text(lines)
 
 
-def errors(shape: Errors) -> str:
-    lines = ["# What fails", ""]
-    if not shape.groups:
-        lines.append("Nothing that was recorded has failed.")
-    for group in shape.groups:
-        lines += [
-            f"## {code(group.type)} ({group.state})",
-            "",
-            *([fence(group.message), ""] if group.message else []),
-            f"{words.times(group.count, 'time')}, last {_at(group.last_seen)}, "
-            f"request {code('req:' + group.sample_request_id[:8])}  ",
-            _location(group.location, group.location_reason),
-            "",
-        ]
-    return _text(lines)
+def debug(shape: Debug) -> str:
+    lines = [f"# Step by step: {code('req:' + shape.request.short_id)}", "", request_line(shape.request), ""]
+    steps = [step for step in shape.spans if not step.noise][:MOST_SPANS]
+    for number, step in enumerate(steps, start=1):
+        lines += [f"## {number}/{len(steps)} {code(step.name)} {duration(step.duration_ms)}", ""]
+        if "input" in step.recorded:
+            lines.append(f"- in: {code(shown(step.input, VALUE_LIMIT), VALUE_LIMIT)}")
+        if "output" in step.recorded:
+            lines.append(f"- out: {code(shown(step.output, VALUE_LIMIT), VALUE_LIMIT)}")
+        if step.error:
+            lines.append(f"- error: {code(step.error, 500)}")
+        lines += [f"- row: {code(line_of_shape(row), 300)}" for row in step.row_changes[:MOST_ROWS]]
+        lines += [f"- now: {_state(state)}" for state in step.rows_state]
+        if step.frame is not None:
+            lines.append(f"- at: {frame_line(step.frame)}")
+        lines.append("")
+    folded = len(shape.spans) - len(steps)
+    if folded:
+        lines.append(f"{words.times(folded, 'span')} that say nothing of their own are left out.")
+    return text(lines)
 
 
-def tail(requests: Iterable[RequestShape]) -> str:
-    lines = ["# Recent requests", ""]
-    for request in requests:
-        lines.append(f"- {_request(request)}")
-        if request.error:
-            lines.append(f"  - {code(request.error)}")
-    if len(lines) == 2:
-        lines.append("None.")
-    return _text(lines)
+def _row(row: RowShape) -> str:
+    return f"{code(line_of_shape(row), 300)} {where(row.frame)}".rstrip()
 
 
-def doctor(shape: Doctor) -> str:
-    broken = shape.broken
-    lines = ["# Why is nothing here?", ""]
-    lines += [f"The first broken link is **{broken.name}**." if broken else "Every link holds.", ""]
-    for check in shape.checks:
-        lines.append(f"- {'✓' if check.ok else '✗'} **{check.name}**: {code(check.detail, 1000)}")
-        if check.mend and not check.ok:
-            lines.append(f"  - to mend it: {code(check.mend, 1000)}")
-    return _text(lines)
+def _state(state: RowState) -> str:
+    held = {name: value for name, value in state.columns.items() if name not in state.key}
+    told = f"{row_name(state.table, state.key)} {pairs(held, 160)}" if state.exists else "does not exist"
+    certainty = "not committed yet" if state.pending else OUTCOMES[state.outcome]
+    return f"{code(told, 240)} ({certainty})"
 
 
-def dismissal(shape: Dismissal) -> str:
-    return _text([f"The issue group {code(shape.fingerprint)} is {shape.state}."])
+def _values(values: Mapping[str, object]) -> list[str]:
+    return [f"- {code(name)}: {code(shown(value, VALUE_LIMIT), VALUE_LIMIT)}" for name, value in values.items()]
 
 
-def status(shape: Mapping[str, Any]) -> str:
-    collector, store, broken = shape["collector"], shape["store"], shape["broken"]
-    lines = ["# Flux", "", f"- collector: {collector['state']} {code(collector['detail'], 1000)}".rstrip()]
-    if collector["http_port"]:
-        lines.append(f"  - OTLP over HTTP on port {collector['http_port']}")
-    if collector["grpc_port"]:
-        lines.append(f"  - OTLP over gRPC on port {collector['grpc_port']}")
-    lines.append(f"- store: {store['state']} {code(store['path'], 1000)} {code(store['detail'], 1000)}".rstrip())
-    lines.append(f"- failing now: {shape['failing']}, {shape['unplaced']} of them without a place in this workspace")
-    if broken:
-        lines.append(f"- first broken link: **{broken['name']}**: {code(broken['detail'], 1000)}")
-    return _text(lines)
-
-
-def _request(request: RequestShape) -> str:
-    what = " ".join(part for part in (request.method, request.path or request.name) if part)
-    status = f" {request.status}" if request.status is not None else ""
-    verdict = " **failed**" if request.failed else ""
-    partly = "" if request.complete else " (its root span has not arrived)"
-    return (
-        f"{code(what)}{status}{verdict} {_ms(request.duration_ms)} {code('req:' + request.short_id)} "
-        f"{code(request.service)} {_at(request.started_at)}{partly}"
-    )
-
-
-def _location(frame: FrameShape | None, reason: str | None) -> str:
-    if frame is None:
-        return f"No location: {reason or 'none was recorded'}."
-    return _frame(frame)
-
-
-def _frame(frame: FrameShape) -> str:
-    return f"{_where(frame)} in {code(frame.function or 'module')}{_anchor(frame)}"
-
-
-def _where(frame: FrameShape | None) -> str:
-    return "" if frame is None else code(f"{frame.path}:{frame.line}", 300)
-
-
-def _anchor(frame: FrameShape) -> str:
-    if frame.anchor == "exact" and frame.recorded_path.replace("\\", "/").endswith(frame.path):
-        return ""
-    recorded = f"{frame.recorded_path}:{frame.recorded_line}"
-    reason = f", {code(frame.reason, 300)}" if frame.reason else ""
-    return f" ({frame.anchor}, recorded at {code(recorded, 300)}{reason})"
-
-
-def _numbered(lines: Iterable[str]) -> list[str]:
-    return [f"{number}. {line}" for number, line in enumerate(lines, start=1)]
-
-
-def _at(timestamp: str) -> str:
-    return words.at(int(datetime.fromisoformat(timestamp).timestamp()) * words.SECOND_NS)
-
-
-def _ms(milliseconds: float) -> str:
-    return words.duration(int(milliseconds * 1e6))
-
-
-def _text(lines: list[str]) -> str:
-    return "\n".join(lines).rstrip() + "\n"
+def _contrast(found: ContrastShape) -> str:
+    failing = f"{found.failing}/{found.failing_total} failures"
+    passing = f"{found.passing}/{found.passing_total} successes"
+    return f"{code(found.condition, 200)}: {failing}, {passing}"

@@ -1,0 +1,8 @@
+"""The answers as Markdown documents: what `flux:` addresses show, and what commands return as `text`."""
+
+from flux_ls.lsp.pages.diff import diff
+from flux_ls.lsp.pages.general import dismissal, doctor, errors, status, tail
+from flux_ls.lsp.pages.requests import debug, trace, why
+from flux_ls.lsp.pages.states import blame, history
+
+__all__ = ["blame", "debug", "diff", "dismissal", "doctor", "errors", "history", "status", "tail", "trace", "why"]
