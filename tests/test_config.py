@@ -70,6 +70,12 @@ def test_later_layers_win_and_origin_says_which(project: Path) -> None:
         ("idle_exit", "0", 0),
         ("collector", "off", False),
         ("traffic_lens", "YES", True),
+        ("functions", "shop.*, !shop.models.*", ("shop.*", "!shop.models.*")),
+        ("record_rate", "0.25", 0.25),
+        ("record_value_bytes", "8k", 8192),
+        ("record_calls", "0", 0),
+        ("python", "python3.12", "python3.12"),
+        ("explain_url", "https://models.example.org/v1", "https://models.example.org/v1"),
     ],
 )
 def test_the_environment_is_read_into_types(project: Path, name: str, text: str, expected: object) -> None:
@@ -102,6 +108,12 @@ def test_the_environment_is_read_into_types(project: Path, name: str, text: str,
         ("idle_exit", -1),
         ("collector", "maybe"),
         ("show_handled", 1),
+        ("record_rate", 1.5),
+        ("record_span_bytes", 10),
+        ("record_calls", -1),
+        ("python", ""),
+        ("explain_url", "models.example.org"),
+        ("explain_url", "file:///etc/passwd"),
     ],
 )
 def test_a_bad_value_is_a_warning_and_the_earlier_layer_stays(project: Path, name: str, value: Any) -> None:
@@ -113,6 +125,25 @@ def test_a_bad_value_is_a_warning_and_the_earlier_layer_stays(project: Path, nam
     (option,) = [option for option in OPTIONS if option.name == name]
     assert warning.startswith(f"editor: `{name}` = ")
     assert option.accepts in warning
+
+
+@pytest.mark.parametrize(
+    ("url", "accepted"),
+    [
+        ("https://models.example.org/v1", False),
+        ("http://localhost.example.org/v1", False),
+        ("http://user@127.0.0.1@example.org/v1", False),
+        ("http://127.0.0.1:11434/v1", True),
+        ("http://localhost:11434/v1", True),
+        ("http://[::1]:11434/v1", True),
+    ],
+)
+def test_a_repository_does_not_say_where_the_users_key_goes(project: Path, url: str, accepted: bool) -> None:
+    write(project, f'explain_url = "{url}"')
+    loaded = load(project, {})
+    assert loaded.settings.explain_url == (url if accepted else "")
+    assert ["FLUX_EXPLAIN_URL" in warning for warning in loaded.warnings] == [] if accepted else [True]
+    assert load(project, {"FLUX_EXPLAIN_URL": "https://models.example.org/v1"}).settings.explain_url.endswith("org/v1")
 
 
 def test_port_0_is_for_the_command_line_only(project: Path) -> None:

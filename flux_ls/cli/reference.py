@@ -95,7 +95,7 @@ def _default(name: str, value: object) -> str:
         return _DEFAULTS[name]
     if isinstance(value, float):
         return f"`{value:g}`"
-    return "none" if value == [] else f"`{str(value).lower()}`"
+    return "none" if value in ([], "") else f"`{str(value).lower()}`"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from flux_ls.config.values import (
     Place,
+    address,
     budget,
     calls,
     command,
@@ -154,5 +155,5 @@ OPTIONS: tuple[Option, ...] = (
         "Who `flux explain --send` asks; openai stands for every service that speaks its protocol.",
     ),
     Option("explain_model", word, "a model's name", "The model that `flux explain --send` asks."),
-    Option("explain_url", word, "an address (http://127.0.0.1:11434/v1)", "Where the provider is, if not at home."),
+    Option("explain_url", address, "an address (http://127.0.0.1:11434/v1)", "Where the provider is, if not at home."),
 )

@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -130,6 +131,21 @@ def word(value: object, _: Place) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Rejected
     return value.strip()
+
+
+def address(value: object, place: Place) -> str:
+    """Where requests with the user's key go. A repository may name no host but this machine."""
+    url = word(value, place)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        raise Rejected from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise Rejected
+    if place.layer == "pyproject" and host not in ("localhost", "127.0.0.1", "::1"):
+        raise Rejected("a repository must not say where your key is sent: set FLUX_EXPLAIN_URL instead")
+    return url
 
 
 def command(value: object, place: Place) -> str:

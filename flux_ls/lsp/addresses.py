@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from flux_ls.lsp.protocol import CONTENT_SCHEME
 
-_OF_REQUEST = ("why", "trace", "debug", "diff", "doctor")
+_OF_REQUEST = ("why", "trace", "debug", "diff", "explain", "doctor")
 _GENERAL = ("errors", "tail", "doctor", "status")
 _OF_ROWS = ("history", "blame")
 

@@ -42,6 +42,14 @@ class TwoRequests:
 
 
 @attrs.frozen
+class WhatToAsk:
+    id: str
+    send: bool = False
+    """Whether the provider that the settings name is asked; otherwise nothing is sent."""
+    show: bool = False
+
+
+@attrs.frozen
 class WhichRow:
     table: str
     id: str
@@ -108,6 +116,7 @@ COMMANDS = (
     Command("flux.server.diff", "Two requests compared", TwoRequests),
     Command("flux.server.history", "What happened to a row", WhichRow),
     Command("flux.server.blame", "Who wrote what a row holds", WhichRows),
+    Command("flux.server.explain", "What a model would be asked", WhatToAsk),
     Command("flux.server.errors", "What fails", Since),
     Command("flux.server.doctor", "Why is nothing here?", MaybeRequest),
     Command("flux.server.dismiss", "Dismiss an issue group", Group),

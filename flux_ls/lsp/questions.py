@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from flux_ls.answers.blame import blame_row, blame_table
@@ -16,6 +17,7 @@ from flux_ls.answers.diff import NothingToCompare, diff_with_good
 from flux_ls.answers.diff import diff as ask_diff
 from flux_ls.answers.doctor import doctor as ask_doctor
 from flux_ls.answers.errors import errors as ask_errors
+from flux_ls.answers.explain import explain as ask_explain
 from flux_ls.answers.history import history as ask_history
 from flux_ls.answers.shapes import Blame, Dismissal, Doctor, RequestShape, request_shape
 from flux_ls.answers.since import parse_since
@@ -27,6 +29,7 @@ from flux_ls.lsp import commands, pages
 from flux_ls.lsp.addresses import address
 from flux_ls.lsp.jobs import Job
 from flux_ls.lsp.lookup import Lookup
+from flux_ls.record import redaction
 from flux_ls.source.workspace import Workspace
 from flux_ls.store.errors import (
     AmbiguousRequest,
@@ -134,6 +137,28 @@ def _diff(asked: commands.TwoRequests, desk: Desk, job: Job) -> _Answer:
     return to_builtins(shape), pages.diff(shape), address("diff", shape.before.id, other=shape.after.id)
 
 
+def _explain(asked: commands.WhatToAsk, desk: Desk, job: Job) -> _Answer:
+    from flux_ls.explain import providers
+
+    settings = desk.loaded.settings
+    redaction.configure(settings.redact_keys)
+    reader = desk.lookup.reader()
+    try:
+        provider = None
+        if asked.send:
+            provider = providers.configured(
+                settings.explain_provider, settings.explain_model, settings.explain_url, os.environ
+            )
+        with desk.workspace() as workspace:
+            shape = ask_explain(reader, workspace, asked.id)
+        if provider is not None:
+            job.report(f"asking {settings.explain_model}")
+            shape = replace(shape, sent=True, answer=providers.ask(provider, shape.prompt))
+    except (providers.NotConfigured, providers.NoAnswer) as error:
+        raise JsonRpcException(str(error), commands.NOT_FOUND, {"kind": "provider"}) from None
+    return to_builtins(shape), pages.explain(shape), address("explain", reader.resolve(asked.id).id)
+
+
 def _history(asked: commands.WhichRow, desk: Desk, job: Job) -> _Answer:
     if asked.limit < 1:
         raise JsonRpcInvalidParams(f"flux.server.history: 'limit' must be 1 or more, not {asked.limit}")
@@ -204,6 +229,7 @@ _QUESTIONS: dict[str, Callable[[Any, Desk, Job], _Answer]] = {
     "trace": _trace,
     "debug": _debug,
     "diff": _diff,
+    "explain": _explain,
     "history": _history,
     "blame": _blame,
     "errors": _errors,

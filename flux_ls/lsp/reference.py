@@ -41,6 +41,7 @@ RESULTS: dict[str, type[Struct]] = {
     "diff": Diff,
     "history": shapes.History,
     "blame": shapes.Blame,
+    "explain": shapes.Explain,
     "errors": shapes.Errors,
     "doctor": shapes.Doctor,
     "dismiss": shapes.Dismissal,

@@ -82,6 +82,8 @@ class Workspace:
 
     def absolute(self, display_path: str) -> Path | None:
         """The file that `display_path` shows so; None where there is none, or one in several roots."""
+        if ".." in Path(display_path).parts or Path(display_path).is_absolute():
+            return None
         found = [path for root in self._mapper.roots if (path := root / display_path).is_file()]
         shown = [path for path in found if self.display_path(path) == display_path]
         return shown[0] if len(shown) == 1 else None

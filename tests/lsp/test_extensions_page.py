@@ -66,6 +66,7 @@ async def test_answers_carry_what_the_page_says(shop: Shop) -> None:
         assert tuple(client.status) == reference.CARRIES[extensions.STATUS, "server"]
         required: dict[type, dict[str, Any]] = {
             commands.WhichRequest: {"id": request},
+            commands.WhatToAsk: {"id": request},
             commands.TwoRequests: {"id": request, "other": other},
             commands.WhichRow: {"table": "users", "id": "42"},
             commands.WhichRows: {"table": "users"},

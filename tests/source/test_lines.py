@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flux_ls.source.lines import decode_source, newlines_only, split_lines
+from flux_ls.source.lines import decode_source, line_end, newlines_only, split_lines
 
 BREAKS = st.lists(
     st.sampled_from(["a", "é", "\U0001f40d", " ", "\n", "\r", "\r\n", "\x0c", "\x0b", "\x1c", "\x85", "\u2028"])

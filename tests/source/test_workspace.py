@@ -259,3 +259,26 @@ def test_no_frame_raises(
 def test_no_roots() -> None:
     assert Workspace([]).locate(recorded(), LATER).anchor == "unmapped"
     assert Workspace([], ["/srv=."]).locate(recorded(), LATER).anchor == "unmapped"
+
+
+def test_how_the_lines_of_a_file_end(root: Path) -> None:
+    (root / "crlf.py").write_bytes(b"x = 1\r\ny = 2\r\n")
+    (root / "lf.py").write_bytes(b"x = 1\n")
+    overlay: dict[Path, str] = {}
+    workspace = Workspace([root], overlay=overlay)
+    assert [workspace.newline(root / name) for name in ("crlf.py", "lf.py", "none.py")] == ["\r\n", "\n", "\n"]
+    overlay[root / "lf.py"] = "x = 1\r\n"
+    assert workspace.newline(root / "lf.py") == "\r\n"
+
+
+def test_a_shown_path_leads_back_to_its_file(root: Path, tmp_path: Path) -> None:
+    (root / "own.py").write_text("x = 1\n")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "own.py").write_text("x = 1\n")
+    assert Workspace([root]).absolute("own.py") == root / "own.py"
+    assert Workspace([root]).absolute("none.py") is None
+    assert Workspace([root]).absolute("../other/own.py") is None
+    assert Workspace([root]).absolute(str(other / "own.py")) is None
+    # In which of the roots cannot be told.
+    assert Workspace([root, other]).absolute("own.py") is None

@@ -2,7 +2,20 @@
 
 from flux_ls.lsp.pages.diff import diff
 from flux_ls.lsp.pages.general import dismissal, doctor, errors, status, tail
-from flux_ls.lsp.pages.requests import debug, trace, why
+from flux_ls.lsp.pages.requests import debug, explain, trace, why
 from flux_ls.lsp.pages.states import blame, history
 
-__all__ = ["blame", "debug", "diff", "dismissal", "doctor", "errors", "history", "status", "tail", "trace", "why"]
+__all__ = [
+    "blame",
+    "debug",
+    "diff",
+    "dismissal",
+    "doctor",
+    "errors",
+    "explain",
+    "history",
+    "status",
+    "tail",
+    "trace",
+    "why",
+]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from flux_ls.answers.shapes import ContrastShape, Debug, RowShape, RowState, Trace, Why
+from flux_ls.answers.shapes import ContrastShape, Debug, Explain, RowShape, RowState, Trace, Why
 from flux_ls.answers.values import pairs, shown
 from flux_ls.answers.words import LINK_WORDS
 from flux_ls.lsp import words
@@ -14,6 +14,7 @@ from flux_ls.lsp.rows import name as row_name
 MOST_SPANS = 500
 MOST_ROWS = 30
 VALUE_LIMIT = 500
+LONGEST_TEXT = 200_000
 
 
 def why(shape: Why) -> str:
@@ -103,6 +104,18 @@ def debug(shape: Debug) -> str:
     folded = len(shape.spans) - len(steps)
     if folded:
         lines.append(f"{words.times(folded, 'span')} that say nothing of their own are left out.")
+    return text(lines)
+
+
+def explain(shape: Explain) -> str:
+    if shape.sent:
+        # What a model says is no more to be trusted with an editor than what a trace says.
+        lines = ["# What the model says", "", fence(shape.answer or "", limit=LONGEST_TEXT), ""]
+    else:
+        lines = ["# What a model would be asked", "", "Nothing was sent.", ""]
+    lines += [f"## The prompt, {shape.bytes:,} bytes", "", fence(shape.prompt, limit=LONGEST_TEXT), ""]
+    if shape.omitted:
+        lines += ["## Left out", "", *(f"- {code(each.what, 200)}: {code(each.reason, 200)}" for each in shape.omitted)]
     return text(lines)
 
 

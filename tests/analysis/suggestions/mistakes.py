@@ -475,6 +475,14 @@ MISTAKES = (
         "Give last a value before the for at line 2",
         mends=False,
     ),
+    Mistake(
+        "default-that-calls-share",
+        "def pick(name, tried=[]):\n    tried.append(name)\n    assert len(tried) < 2, tried\n    return name\n\n\n"
+        "def main():\n    pick('a')\n    return pick('b')\n",
+        "Let tried default to None, and make a new one in pick()",
+        mends=False,
+        needs="locals",
+    ),
     # Loops, times.
     Mistake(
         "dict-changed",

@@ -78,6 +78,21 @@ def test_nothing_is_edited(name: str, tmp_path: Path) -> None:
     assert not any(each.sure for each in found)
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        # Nobody changes it; it is made anew; it was empty.
+        "def pick(name, tried=[]):\n    assert name in tried\n\n\ndef main():\n    pick('a')\n",
+        "def pick(name, tried=[]):\n    tried = [name]\n    tried.append(1)\n    assert not tried\n\n\n"
+        "def main():\n    pick('a')\n",
+        "def pick(name, tried=[]):\n    assert tried\n    tried.append(name)\n\n\ndef main():\n    pick('a')\n",
+        "def pick(name, tried=()):\n    assert name in tried\n\n\ndef main():\n    pick('a')\n",
+    ],
+)
+def test_a_default_that_has_nothing_to_do_with_it(code: str, tmp_path: Path) -> None:
+    assert Snippet(tmp_path, code).suggestions() == ()
+
+
 def test_of_two_that_may_be_meant_neither_is(tmp_path: Path) -> None:
     for code in (
         "def main(a=None, b=None):\n    return a.name, b.name\n",

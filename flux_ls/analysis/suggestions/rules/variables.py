@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from msgspec.structs import replace
 from tree_sitter import Node
 
 from flux_ls.analysis.suggestions.failing import FailingLine
@@ -89,8 +90,8 @@ def shared_default(failing: FailingLine) -> Iterator[Suggestion]:
     """A default value that is made once, and was changed by calls before this one."""
     if failing.error not in _ERRORS or failing.below or failing.locals is None:
         return
-    used = failing.nodes("identifier") or []
-    for node in used:
+    # All that the line mentions: what failed need not be the variable itself.
+    for node in replace(failing, marks=None).nodes("identifier"):
         function = function_of(node)
         if function is None:
             continue
