@@ -1,0 +1,31 @@
+"""Which span an instrumentation starts for something that we have wrapped: we wrap, it starts, we are told."""
+
+from contextvars import ContextVar, Token
+from typing import Any, Final, Protocol
+
+
+class Awaiting(Protocol):
+    """Something about to happen for which an instrumentation may start a span."""
+
+    def started(self, span: Any) -> None:
+        """An SDK span was started, which may be the one."""
+
+
+AWAITING: Final[ContextVar[Awaiting | None]] = ContextVar("flux_awaiting", default=None)
+
+
+def reset(variable: ContextVar[Any], token: Token[Any] | None) -> None:
+    """Sets back what was set with the token, if anything was."""
+    if token is None:
+        return
+    try:
+        variable.reset(token)
+    except ValueError:  # what was begun in one context is ended in another, as an abandoned coroutine is
+        variable.set(None)
+
+
+def started(span: Any) -> None:
+    """Called by the span processor for every span, when its recording is known."""
+    awaiting = AWAITING.get()
+    if awaiting is not None:
+        awaiting.started(span)

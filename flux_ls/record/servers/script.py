@@ -1,0 +1,215 @@
+"""A program as one request: from its first line to its exit, unless it is there to serve requests."""
+
+import atexit
+import functools
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, ModuleType
+from typing import Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+
+from flux_ls.record.export import flush
+from flux_ls.record.failures import one_line, sighted
+from flux_ls.record.guard import Guard, guarded
+from flux_ls.record.patches import Patches
+from flux_ls.record.recording import CURRENT, OPEN, MadeSpan, OpenRecording, Recording, open_recording
+from flux_ls.record.servers.command import Command, this_command
+from flux_ls.record.servers.raised import exception_event, without_our_frame
+from flux_ls.record.settings import RECORD
+from flux_ls.record.wire import LOCALS
+
+_FLUSH_S: Final = 1.0
+
+
+class _Run:
+    """The run of this process's program."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.pid = os.getpid()
+        self.opened: OpenRecording | None = None
+        """None while only a crash would be told."""
+        self.serves = command.serves
+        self._leaving: tuple[object, FrameType, int] | None = None
+        """What `sys.exit` was told, and where the program's outermost frame was then."""
+
+    def leaves(self, code: object) -> None:
+        """`sys.exit` was called; somebody may catch that."""
+        if threading.current_thread() is threading.main_thread():
+            frame = sys._getframe()
+            while frame.f_back is not None:
+                frame = frame.f_back
+            self._leaving = code, frame, frame.f_lasti
+
+    def exit_code(self) -> object:
+        """What the program has left with, if that was by `sys.exit`; None for success."""
+        if self._leaving is None:
+            return None
+        code, frame, position = self._leaving
+        # If it was caught, the program went on from there.
+        return code if frame.f_lasti == position else None
+
+
+_run: _Run | None = None
+
+
+def install(patches: Patches) -> None:
+    """To be called while Python starts, of a program that `flux run` has started."""
+    global _run
+    if _run is not None or os.environ.get(RECORD) != "1" or hasattr(sys.modules.get("__main__"), "__file__"):
+        return
+    command = this_command()
+    if command is None:
+        return
+    _run = _Run(command)
+    if not command.serves:
+        _run.opened = open_recording(command.text, attributes=command.attributes())
+    patches.replace(sys, "exit", _seen_exit)
+    patches.when_imported(
+        "socketserver", lambda module: patches.replace(module.BaseServer, "serve_forever", _seen_serve_forever)
+    )
+    patches.when_imported("uvicorn.server", _patch_async(patches, "Server", "serve"))
+    patches.when_imported("asyncio.base_events", _patch_async(patches, "BaseEventLoop", "create_server"))
+    patches.when_imported(
+        "werkzeug._reloader", lambda module: patches.replace(module, "run_with_reloader", _seen_run_with_reloader)
+    )
+    atexit.register(_at_exit)
+
+
+def uninstall() -> None:
+    global _run
+    atexit.unregister(_at_exit)
+    run, _run = _run, None
+    if run is not None and run.opened is not None:
+        OPEN.pop(run.opened.recording.root_id, None)
+
+
+def is_run(recording: Recording) -> bool:
+    return _run is not None and _run.opened is not None and recording is _run.opened.recording
+
+
+def served() -> None:
+    """The program has served a request: it is there for that, and only a crash of it is worth telling."""
+    if _run is not None and not _run.serves:
+        _run.serves = True
+        if _run.opened is not None:
+            OPEN.pop(_run.opened.recording.root_id, None)
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """What happens here is no part of the program's run."""
+    token = otel_context.attach(Context())
+    current = CURRENT.set(None)
+    try:
+        yield
+    finally:
+        CURRENT.reset(current)
+        otel_context.detach(token)
+
+
+def _seen_serve_forever(serve_forever: Any) -> Any:
+    @functools.wraps(serve_forever)
+    def seen(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            with outside():
+                return serve_forever(self, *args, **kwargs)
+        except BaseException as error:
+            without_our_frame(error)
+            raise
+
+    return seen
+
+
+def _patch_async(patches: Patches, owner: str, method: str) -> Callable[[ModuleType], None]:
+    """What a server begins in an event loop: its requests get the context that it begins in."""
+
+    def serving(serve: Any) -> Any:
+        @functools.wraps(serve)
+        async def seen(self: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                with outside():
+                    return await serve(self, *args, **kwargs)
+            except BaseException as error:
+                without_our_frame(error)
+                raise
+
+        return seen
+
+    return lambda module: patches.replace(getattr(module, owner), method, serving)
+
+
+def _seen_run_with_reloader(run_with_reloader: Any) -> Any:
+    @functools.wraps(run_with_reloader)
+    def seen(*args: Any, **kwargs: Any) -> Any:
+        served()  # either it is the process that serves, or it looks after that
+        try:
+            return run_with_reloader(*args, **kwargs)
+        except BaseException as error:
+            without_our_frame(error)
+            raise
+
+    return seen
+
+
+def _seen_exit(leave: Any) -> Any:
+    @functools.wraps(leave)
+    def seen(*status: Any) -> None:
+        try:
+            leave(*status)
+        except BaseException as error:
+            without_our_frame(error)
+            if isinstance(error, SystemExit) and _run is not None:
+                _run.leaves(error.code)
+            raise
+
+    return seen
+
+
+@guarded
+def _at_exit() -> None:
+    run = _run
+    if run is None or run.pid != os.getpid():
+        return
+    error, failed = _crash(), None
+    if error is not None:
+        failed = one_line(error)
+    elif not run.serves and (code := run.exit_code()):
+        failed = f"exit code {code}" if isinstance(code, int) else f"exit: {code}"
+    if run.serves and error is None:
+        return
+    with Guard("recording a run"):
+        _tell(run, error, failed)
+    flush(_FLUSH_S)
+
+
+def _tell(run: _Run, error: BaseException | None, failed: str | None) -> None:
+    opened = run.opened or open_recording(run.command.text, attributes=run.command.attributes())
+    recording = opened.recording
+    OPEN[recording.root_id] = recording
+    recording.hold()
+    opened.close(failed)
+    root = recording.root
+    if error is not None and isinstance(root, MadeSpan):
+        seen = sighted(recording, error, root.span_id)
+        if seen.locals is not None:
+            recording.annotate(root.span_id, {LOCALS: seen.locals})
+        root.events.append(exception_event(error))
+    recording.release()
+
+
+def _crash() -> BaseException | None:
+    """The exception that has ended the program."""
+    error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if not isinstance(error, Exception):  # an interrupt is no failure
+        return None
+    trace = error.__traceback__
+    if trace is None:
+        return error if isinstance(error, SyntaxError) else None
+    # Others than the program's end print exceptions, too.
+    return error if trace.tb_frame.f_code.co_name in ("<module>", "_run_module_as_main") else None
