@@ -38,6 +38,8 @@ _SERVERS: Final = {
     "ipython": (),
 }
 """Programs that serve; with words of which one has to be there, where they can do other things, too."""
+_FORKING: Final = frozenset({"gunicorn", "celery", "uwsgi", "granian", "dramatiq", "rq", "arq"})
+"""Programs whose requests are served by other processes than the one that starts."""
 _TESTS: Final = frozenset({"pytest", "py.test", "_jb_pytest_runner.py"})
 """Programs that run tests: each is a request of its own."""
 _NO_PROGRAMS: Final = (
@@ -59,6 +61,8 @@ class Command(NamedTuple):
     path: str | None
     """Of the script."""
     serves: bool
+    starts_here: bool = True
+    """Whether the application starts in this process, of a program that serves."""
 
     def attributes(self) -> dict[str, object]:
         found: dict[str, object] = {"process.command_args": list(self.words)}
@@ -101,7 +105,8 @@ def command_of(argv: list[str]) -> Command | None:
         return None
     wanted = _SERVERS.get(program.removesuffix(".exe"))
     serves = wanted is not None and (not wanted or not set(wanted).isdisjoint(arguments))
-    return _command([*told, *arguments], path, serves)
+    command = _command([*told, *arguments], path, serves)
+    return command._replace(starts_here=program.removesuffix(".exe") not in _FORKING)
 
 
 def _command(words: list[str], path: str | None, serves: bool) -> Command:

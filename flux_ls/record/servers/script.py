@@ -1,4 +1,4 @@
-"""A program as one request: from its first line to its exit, unless it is there to serve requests."""
+"""A program as one request: from its first line to its exit; of one that serves requests, only its start-up."""
 
 import atexit
 import functools
@@ -33,7 +33,7 @@ class _Run:
         self.command = command
         self.pid = os.getpid()
         self.opened: OpenRecording | None = None
-        """None while only a crash would be told."""
+        """None where only a crash would be told."""
         self.serves = command.serves
         self._leaving: tuple[object, FrameType, int] | None = None
         """What `sys.exit` was told, and where the program's outermost frame was then."""
@@ -67,7 +67,7 @@ def install(patches: Patches) -> None:
     if command is None:
         return
     _run = _Run(command)
-    if not command.serves:
+    if not command.serves or command.starts_here:
         _run.opened = open_recording(command.text, attributes=command.attributes())
     patches.replace(sys, "exit", _seen_exit)
     patches.when_imported(
@@ -94,16 +94,29 @@ def is_run(recording: Recording) -> bool:
 
 
 def served() -> None:
-    """The program has served a request: it is there for that, and only a crash of it is worth telling."""
+    """The program has served a request: it is there for that, and what was up to now was its start-up."""
     if _run is not None and not _run.serves:
         _run.serves = True
-        if _run.opened is not None:
-            OPEN.pop(_run.opened.recording.root_id, None)
+        _end_start_up(_run)
+
+
+def _end_start_up(run: _Run) -> None:
+    """Tells the start-up as one request, if anything of it was recorded."""
+    opened, run.opened = run.opened, None
+    if opened is None:
+        return
+    if opened.recording.spans:
+        # This may be another context than the one that it was opened in, which then keeps it, as something past.
+        opened.close(name=f"start-up of {run.command.text}", here=False)
+    else:
+        OPEN.pop(opened.recording.root_id, None)
 
 
 @contextmanager
 def outside() -> Iterator[None]:
     """What happens here is no part of the program's run."""
+    if _run is not None and _run.serves:
+        _end_start_up(_run)
     token = otel_context.attach(Context())
     current = CURRENT.set(None)
     try:

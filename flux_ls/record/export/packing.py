@@ -1,0 +1,117 @@
+"""Parcels: what is sent at one time, as OTLP/JSON."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+
+from flux_ls.record.export.otlp_json import encode_made, encode_resource, encode_scope, encode_span, export_request
+from flux_ls.record.export.process import Process
+from flux_ls.record.export.sending import HttpSender
+from flux_ls.record.export.taken import Taken
+from flux_ls.record.guard import tell
+from flux_ls.record.recording import MadeSpan
+from flux_ls.record.wire import DROPPED
+
+FULL: Final = 512 * 1024
+"""Bytes: a parcel that has as many is closed."""
+
+
+@dataclass(slots=True, eq=False)
+class Parcel:
+    content: Any
+    size: int
+    spans: int
+    failed: bool
+
+
+class Destination(Protocol):
+    def pack(self, taken: Sequence[Taken], dropped: int) -> Iterator[Parcel]: ...
+
+    def send(self, parcel: Parcel) -> None:
+        """Raises `Busy`, `Refused`."""
+
+    def hurry(self, timeout_s: float) -> None:
+        """From now on it must not take longer than this to find out that nobody answers."""
+
+    def forget(self) -> None:
+        """In a forked child: what is open belongs to the parent."""
+
+
+class Collector:
+    """Packs OTLP/JSON for an OTLP/HTTP receiver."""
+
+    def __init__(self, endpoint: str, span_budget: int, process: Process) -> None:
+        self._sender = HttpSender(endpoint)
+        self._span_budget = span_budget
+        self._process = process
+        self._scopes: dict[object, bytes] = {}
+        self._resources: dict[tuple[int, int], tuple[Mapping[str, Any], bytes]] = {}
+
+    def pack(self, taken: Sequence[Taken], dropped: int) -> Iterator[Parcel]:
+        spans: dict[bytes, dict[bytes, list[bytes]]] = {}
+        size = count = 0
+        failed = False
+        for each in taken:
+            resource = self._resource(resource_of(each) or self._process.resource(), dropped)
+            for span in each.spans:
+                try:
+                    scope, encoded = self._encoded(each, span)
+                except Exception as error:
+                    tell("encoding a span", error)
+                    continue
+                spans.setdefault(resource, {}).setdefault(scope, []).append(encoded)
+                size += len(encoded)
+                count += 1
+            failed = failed or each.failed
+            if size >= FULL:
+                yield Parcel(export_request(spans), size, count, failed)
+                spans, size, count, failed = {}, 0, 0, False
+        if count:
+            yield Parcel(export_request(spans), size, count, failed)
+
+    def send(self, parcel: Parcel) -> None:
+        self._sender.send(parcel.content)
+
+    def hurry(self, timeout_s: float) -> None:
+        self._sender.hurry(timeout_s)
+
+    def forget(self) -> None:
+        self._sender.forget()
+
+    def _encoded(self, taken: Taken, span: Any) -> tuple[bytes, bytes]:
+        if isinstance(span, MadeSpan):
+            scope = self._scopes.get(span.scope)
+            if scope is None:
+                scope = self._scopes[span.scope] = encode_scope(span.scope, None)
+            return scope, encode_made(taken, span, self._span_budget)
+        made_by = span.instrumentation_scope
+        scope = self._scopes.get(made_by)
+        if scope is None:
+            if len(self._scopes) > 1000:
+                self._scopes.clear()
+            name, version = (made_by.name, made_by.version) if made_by is not None else ("", None)
+            scope = self._scopes[made_by] = encode_scope(name, version)
+        return scope, encode_span(taken, span, self._span_budget)
+
+    def _resource(self, resource: Resource, dropped: int) -> bytes:
+        attributes = self._process.attributes(resource)
+        key = (id(attributes), dropped)
+        known = self._resources.get(key)
+        if known is None:
+            if len(self._resources) > 50:
+                self._resources.clear()
+            told = {**attributes, DROPPED: dropped} if dropped else attributes
+            # With the attributes, so that their id is not given to others meanwhile.
+            known = self._resources[key] = (attributes, encode_resource(told))
+        return known[1]
+
+
+def resource_of(taken: Taken) -> Resource | None:
+    """The resource of the application's spans."""
+    for span in taken.spans:
+        if isinstance(span, ReadableSpan):
+            return span.resource
+    return None

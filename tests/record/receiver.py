@@ -1,0 +1,116 @@
+"""A receiver that behaves as told: it takes exports, hangs, is busy, refuses, or is not there."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from msgspec import Struct
+
+DEADLINE_S = 20.0
+
+
+class Got(Struct, frozen=True):
+    """A span as it arrived."""
+
+    span: dict[str, Any]
+    resource: dict[str, Any]
+    scope: str
+    at: float
+
+    @property
+    def name(self) -> str:
+        return str(self.span["name"])
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return plain(self.span.get("attributes", []))
+
+
+class Receiver:
+    """On a port of its own until the end of the block."""
+
+    def __init__(self, answers: Callable[[int], int | None] = lambda _: 200, retry_after: str | None = None) -> None:
+        """`answers` gives the status for the export of that number, from 0; None never answers."""
+        self.exports: list[bytes] = []
+        """The bodies that were answered with success."""
+        self.tries: list[float] = []
+        self.spans: list[Got] = []
+        self._answers = answers
+        self._retry_after = retry_after
+        self._ended = threading.Event()
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                receiver._post(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def named(self, name: str) -> list[Got]:
+        return [got for got in self.spans if got.name == name]
+
+    def wait_for(self, *names: str) -> list[Got]:
+        """The first span of each name, once they are there."""
+        eventually(lambda: all(self.named(name) for name in names), lambda: [got.name for got in self.spans])
+        return [self.named(name)[0] for name in names]
+
+    def _post(self, handler: BaseHTTPRequestHandler) -> None:
+        body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        number = len(self.tries)
+        self.tries.append(time.monotonic())
+        status = self._answers(number)
+        if status is None:
+            self._ended.wait(DEADLINE_S)
+            return
+        if status == 200:
+            self.exports.append(body)
+            self.spans += spans_of(body)
+        handler.send_response(status)
+        if self._retry_after is not None and status != 200:
+            handler.send_header("Retry-After", self._retry_after)
+        handler.send_header("Content-Length", "2")
+        handler.end_headers()
+        handler.wfile.write(b"{}")
+
+
+def spans_of(body: bytes) -> list[Got]:
+    now = time.time()
+    return [
+        Got(span, plain(part["resource"]["attributes"]), scope["scope"]["name"], now)
+        for part in json.loads(body)["resourceSpans"]
+        for scope in part["scopeSpans"]
+        for span in scope["spans"]
+    ]
+
+
+def plain(attributes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {each["key"]: next(iter(each["value"].values()), None) for each in attributes}
+
+
+def eventually(condition: Callable[[], Any], what: Callable[[], object] = lambda: "") -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.01)

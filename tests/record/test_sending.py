@@ -1,0 +1,330 @@
+"""What happens to recordings when the receiver is well, slow, busy, broken or gone; and the application never waits."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from flux_ls.record import export, recording
+from flux_ls.record.export import worker as workers
+from flux_ls.record.export.packing import Collector
+from flux_ls.record.export.process import Process
+from flux_ls.record.processor import RecordingProcessor
+from flux_ls.record.recording import MadeSpan
+from tests.record.programs import run_program
+from tests.record.receiver import Receiver, eventually
+
+
+@pytest.fixture
+def tracer() -> Iterator[trace.Tracer]:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(RecordingProcessor())
+    recording.connect(export.hand_over, trace.get_current_span)
+    yield provider.get_tracer("test")
+    recording.disconnect()
+    export.stop()
+
+
+def send_to(endpoint: str, record_rate: float = 1.0) -> workers.Worker:
+    export.send_to(Collector(endpoint, 32768, Process("shop", lambda: {"flux.recorder": "x"})), record_rate)
+    assert workers._worker is not None
+    return workers._worker
+
+
+def request(tracer: trace.Tracer, name: str, *, failing: bool = False) -> None:
+    with tracer.start_as_current_span(name) as span:
+        if failing:
+            span.set_status(trace.StatusCode.ERROR)
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_a_failing_request_is_sent_at_once(tracer: trace.Tracer) -> None:
+    with Receiver() as receiver:
+        send_to(receiver.endpoint)
+        request(tracer, "warm", failing=True)
+        receiver.wait_for("warm")
+        took = []
+        for number in range(20):
+            began = time.time()
+            request(tracer, f"failing {number}", failing=True)
+            (got,) = receiver.wait_for(f"failing {number}")
+            took.append(got.at - began)
+        assert sorted(took)[10] < workers.BATCH_S / 2
+
+
+def test_requests_that_went_well_are_sent_together(tracer: trace.Tracer) -> None:
+    with Receiver() as receiver:
+        send_to(receiver.endpoint)
+        for number in range(50):
+            request(tracer, f"fine {number}")
+        receiver.wait_for("fine 0", "fine 49")
+        assert len(receiver.exports) <= 3
+
+
+def test_a_receiver_that_comes_back_gets_everything(tracer: trace.Tracer) -> None:
+    with Receiver(lambda number: 503 if number < 2 else 200) as receiver:
+        send_to(receiver.endpoint)
+        request(tracer, "one", failing=True)
+        request(tracer, "two")
+        receiver.wait_for("one", "two")
+        assert len(receiver.spans) == 2
+
+
+def test_it_waits_as_long_as_it_is_asked_to(tracer: trace.Tracer) -> None:
+    with Receiver(lambda number: 429 if number == 0 else 200, retry_after="1") as receiver:
+        send_to(receiver.endpoint)
+        request(tracer, "one", failing=True)
+        receiver.wait_for("one")
+        assert receiver.tries[1] - receiver.tries[0] >= 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_what_is_refused_is_dropped_and_told(tracer: trace.Tracer, status: int) -> None:
+    with Receiver(lambda number: status if number == 0 else 200) as receiver:
+        send_to(receiver.endpoint)
+        request(tracer, "one", failing=True)
+        eventually(lambda: receiver.tries)
+        request(tracer, "two", failing=True)
+        (two,) = receiver.wait_for("two")
+        assert [got.name for got in receiver.spans] == ["two"]
+        assert two.resource["flux.dropped_spans"] == 1
+
+
+def test_a_connection_that_was_closed_meanwhile(tracer: trace.Tracer) -> None:
+    with Receiver() as receiver:
+        worker = send_to(receiver.endpoint)
+        request(tracer, "one", failing=True)
+        receiver.wait_for("one")
+        worker._destination._sender._connection.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+        request(tracer, "two", failing=True)
+        receiver.wait_for("two")
+        assert len(receiver.spans) == 2
+
+
+def test_nobody_is_there_and_the_application_does_not_wait(tracer: trace.Tracer) -> None:
+    worker = send_to(f"http://127.0.0.1:{closed_port()}")
+    began = time.perf_counter()
+    for number in range(2000):
+        request(tracer, f"{number}", failing=number % 2 == 0)
+    assert time.perf_counter() - began < 5
+    assert not export.flush(0.2)
+    assert worker._backlog_size < workers.MUCH_WAITS
+
+
+def test_what_waits_is_bounded_and_failures_stay(tracer: trace.Tracer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "MUCH_WAITS", 300_000)
+    ready = threading.Event()
+    with Receiver(lambda _: 200 if ready.is_set() else 503) as receiver:
+        worker = send_to(receiver.endpoint)
+        request(tracer, "the failure", failing=True)
+        eventually(lambda: receiver.tries)
+        for number in range(40):
+            with tracer.start_as_current_span(f"fine {number}", attributes={"a": f"{number} " + "word " * 5_000}):
+                pass
+            export.flush(0)
+            eventually(lambda: not worker._queue)
+        assert worker._backlog_size <= 300_000
+        ready.set()
+        export.flush(5)
+        (failure,) = receiver.wait_for("the failure")
+        eventually(lambda: not worker._backlog)
+        request(tracer, "after")
+        (after,) = receiver.wait_for("after")
+        dropped = after.resource["flux.dropped_spans"]
+        assert dropped > 0
+        assert len(receiver.spans) == 42 - dropped
+        assert failure.name == "the failure"
+
+
+def test_a_slow_receiver_loses_the_oldest_and_says_so(tracer: trace.Tracer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "MANY_WAIT", 10)
+    with Receiver(lambda number: None if number == 0 else 200) as receiver:
+        worker = send_to(receiver.endpoint)
+        worker._destination._sender.hurry(0.5)  # type: ignore[attr-defined]
+        request(tracer, "held up", failing=True)
+        eventually(lambda: receiver.tries)
+        for number in range(30):
+            request(tracer, f"fine {number}")
+        receiver.wait_for("held up", "fine 29")
+        assert receiver.named("fine 29")[0].resource["flux.dropped_spans"] == 20
+        assert not receiver.named("fine 0")
+
+
+def test_a_share_of_those_that_went_well_and_all_that_failed(tracer: trace.Tracer) -> None:
+    with Receiver() as receiver:
+        send_to(receiver.endpoint, record_rate=0.25)
+        for _ in range(1000):
+            request(tracer, "fine")
+        for _ in range(20):
+            request(tracer, "failing", failing=True)
+        assert export.flush(10)
+        assert 150 < len(receiver.named("fine")) < 350
+        assert len(receiver.named("failing")) == 20
+
+
+def test_services_choose_the_same_requests(tracer: trace.Tracer) -> None:
+    chosen = []
+    traces = [recording.new_trace_id() for _ in range(300)]
+    for _ in range(2):
+        with Receiver() as receiver:
+            send_to(receiver.endpoint, record_rate=0.5)
+            for trace_id in traces:
+                far = trace.SpanContext(trace_id, 6, is_remote=True, trace_flags=trace.TraceFlags(1))
+                context = trace.set_span_in_context(trace.NonRecordingSpan(far))
+                tracer.start_span("server", context=context).end()
+            assert export.flush(10)
+            chosen.append({got.span["traceId"] for got in receiver.spans})
+    assert chosen[0] == chosen[1]
+    assert 90 < len(chosen[0]) < 210
+
+
+def test_a_long_request_shows_before_it_ends(tracer: trace.Tracer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LONG_NS", 100_000_000)
+    monkeypatch.setattr(workers, "LOOK_S", 0.05)
+    with Receiver() as receiver:
+        send_to(receiver.endpoint)
+        request(tracer, "starts the sender")
+        with tracer.start_as_current_span("root"):
+            request(tracer, "query")
+            receiver.wait_for("query")
+            assert not receiver.named("root")
+        receiver.wait_for("root")
+        assert len(receiver.named("query")) == 1
+
+
+def test_nobody_holds_a_request_for_ever(tracer: trace.Tracer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LONG_NS", 100_000_000)
+    monkeypatch.setattr(workers, "LOOK_S", 0.05)
+    with Receiver() as receiver:
+        send_to(receiver.endpoint)
+        request(tracer, "starts the sender")
+        with tracer.start_as_current_span("root"):
+            here = recording.current()
+            assert here is not None
+            here.hold()
+        (root,) = receiver.wait_for("root")
+        here.annotate(here.root_id, {"flux.output": "late"})
+        here.release()
+        eventually(lambda: len(receiver.named("root")) == 2)
+        again = receiver.named("root")[1]
+        assert again.attributes == {"flux.output": "late"}
+        assert int(again.span["endTimeUnixNano"]) > int(root.span["endTimeUnixNano"])
+
+
+def test_what_is_added_late_is_sent_on_its_own(tracer: trace.Tracer) -> None:
+    with Receiver() as receiver:
+        send_to(receiver.endpoint)
+        with tracer.start_as_current_span("root"):
+            here = recording.current()
+            assert here is not None
+        receiver.wait_for("root")
+        here.add(MadeSpan("late", 7, here.root_id, 1, 2, scope="x"))
+        receiver.wait_for("late")
+
+
+PROGRAM = """
+    import sys, time
+    from flux_ls.record import start
+    start(endpoint=sys.argv[1])
+    from opentelemetry import trace
+    for number in range(20):
+        with trace.get_tracer("x").start_as_current_span("work") as span:
+            if number == 19:
+                span.set_status(trace.StatusCode.ERROR)
+    print("done")
+"""
+
+
+def test_what_was_recorded_is_sent_at_the_exit(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        ended = run_program(tmp_path, PROGRAM, receiver.endpoint)
+        assert (ended.code, ended.out, ended.err) == (0, "done\n", "")
+        assert len(receiver.named("work")) == 20
+
+
+def test_an_exit_is_not_held_up(tmp_path: Path) -> None:
+    with Receiver(lambda _: None) as receiver:
+        began = time.monotonic()
+        ended = run_program(tmp_path, PROGRAM, receiver.endpoint)
+        hanging = time.monotonic() - began
+        assert (ended.code, ended.out, ended.err) == (0, "done\n", "")
+        assert receiver.tries
+    began = time.monotonic()
+    ended = run_program(tmp_path, PROGRAM, f"http://127.0.0.1:{closed_port()}")
+    dead = time.monotonic() - began
+    assert (ended.code, ended.out, ended.err) == (0, "done\n", "")
+    assert hanging - dead < 1.5
+
+
+FORKING = """
+    import os, sys, time
+    from flux_ls.record import start
+    start(endpoint=sys.argv[1])
+    from opentelemetry import trace
+    tracer = trace.get_tracer("x")
+    with tracer.start_as_current_span("before"):
+        pass
+    with tracer.start_as_current_span("around"):
+        with tracer.start_as_current_span("ended before"):
+            pass
+        child = os.fork()
+        if not child:
+            for number in range(3):
+                with tracer.start_as_current_span(f"child {number}"):
+                    pass
+            from flux_ls.record import export
+            assert export.flush(5)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    with tracer.start_as_current_span("after"):
+        pass
+"""
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
+def test_a_fork_sends_nothing_twice_and_loses_nothing(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        ended = run_program(tmp_path, FORKING, receiver.endpoint)
+        assert (ended.code, ended.err) == (0, "")
+        expected = ["after", "around", "before", "child 0", "child 1", "child 2", "ended before"]
+        assert sorted(got.name for got in receiver.spans) == expected
+        trace_ids = {got.name: got.span["traceId"] for got in receiver.spans}
+        assert trace_ids["child 0"] == trace_ids["around"]
+
+
+POOL = """
+    import multiprocessing, sys
+    from flux_ls.record import start
+    from opentelemetry import trace
+
+    def work(number):
+        with trace.get_tracer("x").start_as_current_span(f"job {number}"):
+            return number
+
+    if __name__ == "__main__":
+        start(endpoint=sys.argv[1])
+        with trace.get_tracer("x").start_as_current_span("before"):
+            pass
+        for number in range(3):
+            process = multiprocessing.get_context("fork").Process(target=work, args=(number,))
+            process.start()
+            process.join()
+            assert process.exitcode == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
+def test_a_process_of_multiprocessing_sends_what_it_did(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        ended = run_program(tmp_path, POOL, receiver.endpoint)
+        assert (ended.code, ended.err) == (0, "")
+        assert sorted(got.name for got in receiver.spans) == ["before", "job 0", "job 1", "job 2"]
