@@ -11,7 +11,7 @@ help: ## list the targets
 demo: .venv/demo ## break a small service and see its failure on the line that caused it
 	$(BIN)/flux demo
 
-test: lint ## lint, types, import rules and every test
+test: lint .cache/sqlalchemy-1.4 .cache/sqlalchemy-2.1 ## lint, types, import rules and every test
 	$(BIN)/pytest -n 2 --dist loadfile
 
 check: lint ## lint, types, import rules and the fast tests, in under a minute
@@ -54,6 +54,11 @@ clean: ## remove what the other targets made
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable '.[demo]' --group lint --group test --group apps
 	touch $@ .venv/demo
+
+# The recorder is tested against each; the environment itself has 2.0.
+.cache/sqlalchemy-%: .venv/develop
+	$(BIN)/pip install --quiet --upgrade --target $@/site-packages 'sqlalchemy~=$*.0' greenlet psycopg2-binary
+	touch $@
 
 .cache/stylua: editors/neovim/package.json
 	npm --prefix editors/neovim install --silent --no-audit --no-fund --no-package-lock

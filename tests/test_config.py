@@ -74,6 +74,7 @@ def test_later_layers_win_and_origin_says_which(project: Path) -> None:
         ("record_rate", "0.25", 0.25),
         ("record_value_bytes", "8k", 8192),
         ("record_calls", "0", 0),
+        ("record_row_reads", "no", False),
         ("python", "python3.12", "python3.12"),
         ("explain_url", "https://models.example.org/v1", "https://models.example.org/v1"),
     ],

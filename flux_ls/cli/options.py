@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flux_ls.store.reader import Reader
 
 LISTS = ("path_map", "in_app_include", "in_app_exclude", "redact_keys")
-SWITCHES = ("collector", "show_handled", "traffic_lens", "inlay_hints")
+SWITCHES = ("collector", "show_handled", "traffic_lens", "inlay_hints", "record_row_reads")
 METAVARS = {
     "store": "PATH",
     "otlp_http_port": "PORT",

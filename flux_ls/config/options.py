@@ -143,6 +143,13 @@ OPTIONS: tuple[Option, ...] = (
         "How many calls of one function `flux run` records in a request; the others are counted.",
     ),
     Option(
+        "record_row_reads",
+        switch,
+        "true or false",
+        "Let `flux run` read the rows that an UPDATE or DELETE is about to change, where that is harmless: a few rows, "
+        "in the same transaction. Without it, what they held before is known only where the ORM knows it.",
+    ),
+    Option(
         "python",
         command,
         "the path of a Python interpreter, or its name on PATH",

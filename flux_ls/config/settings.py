@@ -36,6 +36,7 @@ class Settings(Struct, frozen=True):
     record_value_bytes: int = 4096
     record_span_bytes: int = 32768
     record_calls: int = 50
+    record_row_reads: bool = True
     python: str = "python3"
     explain_provider: str = ""
     explain_model: str = ""

@@ -32,6 +32,7 @@ class RecorderSettings:
     record_value_bytes: int = 4096
     record_span_bytes: int = 32768
     record_calls: int = 50
+    record_row_reads: bool = True
 
 
 _in_force = RecorderSettings(endpoint=f"http://127.0.0.1:{DEFAULT_PORT}")
@@ -117,6 +118,13 @@ def _calls(value: Any) -> int:
     return count
 
 
+_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def _switch(value: Any) -> bool:
+    return _WORDS[str(value).strip().lower()]
+
+
 def _address(value: Any) -> str:
     text = str(value).strip().rstrip("/")
     if not text.startswith(("http://", "https://")):
@@ -134,6 +142,7 @@ _READ: Final = {
     "record_value_bytes": _budget,
     "record_span_bytes": _budget,
     "record_calls": _calls,
+    "record_row_reads": _switch,
 }
 
 

@@ -1,0 +1,1 @@
+"""Row changes that go through the Django ORM: imported only where Django is."""
