@@ -24,9 +24,13 @@ class Verdict(IntEnum):
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+")
 
+
+def word_set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # A name is secret if one of these is in it, and the last word does not say otherwise.
-SECRET_WORDS: Final = frozenset(
-    """
+SECRET_WORDS: Final = word_set("""
     password passwords passwd passwds passphrase passphrases passcode passcodes passwort kennwort motdepasse
     contrasena
     secret secrets credential credentials creds
@@ -37,14 +41,13 @@ SECRET_WORDS: Final = frozenset(
     sessionid sessionids sessid phpsessid jsessionid sessionkey sessiontoken aspsessionid connectsid
     passwordhash passwordconfirm passwordconfirmation passwordsalt tokenhash secrethash
     creditcard cardnumber cardno ccnumber ccnum ccno cardcvv cardcvc securitycode
-    """.split()
-)
+    """)
 # Words that are glued to others: `dbpassword`, `csrftoken`.
 SECRET_ENDINGS: Final = ("password", "passwd", "passphrase", "apikey", "secret", "token", "secretkey", "privatekey")
 
 SECRET_PAIRS: Final[frozenset[tuple[str, ...]]] = frozenset(
     tuple(pair.split("_"))
-    for pair in """
+    for pair in word_set("""
     pass_phrase pass_word pass_code auth_code authorization_code auth_key otp_code mfa_code totp_code sms_code
     security_code verification_code recovery_code recovery_codes backup_code backup_codes login_code pairing_code
     session_id session_ids session_key session_cookie sess_id
@@ -57,15 +60,14 @@ SECRET_PAIRS: Final[frozenset[tuple[str, ...]]] = frozenset(
     social_security seed_phrase recovery_phrase secret_id password_hint amz_signature goog_signature
     access_tokens refresh_tokens api_tokens auth_tokens session_tokens bearer_tokens csrf_tokens id_tokens
     pin_code pin_number client_assertion secret_message reset_link magic_link
-    """.split()
+    """)
 )
 
 SECOND_WORDS: Final = frozenset(pair[1] for pair in SECRET_PAIRS)
 """What makes a secret of the word before: in prose, they stand apart."""
 
 # What follows the secret's name tells that this is about it and not itself: `token_count`, `password_reset_at`.
-_OPEN_TAILS: Final = frozenset(
-    """
+_OPEN_TAILS: Final = word_set("""
     count counts number_of total totals at on in time timestamp date datetime day days hour hours minute minutes second
     seconds ms expires expiry expired expiration expire ttl age lifetime duration since until
     type types kind length len size sizes bytes limit limits max min minimum maximum range
@@ -79,33 +81,29 @@ _OPEN_TAILS: Final = frozenset(
     algorithm algorithms algo alg hasher hashers class classes model models provider providers backend backends service
     services scheme schemes method methods mode modes flow flows grant strategy
     index idx pos position offset line span
-    manager store stores storage vault form forms view views page pages template templates button email mail server servers
+    manager store stores storage vault form forms view views page pages template templates button email mail
+    server servers
     error errors message messages exception warning attempt attempts retry retries failure failures
     bucket buckets budget rate cost costs price per quota usd cap capacity window
     domain secure httponly samesite same partitioned consent banner policy notice jar
     question questions santa level present missing found match matches matched mismatch set exists is
     generator factory builder handler loader getter reader parser writer middleware serializer schema hint
     scope scopes audience issuer owner user username
-    """.split()
-)
-_OPEN_HEADS: Final = frozenset("is has have needs need should can must requires show hide allow use uses".split())
+    """)
+_OPEN_HEADS: Final = word_set("is has have needs need should can must requires show hide allow use uses")
 # `next_page_token` is a cursor; `eos_token` belongs to a language model.
 OPEN_BEFORE: Final = {
-    "token": frozenset(
-        """
+    "token": word_set("""
         page next continuation pagination paging resume sync cursor previous prev cancellation cancel stop start
         eos bos pad unk mask sep cls special syntax lexer begin end eof whitespace unexpected expected
-        """.split()
-    ),
+        """),
     "credentials": frozenset({"allow", "with", "include", "same"}),
     "secret": frozenset({"top"}),
 }
-_COUNTED_BEFORE: Final = frozenset(
-    """
+_COUNTED_BEFORE: Final = word_set("""
     max min total prompt completion input output num n number cached reasoning audio text image used remaining
     estimated avg average per limit budget thinking creation read context count of generated expected
-    """.split()
-)
+    """)
 
 _BY_VALUE: Final = {
     "session": Verdict.OPAQUE,
@@ -119,12 +117,10 @@ _BY_VALUE: Final = {
 }
 
 _ALONE: Final = {"code": Verdict.OPAQUE, "signature": Verdict.OPAQUE, "pass": Verdict.TEXT}
-_PASS_BEFORE: Final = frozenset(
-    """
+_PASS_BEFORE: Final = word_set("""
     user db database smtp imap mail email admin root ftp sftp redis mysql pg postgres rabbitmq amqp proxy key cert
     http basic login new old my auth
-    """.split()
-)
+    """)
 
 _KEPT_NAMES: Final = 8192
 _LONGEST_NAME: Final = 200
@@ -167,11 +163,9 @@ def _judge(words: tuple[str, ...]) -> Verdict:
     if _extra and _contains_extra(words):
         return Verdict.SECRET
     last = words[-1]
-    if (
-        words[-2:] not in SECRET_PAIRS
-        and last not in SECRET_WORDS
-        and (last in _OPEN_TAILS or words[0] in _OPEN_HEADS)
-    ):
+    if words[0] in _OPEN_HEADS:
+        return Verdict.OPEN
+    if last in _OPEN_TAILS and last not in SECRET_WORDS and words[-2:] not in SECRET_PAIRS:
         return Verdict.OPEN
     for at, word in enumerate(words):
         before = words[at - 1] if at else ""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from flux_ls.record.redaction.keys import OPEN_BEFORE, SECOND_WORDS, Verdict, verdict
+from flux_ls.record.redaction.keys import OPEN_BEFORE, SECOND_WORDS, Verdict, verdict, word_set
 from flux_ls.record.redaction.values import is_code, is_countable, is_opaque, is_path
 from flux_ls.record.wire import REDACTED
 
@@ -18,14 +18,16 @@ _NAMED = re.compile(
     (?P<close>\\{0,15}["'`]|&quot;|&\#34;|%22)?(?:\]|%5D)?
     (?:
         \s{0,4}(?P<sep>=>|:=|[=!]?={1,2}|<>|:(?!:)|%3[AaDd])(?:\s|\\[nrt]){0,8}
-      | (?P<pair>\s{0,4},\s{0,4})(?=[bBuU]?\\{0,15}["'`])
       | (?P<list>\s{1,4}(?i:in)\s{0,4}(?=\())
       | (?P<value>\s{0,4},\s{0,4}\\{0,15}["']value\\{0,15}["']\s{0,4}:\s{0,4}|\s{1,4}(?:value|content)=)
+      | (?P<pair>\s{0,4},\s{0,4})(?=[bBuU]?\\{0,15}["'`])
+      | (?P<part>(?:\r?\n|\\r\\n){2})
     )
     """,
     re.VERBOSE,
 )
 _ELEMENT = re.compile(r"<(?:[\w.\-]{1,40}:)?(?P<key>[\w.\-]{1,80})(?:\s[^<>]{0,200})?>(?=[^<\s])")
+_FIELD_END = re.compile(r"\r?\n|\\r\\n")
 _FLAG = re.compile(r"(?<![\w\-])--(?P<key>[A-Za-z][\w\-]{1,60})\s{1,2}(?=[^\s\-])")
 _SAID = re.compile(
     r"(?<![\w\-])(?<![Uu]nexpected )(?P<key>(?i:pass(?:word|wd|phrase|code)|pin|otp|token|secret|api[ _\-]?key))"
@@ -35,6 +37,7 @@ _QUOTE = re.compile(r"[bBuUrR]{0,2}(\\{0,15})([\"'`])")
 _QUOTES = re.compile(r"\\*[\"'`]")
 _ENTITY = re.compile(r"&quot;|&#34;|%22")
 _BRACKETS = re.compile(r"[\[\](){}]|\\*[\"']")
+_LONG_WORD = re.compile(r"[\w\-.+/=~]{16,}+")
 _CALL = re.compile(r"[A-Za-z_][\w.]*\(")
 _PLAIN = re.compile(
     r"""(?:
@@ -66,13 +69,13 @@ _HARMLESS = re.compile(
      [.\[]\S*
     """
 )
-_PROSE: Final = frozenset(
+_PROSE: Final = word_set(
     """
     required invalid expired missing must is not this that the a an field cannot can may should was has have too
     incorrect wrong ok failed unexpected unknown empty optional got expected does did do it if in for of and or but
     unable error denied changed updated reset set unset present absent revoked blank never always malformed
     unsupported mismatch mismatched enter please your no yes valid disabled enabled
-    """.split()
+    """
 )
 _SCHEMES: Final = frozenset({"bearer", "basic", "token", "digest", "negotiate"})
 _SAID_VALUE = re.compile(r"(?=\S{0,64}\d)(?=\S{0,64}[A-Za-z])(?!(?i:sha|md5|bcrypt|pbkdf|argon|scrypt|v\d))\S{6,}")
@@ -142,6 +145,8 @@ def _assigned(text: str, found: re.Match[str], has_frames: bool) -> _Value | Non
     at = found.end()
     if found["pair"]:
         return _paired(text, found, judged)
+    if found["part"]:
+        return _form_field(text, found, judged)
     entity = _ENTITY.match(text, at)
     if entity is not None:
         end = text.find(entity[0], entity.end())
@@ -164,9 +169,11 @@ def _assigned(text: str, found: re.Match[str], has_frames: bool) -> _Value | Non
 
 
 def _bracketed(text: str, at: int, judged: Verdict) -> _Value | None:
-    if judged is not Verdict.SECRET and (judged is not Verdict.TEXT or text[at] == "{"):
+    if judged not in (Verdict.SECRET, Verdict.COUNTABLE) and (judged is not Verdict.TEXT or text[at] == "{"):
         return None
     end = balanced(text, at)
+    if judged is Verdict.COUNTABLE and not any(map(is_opaque, _LONG_WORD.findall(text, at, end))):
+        return None
     if not text[at + 1 : end - 1].strip() or _HARMLESS.fullmatch(text[at:end]):
         return None
     return _Value(at, end)
@@ -220,8 +227,11 @@ def _line(text: str, found: re.Match[str]) -> _Value | None:
 
 def _element(text: str, found: re.Match[str]) -> _Value | None:
     """`<password>…</password>`"""
+    judged = verdict(found["key"])
+    if judged is Verdict.OPEN:
+        return None
     end = text.find("<", found.end())
-    return _if_secret(text, found.end(), end if end >= 0 else len(text), verdict(found["key"]))
+    return _if_secret(text, found.end(), end if end >= 0 else len(text), judged)
 
 
 def _flagged(text: str, found: re.Match[str]) -> _Value | None:
@@ -250,6 +260,14 @@ def _said(text: str, found: re.Match[str]) -> _Value | None:
     if found[0][-4:].strip().lower() not in ("is", "was") and not found["key"].lower().startswith("pass"):
         return None
     return _if_secret(text, at, plain.end(), Verdict.SECRET)
+
+
+def _form_field(text: str, found: re.Match[str], judged: Verdict) -> _Value | None:
+    """Of a multipart body, the line below `name="password"`."""
+    if not found["close"] or not text.endswith("name=", 0, found.start() - len(found["close"])):
+        return None
+    end = _FIELD_END.search(text, found.end())
+    return _if_secret(text, found.end(), end.start() if end is not None else len(text), judged)
 
 
 def _paired(text: str, found: re.Match[str], judged: Verdict) -> _Value | None:

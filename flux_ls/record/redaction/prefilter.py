@@ -13,11 +13,15 @@ from flux_ls.record.redaction.keys import SECRET_ENDINGS, SECRET_PAIRS, SECRET_W
 from flux_ls.record.redaction.tokens import CARD, PEM, SHAPES
 
 _APART: Final = r"[^A-Za-z0-9]{0,3}"
+# In front of a word: no letter, or what protobuf has in front of a text, a tag and a length that may look like one.
+_WORD: Final = r"(?:\b|_|%..|[\n\x12\x1a\"*2].{1,2})"
+_SHORT: Final = 3
+"""Letters: random ids have such words in them all the time."""
 _SOFT: Final = (
     # As a word of its own, or with a value that nobody can read.
-    r"(?i:\b|_|%)(?i:pin|auth|pass|otp)(?:\b|_|[0-9])",
-    r"(?i:sess|session|sid|sig|signature|code)[^A-Za-z._](?s:.{0,8}?)[A-Za-z0-9_\-.+/=~%:|]{16}",
-    r"(?i:pwd|basic[\s%]|negotiate[\s%]|ntlm[\s%])",
+    _WORD + r"(?i:pin|auth|pass)(?:\b|_|[0-9]|%)",
+    r"(?i:sess|session|sid|sig|signature|code)[^A-Za-z._].{0,8}?[A-Za-z0-9_\-.+/=~%:|]{16}",
+    r"(?i:basic[\s%]|negotiate[\s%]|ntlm[\s%])",
 )
 _USERINFO: Final = r"://[^\s/?#\"'<>\\@]*@|://[^\s/?#\"'<>\\@:]{0,128}:[^\s\"'<>\\@]{1,128}@"
 _CURL: Final = r"\s(?:-u|--user)\s"
@@ -25,11 +29,15 @@ _CURL: Final = r"\s(?:-u|--user)\s"
 
 def expression(extra_keys: Iterable[str] = ()) -> str:
     """For bytes, read as Latin-1."""
-    names = {*SECRET_ENDINGS, *SECRET_WORDS}
+    names = {*SECRET_ENDINGS, *SECRET_WORDS, "tokens", "pwd"}
     # A name that another one is a part of is found with it.
-    names = {name for name in names if not any(other in name for other in names if other != name)} - {"otp"}
+    long = {name for name in names if len(name) > _SHORT}
+    names -= {name for name in long if any(other in name for other in long if other != name)}
+    short = "|".join(sorted(name for name in names if len(name) <= _SHORT))
     pairs = [_APART.join(map(re.escape, pair)) for pair in sorted(SECRET_PAIRS)]
     extra = [_APART.join(map(re.escape, words)) for key in extra_keys if (words := words_of(key))]
     shapes = [shape.replace(r"\b", "") for _, shape in SHAPES]
-    named = "|".join([*sorted(names), "tokens", *pairs, *extra])
-    return "|".join([f"(?i:{named})", *shapes, *_SOFT, CARD, PEM, _USERINFO, _CURL])
+    named = "|".join([*sorted(name for name in names if len(name) > _SHORT), *pairs, *extra])
+    camel = "|".join(sorted(name.capitalize() for name in names if len(name) <= _SHORT))
+    by_name = [f"(?i:{named})", f"{_WORD}(?i:{short})", f"[a-z](?:{camel})"]
+    return "(?s)" + "|".join([*by_name, *shapes, *_SOFT, CARD, PEM, _USERINFO, _CURL])

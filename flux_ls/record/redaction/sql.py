@@ -18,6 +18,8 @@ _COMPARED = re.compile(
 _PARAMETERS = re.compile(r"\[parameters: ")
 _KEY_DETAIL = re.compile(r"Key \(([^()]{1,400})\)=\(")
 _DUPLICATE = re.compile(r"(?i)Duplicate entry '([^'\n]{1,1000})' for key '([^'\n]{1,200})'")
+_NEXT_ROW = re.compile(r"[\s,)]{0,8}\(")
+_ROW = re.compile(r"[\s,\[\])]{0,8}\(|\[(?!\()")
 _VALUE = re.compile(
     r"""\s*(?:
         (?P<quoted>[A-Za-z]{0,2}'(?:[^'\\]|''|\\.)*+(?:'|\Z)|b?"(?:[^"\\]|\\.)*+(?:"|\Z))
@@ -33,21 +35,36 @@ def redact_sql(text: str) -> str:
     """Without literals under secret columns of an INSERT, positional parameters, and keys that a server names."""
     if _INSERT.search(text) is not None:
         text = _without_inserted(text)
-    for found in reversed(list(_PARAMETERS.finditer(text))):
-        statement = text[max(0, found.start() - _LONGEST_STATEMENT) : found.start()]
-        secret = secret_positions(statement[max(0, statement.rfind("[SQL: ")) :])
-        if secret:
-            text = text[: found.end()] + _redact_rows(text, found.end(), secret)
-    text = _KEY_DETAIL.sub("\\g<0>", text) if "Key (" not in text else _without_keys(text)
+    if "[parameters: " in text:
+        text = _without_parameters(text)
+    if "Key (" in text:
+        text = _without_keys(text)
     if "uplicate entry" in text:
         text = _DUPLICATE.sub(_without_duplicate, text)
     return text
 
 
+def _without_parameters(text: str) -> str:
+    """As SQLAlchemy words it: `[SQL: …] [parameters: …]`."""
+    parts: list[str] = []
+    copied = 0
+    while (found := _PARAMETERS.search(text, copied)) is not None:
+        parts.append(text[copied : found.end()])
+        statement = text[max(copied, found.start() - _LONGEST_STATEMENT) : found.start()]
+        secret = secret_positions(statement[max(0, statement.rfind("[SQL: ")) :])
+        rows, copied = _redact_rows(text, found.end(), secret)
+        parts.append(rows)
+    parts.append(text[copied:])
+    return "".join(parts)
+
+
 def redact_parameters(statement: str, parameters: str) -> str:
     """The text of a statement's parameters, without those that stand for a secret."""
     secret = secret_positions(statement)
-    return _redact_rows(parameters, 0, secret) if secret else parameters
+    if not secret:
+        return parameters
+    rows, end = _redact_rows(parameters, 0, secret)
+    return rows + parameters[end:]
 
 
 def secret_positions(statement: str) -> frozenset[int]:
@@ -96,7 +113,7 @@ def _without_inserted(text: str) -> str:
 
 
 def _next_row(text: str, at: int) -> int:
-    found = re.compile(r"[\s,)]{0,8}\(").match(text, at)
+    found = _NEXT_ROW.match(text, at)
     return found.end() if found is not None else -1
 
 
@@ -105,7 +122,7 @@ def _values(text: str, at: int) -> Iterator[tuple[int, int]]:
     depth = 0
     start = -1
     end = at
-    while (found := _VALUE.match(text, at)) is not None or text[at : at + 1] in (",", ")", " ") and at < len(text):
+    while (found := _VALUE.match(text, at)) is not None or (text[at : at + 1] in (",", ")", " ") and at < len(text)):
         if found is not None:
             start = start if start >= 0 else found.end() - len(found[0].lstrip())
             at = end = found.end()
@@ -126,19 +143,19 @@ def _values(text: str, at: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _redact_rows(text: str, at: int, secret: frozenset[int]) -> str:
-    """From `at` on: one row of values as Python writes it, or a list of rows."""
+def _redact_rows(text: str, at: int, secret: frozenset[int]) -> tuple[str, int]:
+    """From `at` on, one row of values as Python writes it, or a list of rows; and where they end."""
     parts: list[str] = []
     copied = at
-    while (row := re.compile(r"[\s,\[\])]{0,8}\(|\[(?!\()").match(text, at)) is not None:
+    while (row := _ROW.match(text, at)) is not None:
         at = row.end()
         for index, (start, end) in enumerate(_values(text, at)):
             at = end
             if index in secret and not _is_bound(text[start:end]):
                 parts += (text[copied:start], _marker(text[start:end]))
                 copied = end
-    parts.append(text[copied:])
-    return "".join(parts)
+    parts.append(text[copied:at])
+    return "".join(parts), at
 
 
 def _is_bound(value: str) -> bool:

@@ -11,9 +11,9 @@ from flux_ls.record.wire import REDACTED
 
 SHAPES: Final[tuple[tuple[str, str], ...]] = (
     # JSON Web Tokens, and the signed cookies of itsdangerous, which look alike.
-    ("eyJ", r"eyJ[A-Za-z0-9_\-]{6,}\.[A-Za-z0-9_\-]{2,}(?:\.[A-Za-z0-9_\-]*){1,3}"),
-    ("eyJ", r"eyJ[A-Za-z0-9_\-]{6,}\.eyJ[A-Za-z0-9_\-]{6,}"),
-    ("eyJ", r"eyJ[A-Za-z0-9_\-]{6,}\.\.[A-Za-z0-9_\-]{6,}(?:\.[A-Za-z0-9_\-]*){0,3}"),
+    ("eyJ", r"\beyJ[A-Za-z0-9_\-]{6,}\.[A-Za-z0-9_\-]{2,}(?:\.[A-Za-z0-9_\-]*){1,3}"),
+    ("eyJ", r"\beyJ[A-Za-z0-9_\-]{6,}\.eyJ[A-Za-z0-9_\-]{6,}"),
+    ("eyJ", r"\beyJ[A-Za-z0-9_\-]{6,}\.\.[A-Za-z0-9_\-]{6,}(?:\.[A-Za-z0-9_\-]*){0,3}"),
     # AWS
     ("AKIA ASIA ABIA ACCA", r"A(?:KI|SI|BI|CC)A[A-Z0-9]{12,}"),
     ("FwoGZXIvYXdz IQoJb3JpZ2lu", r"(?:FwoGZXIvYXdz|IQoJb3JpZ2lu)[A-Za-z0-9/+=]{16,}"),
@@ -67,7 +67,7 @@ SHAPES: Final[tuple[tuple[str, str], ...]] = (
     ("secret_", r"\bsecret_[A-Za-z0-9]{40,}"),
     ("PMAK-", r"PMAK-[0-9a-f]{24}-[0-9a-f]{24,}"),
     ("NRAK-", r"NRAK-[A-Z0-9]{24,}"),
-    ("glsa_ glc_", r"gl(?:sa|c)_[A-Za-z0-9+/=]{24,}(?:_[0-9a-f]{8})?"),
+    ("glsa_ glc_", r"gl(?:sa|c)_[A-Za-z0-9+/=]{24,}(?:_[0-9a-f]{1,8})?"),
     (".atlasv1.", r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_\-]{24,}"),
     ("pul-", r"\bpul-[0-9a-f]{32,}"),
     ("dp.", r"\bdp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9]{24,}"),
@@ -87,11 +87,15 @@ SHAPES: Final[tuple[tuple[str, str], ...]] = (
 """Secrets that are told by themselves: texts of which one is in it, and an expression. Webhooks are such: who knows the
 address may write."""
 
-# A letter after a backslash is the end of an escape, as in the text of a JSON document.
-BOUNDARY: Final = r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrtbf]))"
+# A letter after a backslash is the end of an escape, as in the text of a JSON document, and so are two digits after a
+# percent sign.
+_ESCAPED: Final = r"|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f][0-9A-Fa-f]))"
+BOUNDARY: Final = r"(?:(?<![A-Za-z0-9_])" + _ESCAPED
+_RUN_START: Final = r"(?:(?<![A-Za-z0-9_\-])" + _ESCAPED
+"""Where the dash belongs to what follows: one attempt for each run, or the search would not be linear."""
 
 _BY_LITERAL: Final = tuple(
-    (literal, re.compile(shape.replace(r"\b", BOUNDARY, 1)))
+    (literal, re.compile(shape.replace(r"\b", _RUN_START if literal == "eyJ" else BOUNDARY, 1)))
     for literals, shape in SHAPES
     for literal in literals.split()
 )

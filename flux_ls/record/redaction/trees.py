@@ -1,5 +1,6 @@
 """Secrets inside JSON trees: under their names, in pairs of name and value, and inside texts."""
 
+import re
 from typing import Any, Final
 
 from flux_ls.record.redaction.keys import Verdict, verdict
@@ -10,6 +11,7 @@ from flux_ls.record.wire import CUT, REDACTED, TYPE
 
 Tree = Any
 
+_NAME = re.compile(r"[\w.\-\[\]]{1,80}")
 _LONG_NAME: Final = 16
 _SMALLEST_CARD: Final = 10**13
 _DEEPEST: Final = 200
@@ -50,7 +52,7 @@ def is_secret_value(judged: Verdict, value: Any) -> bool:
     return False
 
 
-def _never(text: str) -> bool:
+def _never(_text: str) -> bool:
     return False
 
 
@@ -84,11 +86,14 @@ def redact_pair(tree: Tree) -> Tree:
         name = tree.get("name", tree.get("key"))
         if type(name) is str and is_secret_value(verdict(name), tree["value"]):
             return {**tree, "value": REDACTED}
-    elif type(tree[0]) is str and type(tree[1]) in (str, int, dict) and verdict(tree[0]) is Verdict.SECRET:
+    elif type(tree[0]) is str and _is_one(tree[1]) and _NAME.fullmatch(tree[0]) and verdict(tree[0]) is Verdict.SECRET:
         # `["authorization", "…"]`
-        if type(tree[1]) is not dict or CUT in tree[1]:
-            return [tree[0], REDACTED]
+        return [tree[0], REDACTED]
     return tree
+
+
+def _is_one(value: Tree) -> bool:
+    return type(value) in (str, int) or (type(value) is dict and CUT in value)
 
 
 def _redacted_fields(tree: dict[str, Tree], depth: int, by_name: bool) -> Tree:
@@ -108,7 +113,8 @@ def _redacted_elements(tree: list[Tree], depth: int, by_name: bool) -> Tree:
     elements = [_redacted(value, depth + 1, by_name=by_name) for value in tree]
     for at, flag in enumerate(tree[:-1]):
         # `--password …` among the arguments of a command.
-        if type(flag) is str and flag.startswith("--") and "=" not in flag and type(tree[at + 1]) is str:
-            if verdict(flag) is Verdict.SECRET and not tree[at + 1].startswith("--"):
-                elements[at + 1] = REDACTED
+        if type(flag) is not str or not flag.startswith("--") or "=" in flag or type(tree[at + 1]) is not str:
+            continue
+        if verdict(flag) is Verdict.SECRET and not tree[at + 1].startswith("--"):
+            elements[at + 1] = REDACTED
     return redact_pair(elements) if len(elements) == 2 else elements

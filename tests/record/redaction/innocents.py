@@ -206,6 +206,7 @@ TEXTS: Final[tuple[str, ...]] = (
     "x-api-key",
     "Authorization",
     "--token is required",
-    "usage: shop --password PASSWORD_FILE_PATH --verbose" if False else "usage: shop [--password-file PATH]",
+    "usage: shop [--password-file PATH]",
+    "<user><plan>free</plan><token_count>3</token_count></user>",
     "Ünïcödé pässwörd: ﬁeld",
 )

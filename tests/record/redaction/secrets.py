@@ -16,8 +16,8 @@ Where = Literal["header", "body", "argument", "local", "parameter", "url", "mess
 class Secret(NamedTuple):
     where: Where
     carrier: Any
-    """header: pairs; body: content type and bytes; argument, local: name and value; parameter: statement and parameters;
-    url, message: a text."""
+    """header: pairs; body: content type and bytes; argument, local: name and value; parameter: statement and its
+    parameters; url, message: a text."""
     secret: str
 
 
@@ -170,7 +170,9 @@ def _headers() -> list[Secret]:
         "Private-Token",
         "X-User-Password",
     )
-    found = [Secret("header", [(name, word(number)), ("accept", "*/*")], word(number)) for number, name in enumerate(names)]
+    found = [
+        Secret("header", [(name, word(number)), ("accept", "*/*")], word(number)) for number, name in enumerate(names)
+    ]
     basic = base64_of("ada:" + word(30))
     found += [
         Secret("header", [("Authorization", "Basic " + basic)], basic),
@@ -242,7 +244,9 @@ def _bodies() -> list[Secret]:
         Secret("body", (json_type, nested.encode()), word(220)),
         Secret("body", (json_type, deeper.encode()), word(221)),
         Secret("body", (f"multipart/form-data; boundary={boundary}", multipart.encode()), word(222)),
-        Secret("body", ("text/xml", f"<user><name>Ada</name><password>{word(223)}</password></user>".encode()), word(223)),
+        Secret(
+            "body", ("text/xml", f"<user><name>Ada</name><password>{word(223)}</password></user>".encode()), word(223)
+        ),
         Secret("body", ("text/plain", f"user: ada\npassword: {word(224)}\nplan: free".encode()), word(224)),
         Secret("body", (None, f'{{"token": "{word(225)}"}}'.encode()), word(225)),
         Secret("body", (json_type, f'{{"a": 1, "password": "{word(226)}'.encode()), word(226)),
@@ -253,11 +257,21 @@ def _bodies() -> list[Secret]:
         Secret("body", (json_type, json.dumps({"pay": int(_CARDS[2])}).encode()), _CARDS[2]),
         Secret("body", (json_type, json.dumps({"pem": _KEYS[0]}).encode()), _KEYS[0].split("\n")[2]),
         Secret("body", (json_type, json.dumps({"pin": "493817", "plan": "free"}).encode()), "493817"),
-        Secret("body", (json_type, json.dumps({"tokens": [word(229), word(230)], "auth": ["ada", word(231)]}).encode()), word(231)),
-        Secret("body", ("text/html", f'<input type="hidden" name="csrf_token" value="{word(232)}">'.encode()), word(232)),
+        Secret(
+            "body",
+            (json_type, json.dumps({"tokens": [word(229), word(230)], "auth": ["ada", word(231)]}).encode()),
+            word(231),
+        ),
+        Secret(
+            "body", ("text/html", f'<input type="hidden" name="csrf_token" value="{word(232)}">'.encode()), word(232)
+        ),
         Secret("body", ("application/x-yaml", f"db:\n  user: ada\n  password: {word(233)}\n".encode()), word(233)),
         Secret("body", (form_type, f"user[password]={word(234)}&user[name]=ada".encode()), word(234)),
-        Secret("body", ("application/graphql", f'mutation {{ login(user: "ada", password: "{word(235)}") {{ id }} }}'.encode()), word(235)),
+        Secret(
+            "body",
+            ("application/graphql", f'mutation {{ login(user: "ada", password: "{word(235)}") {{ id }} }}'.encode()),
+            word(235),
+        ),
     ]
     return found
 
@@ -306,24 +320,50 @@ def _values() -> list[Secret]:
 
 def _parameters() -> list[Secret]:
     return [
-        Secret("parameter", ("INSERT INTO users (email, password) VALUES (?, ?)", f"('ada@example.com', '{word(400)}')"), word(400)),
-        Secret("parameter", ("INSERT INTO users (email, password_hash) VALUES (%s, %s)", f"('ada', '{word(401)}')"), word(401)),
-        Secret("parameter", ("UPDATE users SET password=?, plan=? WHERE users.id = ?", f"('{word(402)}', 'pro', 7)"), word(402)),
-        Secret("parameter", ("UPDATE users SET plan=$1, api_key=$2 WHERE id = $3", f"('pro', '{word(403)}', 7)"), word(403)),
+        Secret(
+            "parameter",
+            ("INSERT INTO users (email, password) VALUES (?, ?)", f"('ada@example.com', '{word(400)}')"),
+            word(400),
+        ),
+        Secret(
+            "parameter",
+            ("INSERT INTO users (email, password_hash) VALUES (%s, %s)", f"('ada', '{word(401)}')"),
+            word(401),
+        ),
+        Secret(
+            "parameter",
+            ("UPDATE users SET password=?, plan=? WHERE users.id = ?", f"('{word(402)}', 'pro', 7)"),
+            word(402),
+        ),
+        Secret(
+            "parameter", ("UPDATE users SET plan=$1, api_key=$2 WHERE id = $3", f"('pro', '{word(403)}', 7)"), word(403)
+        ),
         Secret("parameter", ("SELECT * FROM t WHERE token = ?", f"('{word(404)}',)"), word(404)),
         Secret("parameter", ('SELECT * FROM t WHERE a = ? AND "t"."token" = ?', f"(1, '{word(405)}')"), word(405)),
-        Secret("parameter", ("INSERT INTO users (email, password) VALUES (?, ?)", f"[('a', '{word(406)}'), ('b', '{word(407)}')]"), word(407)),
+        Secret(
+            "parameter",
+            ("INSERT INTO users (email, password) VALUES (?, ?)", f"[('a', '{word(406)}'), ('b', '{word(407)}')]"),
+            word(407),
+        ),
         Secret("parameter", ("SELECT * FROM t WHERE token = :token", str({"token": word(408)})), word(408)),
-        Secret("parameter", ("INSERT INTO users (password) VALUES (%(password)s)", str({"password": word(409)})), word(409)),
+        Secret(
+            "parameter", ("INSERT INTO users (password) VALUES (%(password)s)", str({"password": word(409)})), word(409)
+        ),
         Secret("parameter", (f"UPDATE users SET password = '{word(410)}' WHERE id = 7", "()"), word(410)),
-        Secret("parameter", (f"INSERT INTO users (id, email, password) VALUES (1, 'ada', '{word(411)}')", "()"), word(411)),
+        Secret(
+            "parameter", (f"INSERT INTO users (id, email, password) VALUES (1, 'ada', '{word(411)}')", "()"), word(411)
+        ),
         Secret("parameter", (f"INSERT INTO t (a, token) VALUES (1, 'x'), (2, '{word(412)}')", "()"), word(412)),
         Secret("parameter", (f"SELECT * FROM t WHERE api_token IN ('{word(413)}')", "()"), word(413)),
         Secret("parameter", (f"SELECT * FROM t WHERE \"password\" <> '{word(414)}'", "()"), word(414)),
         Secret("parameter", (f"CREATE USER ada WITH PASSWORD '{word(415)}'", "()"), word(415)),
         Secret("parameter", (f"ALTER ROLE ada PASSWORD '{word(416)}' VALID UNTIL 'infinity'", "()"), word(416)),
         Secret("parameter", ("INSERT INTO keys (name, value) VALUES (?, ?)", f"('ci', '{ISSUED[9]}')"), ISSUED[9]),
-        Secret("parameter", (f"INSERT INTO t (a, password) VALUES (now(), crypt('{word(417)}', gen_salt('bf')))", "()"), word(417)),
+        Secret(
+            "parameter",
+            (f"INSERT INTO t (a, password) VALUES (now(), crypt('{word(417)}', gen_salt('bf')))", "()"),
+            word(417),
+        ),
     ]
 
 
@@ -389,7 +429,7 @@ def _messages() -> list[Secret]:
         "<password>{}</password>",
         '<wsse:Password Type="text">{}</wsse:Password>',
         "password := {}",
-        "{{:password=>\"{}\"}}",
+        '{{:password=>"{}"}}',
         "password%3D{}%26plan%3Dfree",
         "line one\nline two secret={}\nline three",
         "log: line one\\npassword: {}\\nline three",
