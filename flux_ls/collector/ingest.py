@@ -60,11 +60,11 @@ class Ingest:
     def close(self) -> None:
         self._writer.close()
 
-    def traces(self, message: TraceExport) -> Outcome:
+    def traces(self, message: TraceExport, body: bytes = b"") -> Outcome:
         """Stores the spans. Raises SinkBusy when the client should send them again."""
-        batch = read_spans(message)
+        batch = read_spans(message, body)
         if batch.parts:
-            clean = self._redactor.spans(batch)
+            clean = self._redactor.spans(batch, body)
             self._durably(lambda: self._store_spans(clean))
         return _outcome(batch.rejected, "spans need a 16-byte trace id, an 8-byte span id and times before 2262")
 

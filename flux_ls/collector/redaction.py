@@ -9,6 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from random import Random
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -28,6 +29,7 @@ from flux_ls.record.wire import REDACTED
 
 _MEMORY: Final = 64 << 20
 """For the automaton of the search: enough that it is not made anew all the time."""
+_WARM_UP: Final = 1 << 14
 _ORIGINS_KEPT: Final = 1024
 _WORTH_KEEPING: Final = 16384
 _DEEPEST: Final = 32
@@ -52,10 +54,15 @@ class Redactor:
         options.max_mem = _MEMORY
         options.never_capture = True
         self._suspect = re2.compile(expression(extra_keys).encode("latin-1"), options).search
+        # The automaton is made while it searches. On random bytes, as ids are, that takes a fraction of the time it
+        # takes on the first exports.
+        self._suspect(Random(0).randbytes(_WARM_UP))
         self._origins: dict[Origin, Origin] = {}
 
-    def spans(self, batch: SpanBatch) -> SpanBatch:
-        """The batch without secrets."""
+    def spans(self, batch: SpanBatch, body: bytes = b"") -> SpanBatch:
+        """The batch without secrets. `body` is what its bytes were cut from, if they were."""
+        if body and self._suspect(body) is None:
+            return batch
         chunks = [chunk.raws for part in batch.parts for chunk in part.chunks.values()]
         redacted = self._redact_all(chunks, Span, _redact_span)
         if redacted:
@@ -183,31 +190,25 @@ def _redact_positions(statement: str, pairs: Iterable[KeyValue]) -> bool:
     """Parameters of a statement that are told by their position."""
     changed = False
     for pair in pairs:
+        text = redacted = pair.value.string_value
         if pair.key == _PARAMETERS:
-            redacted = redact_parameters(statement, pair.value.string_value)
-            if redacted != pair.value.string_value:
-                pair.value.string_value = redacted
-                changed = True
-        elif (position := _PARAMETER.fullmatch(pair.key)) is not None:
-            if int(position[1]) in secret_positions(statement) and pair.value.string_value != REDACTED:
-                pair.value.string_value = REDACTED
-                changed = True
+            redacted = redact_parameters(statement, text)
+        elif (position := _PARAMETER.fullmatch(pair.key)) and int(position[1]) in secret_positions(statement):
+            redacted = REDACTED
+        if redacted != text:
+            pair.value.string_value = redacted
+            changed = True
     return changed
 
 
 def _redact_pair(pair: KeyValue, depth: int) -> bool:
     judged = verdict(pair.key)
     if judged is not Verdict.OPEN and _is_secret(judged, pair.value):
-        if pair.value.string_value == REDACTED:
-            return False
+        changed = pair.value.string_value != REDACTED
         pair.value.string_value = REDACTED
-        return True
-    changed = _redact_value(pair.key, pair.value, depth)
-    name = redact_text(pair.key)
-    if name != pair.key:
-        pair.key = name
-        return True
-    return changed
+    else:
+        changed = _redact_value(pair.key, pair.value, depth)
+    return _redact_field(pair, "key") or changed
 
 
 def _is_secret(judged: Verdict, value: AnyValue) -> bool:
@@ -251,13 +252,18 @@ def _redact_value(key: str, value: AnyValue, depth: int) -> bool:
     if which == "array_value":
         return _redact_array(value, depth)
     if which == "kvlist_value":
-        return any([_redact_pair(pair, depth - 1) for pair in value.kvlist_value.values])
+        changed = False
+        for pair in value.kvlist_value.values:
+            changed |= _redact_pair(pair, depth - 1)
+        return changed
     return False
 
 
 def _redact_array(value: AnyValue, depth: int) -> bool:
     items = value.array_value.values
-    changed = any([_redact_value("", item, depth - 1) for item in items])
+    changed = False
+    for item in items:
+        changed |= _redact_value("", item, depth - 1)
     texts: list[Any] = [item.string_value if item.WhichOneof("value") == "string_value" else None for item in items]
     # What is secret because of what stands before it.
     for item, before, after in zip(items, texts, redact_tree(texts), strict=True):
@@ -268,7 +274,7 @@ def _redact_array(value: AnyValue, depth: int) -> bool:
 
 
 def _redact_string(key: str, text: str) -> str:
-    if key.startswith(_FLUX) and text[:1] in ("{", "["):
+    if key.startswith(_FLUX) and text[:1] in ("{", "[", '"'):
         try:
             tree = msgspec.json.decode(text)
         except (ValueError, RecursionError):

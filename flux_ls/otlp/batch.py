@@ -4,13 +4,14 @@ Walking attributes in Python is what decoding costs, so nothing here looks at on
 decoded when somebody asks for it.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import NamedTuple
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from flux_ls.otlp.decode import Glimpse, glimpse
+from flux_ls.otlp.slices import Unusual, spans_of
 from flux_ls.record import wire
 
 TraceExport = ExportTraceServiceRequest
@@ -116,8 +117,12 @@ class LogBatch(NamedTuple):
     rejected: int
 
 
-def read_spans(message: TraceExport) -> SpanBatch:
-    """The spans of an export request; those without valid ids or with times past 2262 are rejected."""
+def read_spans(message: TraceExport, body: bytes = b"") -> SpanBatch:
+    """The spans of an export request; those without valid ids or with times past 2262 are rejected.
+
+    `body` is what the message was read from, if that was protobuf: the spans are then kept in the very bytes.
+    """
+    came = _raws(message, body)
     origins: dict[Origin, int] = {}
     parts: dict[bytes, TracePart] = {}
     recorded: set[int] = set()
@@ -129,7 +134,7 @@ def read_spans(message: TraceExport) -> SpanBatch:
             if _RECORDER in resource:
                 recorded.add(origin)
             # The one loop that every span of every user goes through: no calls in it that can be done without.
-            for span in scope_spans.spans:
+            for span, raw in zip(scope_spans.spans, next(came), strict=True):
                 trace_id, span_id = span.trace_id, span.span_id
                 start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
                 if len(span_id) != 8 or start_ns >> 63 or end_ns >> 63 or span_id == _NO_ID:
@@ -150,7 +155,6 @@ def read_spans(message: TraceExport) -> SpanBatch:
                     part.first_ns = start_ns
                 if end_ns > part.last_ns:
                     part.last_ns = end_ns
-                raw = span.SerializeToString()
                 parent_id = span.parent_span_id
                 if not parent_id or parent_id == _NO_ID:
                     part.add_root(origin, raw)
@@ -164,6 +168,25 @@ def read_spans(message: TraceExport) -> SpanBatch:
                 chunk.span_ids.append(span_id)
                 chunk.raws.append(raw)
     return SpanBatch(list(origins), list(parts.values()), rejected, frozenset(recorded))
+
+
+def _raws(message: TraceExport, body: bytes) -> Iterator[Iterable[bytes]]:
+    """For each scope of each resource, the bytes of its spans."""
+    try:
+        sliced = spans_of(body) if body else None
+    except Unusual:
+        sliced = None
+    # An element of a repeated field may come in pieces that only reading it joins.
+    if sliced is not None and [[len(scope) for scope in resource] for resource in sliced] == [
+        [len(scope_spans.spans) for scope_spans in resource_spans.scope_spans]
+        for resource_spans in message.resource_spans
+    ]:
+        for resource in sliced:
+            yield from resource
+        return
+    for resource_spans in message.resource_spans:
+        for scope_spans in resource_spans.scope_spans:
+            yield [span.SerializeToString() for span in scope_spans.spans]
 
 
 def read_exception_logs(message: LogExport) -> LogBatch:

@@ -183,8 +183,12 @@ def _language(resource: Resource) -> Language | None:
 
 
 def _attributes(pairs: Any) -> dict[str, AttributeValue]:
-    # Most values are text, and asking for it is the quickest way to find out.
-    return {pair.key: pair.value.string_value or _value(pair.value, _MAX_DEPTH) for pair in pairs}
+    # Most values are text or a number, and asking for those is the quickest way to find out.
+    attributes: dict[str, AttributeValue] = {}
+    for pair in pairs:
+        value = pair.value
+        attributes[pair.key] = value.string_value or value.int_value or _value(value, _MAX_DEPTH)
+    return attributes
 
 
 def _value(value: AnyValue, depth: int) -> AttributeValue:

@@ -32,7 +32,8 @@ class Signal(Struct, frozen=True):
 
 
 def _traces(sink: Sink, body: bytes, format: Format) -> Outcome:
-    return sink.traces(decode(body, format, ExportTraceServiceRequest))
+    message = decode(body, format, ExportTraceServiceRequest)
+    return sink.traces(message, body if format == "protobuf" else b"")
 
 
 def _logs(sink: Sink, body: bytes, format: Format) -> Outcome:

@@ -29,6 +29,8 @@ class Sink(Protocol):
     drop what they sent.
     """
 
-    def traces(self, message: ExportTraceServiceRequest, /) -> Outcome: ...
+    def traces(self, message: ExportTraceServiceRequest, body: bytes = b"", /) -> Outcome:
+        """`body` is what the message was read from, if that was protobuf."""
+        ...
 
     def logs(self, message: ExportLogsServiceRequest, /) -> Outcome: ...

@@ -12,6 +12,7 @@ class Awaiting(Protocol):
 
 
 AWAITING: Final[ContextVar[Awaiting | None]] = ContextVar("flux_awaiting", default=None)
+"""Told by the span processor of every span, when its recording is known."""
 
 
 def reset(variable: ContextVar[Any], token: Token[Any] | None) -> None:
@@ -22,10 +23,3 @@ def reset(variable: ContextVar[Any], token: Token[Any] | None) -> None:
         variable.reset(token)
     except ValueError:  # what was begun in one context is ended in another, as an abandoned coroutine is
         variable.set(None)
-
-
-def started(span: Any) -> None:
-    """Called by the span processor for every span, when its recording is known."""
-    awaiting = AWAITING.get()
-    if awaiting is not None:
-        awaiting.started(span)

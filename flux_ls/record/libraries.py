@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import os
 import re
+import sys
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, Final
@@ -89,8 +90,18 @@ def _module_of(entry_point: EntryPoint) -> str | None:
     return None
 
 
+_later: list[EntryPoint] = []
+
+
 def _imported(entry_point: EntryPoint, _: ModuleType) -> None:
+    spec = getattr(sys.modules.get(entry_point.module), "__spec__", None)
+    if getattr(spec, "_initializing", False):
+        # An instrumentation for several libraries imports each: it has to be whole before it is set to work.
+        _later.append(entry_point)
+        return
     _instrument(entry_point)
+    while _later:
+        _instrument(_later.pop())
 
 
 def _instrument(entry_point: EntryPoint) -> None:

@@ -4,7 +4,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import StatusCode
 
-from flux_ls.record import awaited
+from flux_ls.record.awaited import AWAITING
 from flux_ls.record.guard import tell
 from flux_ls.record.recording import (
     BY_SPAN,
@@ -25,6 +25,7 @@ class RecordingProcessor(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
         try:
             context = span.context
+            span_id = context.span_id
             parent = span.parent
             recording = None
             if parent is not None and not parent.is_remote:
@@ -35,14 +36,16 @@ class RecordingProcessor(SpanProcessor):
                     if current is not None and current.trace_id == context.trace_id:
                         recording = current
             if recording is None:
-                recording = Recording(context.trace_id, context.span_id)
+                recording = Recording(context.trace_id, span_id)
                 enter_context(recording)
             elif parent is not None and (call := running_call(parent.span_id)) is not None:
-                recording.parents[context.span_id] = call
+                recording.parents[span_id] = call
             if len(BY_SPAN) >= _MANY_RUNNING:
                 BY_SPAN.pop(next(iter(BY_SPAN)), None)
-            BY_SPAN[context.span_id] = recording
-            awaited.started(span)
+            BY_SPAN[span_id] = recording
+            awaiting = AWAITING.get()
+            if awaiting is not None:
+                awaiting.started(span)
         except Exception as error:
             tell("the start of a span", error)
 
@@ -77,5 +80,6 @@ def _failed(span: ReadableSpan) -> bool:
     # A 5xx answer is ERROR already, as every instrumentation of a server does it.
     if span.status.status_code is StatusCode.ERROR:
         return True
-    events = span.events
-    return bool(events) and any(event.name == "exception" for event in events)
+    if not getattr(span, "_events", True):  # what `events` copies
+        return False
+    return any(event.name == "exception" for event in span.events)

@@ -46,7 +46,19 @@ class MadeSpan:
     Attributes are scalars, or values captured as trees, which become JSON text when it is exported.
     """
 
-    __slots__ = ("attributes", "end_ns", "error", "events", "kind", "name", "parent_id", "scope", "span_id", "start_ns")
+    __slots__ = (
+        "attributes",
+        "common",
+        "end_ns",
+        "error",
+        "events",
+        "kind",
+        "name",
+        "parent_id",
+        "scope",
+        "span_id",
+        "start_ns",
+    )
 
     def __init__(
         self,
@@ -71,6 +83,8 @@ class MadeSpan:
         self.scope = scope
         self.kind: Kind = kind
         self.attributes: dict[str, object] = {} if attributes is None else attributes
+        self.common: dict[str, object] | None = None
+        """Attributes that all spans of the same function have; never changed, so that they are encoded only once."""
         self.events: list[MadeEvent] = [] if events is None else events
         self.error = error
         """What went wrong, in one line; None when nothing did."""
@@ -81,6 +95,40 @@ class Ended(Protocol):
 
     @property
     def context(self) -> Any: ...
+
+
+class Counted(Protocol):
+    """A function whose calls are counted."""
+
+    @property
+    def function(self) -> str: ...
+
+
+class Calls:
+    """The calls of one function while a request runs."""
+
+    __slots__ = ("left", "run")
+
+    def __init__(self) -> None:
+        self.left = _kept_calls
+        """How many more are kept; below zero, how many were only counted."""
+        self.run: tuple[Any, Any] = (None, None)
+        """What the function's wrapper runs, and the module's names that go with it."""
+
+
+class _CallsByFunction(dict[Counted, Calls]):
+    def __missing__(self, function: Counted) -> Calls:
+        calls = self[function] = Calls()
+        return calls
+
+
+_kept_calls = 50
+
+
+def keep_calls(most: int) -> None:
+    """How many calls of each function a request keeps, from now on."""
+    global _kept_calls
+    _kept_calls = most
 
 
 class Recording:
@@ -94,12 +142,12 @@ class Recording:
         "_holds",
         "added_to_root",
         "annotations",
+        "calls",
         "closed",
         "dropped",
         "ended",
         "ended_ns",
         "failed",
-        "kept_calls",
         "omitted_calls",
         "outer",
         "parents",
@@ -117,8 +165,7 @@ class Recording:
     def __init__(self, trace_id: int, root_id: int) -> None:
         self.trace_id = trace_id
         self.root_id = root_id
-        self.kept_calls: dict[object, int] = {}
-        """Calls kept so far, by function."""
+        self.calls = _CallsByFunction()
         self.omitted_calls: dict[str, int] = {}
         """Calls counted and not kept, by the function's name."""
         self.seen: dict[object, object] = {}
@@ -163,6 +210,15 @@ class Recording:
             known.update(attributes)
         if self.closed and not self.queued:
             hand_over(self)
+
+    def take_omitted_calls(self) -> dict[str, int]:
+        """The calls that were only counted since this was asked last."""
+        omitted, self.omitted_calls = self.omitted_calls, {}
+        for function, calls in list(self.calls.items()):
+            if calls.left < 0:
+                omitted[function.function] = omitted.get(function.function, 0) - calls.left
+                calls.left = 0
+        return omitted
 
     def hold(self) -> None:
         """Keeps it open past the end of its first span, until `release`, or for some seconds at most."""
@@ -216,7 +272,7 @@ OPEN: Final[dict[int, Recording]] = {}
 BY_SPAN: Final[dict[int, Recording]] = {}
 """The recording of every span that runs."""
 CURRENT: Final[ContextVar[Recording | None]] = ContextVar("flux_recording", default=None)
-_CALL: Final[ContextVar[tuple[int, int] | None]] = ContextVar("flux_call", default=None)
+_CALL: Final[ContextVar[tuple[int, Any] | None]] = ContextVar("flux_call", default=None)
 """The function call that runs, and the SDK span that it was entered in."""
 
 
@@ -277,17 +333,28 @@ def current() -> Recording | None:
 
 def position() -> int:
     """The id of the span that something which happens now belongs under: the call or SDK span that runs; 0 for none."""
-    span_id: int = _current_span().get_span_context().span_id
+    span = _current_span()
     call = _CALL.get()
-    return call[0] if call is not None and call[1] == span_id else span_id
+    if call is not None and call[1] is span:
+        return call[0]
+    span_id: int = span.get_span_context().span_id
+    return span_id
 
 
-def enter(call_span_id: int) -> Token[tuple[int, int] | None]:
+def enter(call_span_id: int) -> Token[tuple[int, Any] | None]:
     """The function call runs from now on; SDK spans started meanwhile become its children when they are exported."""
-    return _CALL.set((call_span_id, _current_span().get_span_context().span_id))
+    return _CALL.set((call_span_id, _current_span()))
 
 
-def leave(token: Token[tuple[int, int] | None]) -> None:
+def enter_call(call_span_id: int) -> tuple[int, Token[tuple[int, Any] | None]]:
+    """`position` and then `enter`, in one."""
+    span = _current_span()
+    call = _CALL.get()
+    parent_id: int = call[0] if call is not None and call[1] is span else span.get_span_context().span_id
+    return parent_id, _CALL.set((call_span_id, span))
+
+
+def leave(token: Token[tuple[int, Any] | None]) -> None:
     try:
         _CALL.reset(token)
     except ValueError:  # a generator that was begun in another context
@@ -298,13 +365,13 @@ def leave(token: Token[tuple[int, int] | None]) -> None:
 def running_call(span_id: int) -> int | None:
     """The function call that runs directly in the SDK span."""
     call = _CALL.get()
-    return call[0] if call is not None and call[1] == span_id else None
+    return call[0] if call is not None and call[1].get_span_context().span_id == span_id else None
 
 
 class OpenRecording:
     """A recording whose first span the recorder makes itself; `close` ends it."""
 
-    __slots__ = ("_attributes", "_kind", "_name", "_start_ns", "_token", "recording")
+    __slots__ = ("_attributes", "_kind", "_name", "_parent", "_start_ns", "_token", "recording")
 
     def __init__(self, name: str, kind: Kind, attributes: dict[str, object]) -> None:
         self._name = name
@@ -312,6 +379,7 @@ class OpenRecording:
         self._attributes = attributes
         self._start_ns = now_ns()
         self._token: Any = None
+        self._parent: Any = None
         self.recording = Recording(new_trace_id(), new_span_id())
 
     def close(self, error: str | None = None, *, name: str | None = None, here: bool = True) -> None:
@@ -357,7 +425,22 @@ class OpenRecording:
                 trace_flags=trace.TraceFlags(trace.TraceFlags.SAMPLED),
             )
         )
+        self._parent = parent
         self._token = context.attach(trace.set_span_in_context(parent))
+
+    def is_around(self) -> bool:
+        """Whether what runs here was begun inside of it, even if it is over."""
+        return CURRENT.get() is self.recording or (self._parent is not None and _current_span() is self._parent)
+
+    def leave_everywhere(self) -> None:
+        """In contexts that go on with it, such as those of threads, nothing belongs to it from now on."""
+        from opentelemetry.trace import INVALID_SPAN_CONTEXT
+
+        BY_SPAN.pop(self.recording.root_id, None)
+        OPEN.pop(self.recording.root_id, None)
+        self.recording.ended = True
+        if self._parent is not None:
+            self._parent._context = INVALID_SPAN_CONTEXT
 
 
 def open_recording(name: str, *, kind: Kind = "internal", attributes: dict[str, object] | None = None) -> OpenRecording:

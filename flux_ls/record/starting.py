@@ -86,17 +86,18 @@ def _start(exporter: "SpanExporter | None", given: Mapping[str, object], instrum
     from opentelemetry import trace
 
     from flux_ls.record import export, instrumentors, redaction
+    from flux_ls.record.export import otlp, protobuf, texts
     from flux_ls.record.export.blobs import add_blobs
     from flux_ls.record.export.packing import Collector, Destination
     from flux_ls.record.export.process import Process
-    from flux_ls.record.export.texts import forget
     from flux_ls.record.processor import RecordingProcessor
-    from flux_ls.record.providers import Providers
+    from flux_ls.record.providers import Providers, quick_current_span
 
     in_force = settings.load(given=given)
     settings.put_in_force(in_force)
     redaction.configure(in_force.redact_keys)
-    forget()
+    for told in (otlp, protobuf, texts):
+        told.forget()
     checkout = _checkout()
     process = Process(_service(), _found_out(checkout))
     destination: Destination
@@ -107,7 +108,7 @@ def _start(exporter: "SpanExporter | None", given: Mapping[str, object], instrum
 
         destination = ThroughExporter(exporter, in_force.record_span_bytes, process)
     export.send_to(destination, in_force.record_rate, lambda taken: add_blobs(taken, checkout.blobs))
-    recording.connect(export.hand_over, trace.get_current_span)
+    recording.connect(export.hand_over, quick_current_span())
 
     providers = Providers(RecordingProcessor(), process.use_that_of)
     providers.watch()

@@ -25,7 +25,7 @@ class Lines:
         self._file = settings.store.with_suffix(".exports")
         self._gate = gate
 
-    def traces(self, message: Any) -> Outcome:
+    def traces(self, message: Any, body: bytes = b"") -> Outcome:
         with self._file.open("a") as lines:
             lines.write("begun\n")
         while self._gate is not None and not self._gate.exists():

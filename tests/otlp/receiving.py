@@ -34,7 +34,7 @@ class Recording:
     """An export waits until it is set."""
     closed: bool = False
 
-    def traces(self, message: ExportTraceServiceRequest) -> Outcome:
+    def traces(self, message: ExportTraceServiceRequest, body: bytes = b"") -> Outcome:
         return self._take(message)
 
     def logs(self, message: ExportLogsServiceRequest) -> Outcome:

@@ -1,6 +1,5 @@
 """A receiver that behaves as told: it takes exports, hangs, is busy, refuses, or is not there."""
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +8,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from msgspec import Struct
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 DEADLINE_S = 20.0
 
@@ -98,11 +100,60 @@ class Receiver:
 def spans_of(body: bytes) -> list[Got]:
     now = time.time()
     return [
-        Got(span, plain(part["resource"]["attributes"]), scope["scope"]["name"], now)
-        for part in json.loads(body)["resourceSpans"]
-        for scope in part["scopeSpans"]
-        for span in scope["spans"]
+        Got(as_json(span), plain(_pairs(part.resource.attributes)), scope.scope.name, now)
+        for part in ExportTraceServiceRequest.FromString(body).resource_spans
+        for scope in part.scope_spans
+        for span in scope.spans
     ]
+
+
+def span_of(encoded: bytes) -> dict[str, Any]:
+    """A span as it is inside an export, after its tag."""
+    length = 0
+    for at, byte in enumerate(encoded):
+        length |= (byte & 0x7F) << (7 * at)
+        if byte < 0x80:
+            content = encoded[at + 1 :]
+            assert len(content) == length
+            return as_json(Span.FromString(content))
+    raise AssertionError("no length")
+
+
+def as_json(span: Span) -> dict[str, Any]:
+    """The span as OTLP/JSON has it; numbers are numbers."""
+    told: dict[str, Any] = {
+        "traceId": span.trace_id.hex(),
+        "spanId": span.span_id.hex(),
+        "name": span.name,
+        "kind": span.kind,
+        "startTimeUnixNano": span.start_time_unix_nano,
+        "endTimeUnixNano": span.end_time_unix_nano,
+        "attributes": _pairs(span.attributes),
+        "events": [
+            {"name": event.name, "timeUnixNano": event.time_unix_nano, "attributes": _pairs(event.attributes)}
+            for event in span.events
+        ],
+    }
+    if span.parent_span_id:
+        told["parentSpanId"] = span.parent_span_id.hex()
+    if span.HasField("status"):
+        told["status"] = {"code": span.status.code, "message": span.status.message}
+    return told
+
+
+def _pairs(attributes: Any) -> list[dict[str, Any]]:
+    return [{"key": each.key, "value": _value(each.value)} for each in attributes]
+
+
+def _value(value: AnyValue) -> dict[str, Any]:
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return {}
+    word, _, rest = kind.partition("_")
+    name = word + rest.capitalize()
+    if kind == "array_value":
+        return {name: {"values": [_value(each) for each in value.array_value.values]}}
+    return {name: getattr(value, kind)}
 
 
 def plain(attributes: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import get_current_span
 
 from flux_ls.record import recording
-from flux_ls.record.export.otlp_json import encode_made, encode_span
+from flux_ls.record.export.otlp import encode_made, encode_span
 from flux_ls.record.export.taken import Taken
 from flux_ls.record.processor import RecordingProcessor
 from flux_ls.record.recording import MadeSpan, Recording
 from flux_ls.record.wire import INPUT, LOCALS, OUTPUT
+from tests.record.receiver import span_of
 
 KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
 
@@ -67,7 +68,7 @@ class Sent:
             self.failed.add(f"{taken.trace_id:032x}")
         for span in taken.spans:
             encoded = (encode_made if isinstance(span, MadeSpan) else encode_span)(taken, span, 1 << 20)
-            decoded = _decoded(json.loads(encoded))
+            decoded = _decoded(span_of(encoded))
             self._spans[decoded.span_id] = decoded
 
     @property

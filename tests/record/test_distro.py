@@ -96,6 +96,21 @@ def test_a_library_is_instrumented_when_the_application_imports_it(
     assert (ended.out, ended.err) == (f"[]\n{expected}\n", "")
 
 
+def test_an_instrumentation_that_imports_another_library_of_its_own(tmp_path: Path) -> None:
+    text = """
+    import logging
+    logging.basicConfig(level=logging.DEBUG)
+    import httpx2
+    import httpx
+    from opentelemetry.instrumentation import httpx as instrumentation
+    print(instrumentation.HTTPXClientInstrumentor().is_instrumented_by_opentelemetry)
+    print(instrumentation.HTTPX2ClientInstrumentor().is_instrumented_by_opentelemetry)
+    """
+    with Receiver() as receiver:
+        ended = run_program(tmp_path, text, env=as_flux_run_does(receiver.endpoint))
+    assert (ended.out, ended.err) == ("True\nTrue\n", "")
+
+
 def test_an_instrumentor_does_nothing_until_the_recorder_is_on(tmp_path: Path) -> None:
     text = """
     import sys

@@ -17,7 +17,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from flux_ls.otlp.otlp_json import read_json
 from flux_ls.record import recording
 from flux_ls.record.export.packing import Collector
 from flux_ls.record.export.process import Process
@@ -62,7 +61,7 @@ def recorder() -> Iterator[Recorder]:
 
 
 def parse(body: bytes) -> list[Span]:
-    request = read_json(body, ExportTraceServiceRequest)
+    request = ExportTraceServiceRequest.FromString(body)
     return [span for part in request.resource_spans for scope in part.scope_spans for span in scope.spans]
 
 

@@ -14,7 +14,8 @@ from flux_ls.record import wire
 from flux_ls.record.redaction import is_secret_key
 from flux_ls.record.settings import RecorderSettings
 from flux_ls.record.values.encode import SPAN_BUDGET
-from flux_ls.record.values.snapshot import _DEEPEST, VALUE_BUDGET
+from flux_ls.record.values.snapshot import VALUE_BUDGET
+from flux_ls.record.values.walk import DEEPEST
 from tests.cli.conftest import Flux
 from tests.cli.conftest import flux as flux
 from tests.e2e.collector import Collector
@@ -83,7 +84,7 @@ def test_every_mark_is_told() -> None:
 def test_the_numbers_are_those_of_the_code() -> None:
     assert f"{VALUE_BUDGET:,} bytes of JSON" in PAGE
     assert f"{SPAN_BUDGET:,} bytes" in PAGE
-    assert f"nesting | {_DEEPEST} levels" in PAGE
+    assert f"nesting | {DEEPEST} levels" in PAGE
     assert f"first {RecorderSettings().record_calls} calls" in " ".join(PAGE.split())
     assert f"The version of this format: {wire.FORMAT}." in PAGE
     for name in (wire.TRANSACTION, wire.ROW_CHANGE, wire.REDACTED):

@@ -104,6 +104,8 @@ _LIBRARY = re.compile(
 
 # --- Python
 
+# Run from a checkout of ours, too, it is nobody's application.
+_RECORDER = re.compile(r"(?:^|/)flux_ls/record/")
 _PYTHON_ARCHIVE = re.compile(r"(?:^|/)python\d+\.zip/|\.egg/")
 _CONSOLE_SCRIPT = re.compile(r"(?:^|/)(?:bin|[Ss]cripts)/[^/]+(?:/__main__\.py)?$")
 
@@ -111,7 +113,7 @@ _CONSOLE_SCRIPT = re.compile(r"(?:^|/)(?:bin|[Ss]cripts)/[^/]+(?:/__main__\.py)?
 def _python(path: str) -> bool:
     if not path or path.startswith("<"):
         return False
-    if _LIBRARY.search(path) or _PYTHON_ARCHIVE.search(path):
+    if _LIBRARY.search(path) or _PYTHON_ARCHIVE.search(path) or _RECORDER.search(path):
         return False
     if _windows_library(path):
         return False

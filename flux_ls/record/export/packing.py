@@ -1,4 +1,4 @@
-"""Parcels: what is sent at one time, as OTLP/JSON."""
+"""Parcels: what is sent at one time, as OTLP."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
-from flux_ls.record.export.otlp_json import encode_made, encode_resource, encode_scope, encode_span, export_request
+from flux_ls.record.export.otlp import encode_made, encode_resource, encode_scope, encode_span, export_request
 from flux_ls.record.export.process import Process
 from flux_ls.record.export.sending import HttpSender
 from flux_ls.record.export.taken import Taken
@@ -22,9 +22,19 @@ FULL: Final = 512 * 1024
 @dataclass(slots=True, eq=False)
 class Parcel:
     content: Any
+    """Bytes, or a list of spans: what comes one after the other may be sent as one."""
     size: int
     spans: int
     failed: bool
+
+    def add(self, other: "Parcel") -> bool:
+        """Takes what is in the other one, if both go together."""
+        if self.size + other.size > FULL:
+            return False
+        self.content += other.content
+        self.size += other.size
+        self.spans += other.spans
+        return True
 
 
 class Destination(Protocol):
@@ -41,7 +51,7 @@ class Destination(Protocol):
 
 
 class Collector:
-    """Packs OTLP/JSON for an OTLP/HTTP receiver."""
+    """Packs protobuf for an OTLP/HTTP receiver."""
 
     def __init__(self, endpoint: str, span_budget: int, process: Process) -> None:
         self._sender = HttpSender(endpoint)
@@ -56,13 +66,18 @@ class Collector:
         failed = False
         for each in taken:
             resource = self._resource(resource_of(each) or self._process.resource(), dropped)
+            scopes = spans.setdefault(resource, {})
             for span in each.spans:
                 try:
                     scope, encoded = self._encoded(each, span)
                 except Exception as error:
                     tell("encoding a span", error)
                     continue
-                spans.setdefault(resource, {}).setdefault(scope, []).append(encoded)
+                known = scopes.get(scope)
+                if known is None:
+                    scopes[scope] = [encoded]
+                else:
+                    known.append(encoded)
                 size += len(encoded)
                 count += 1
             failed = failed or each.failed

@@ -78,7 +78,7 @@ class HttpSender:
         connection = self._connection
         if connection is None:
             connection = self._connection = self._connected()
-        connection.request("POST", self._path, body, {"Content-Type": "application/json", "User-Agent": "flux"})
+        connection.request("POST", self._path, body, {"Content-Type": "application/x-protobuf", "User-Agent": "flux"})
         answer = connection.getresponse()
         answer.read(_LONGEST_ANSWER)
         if not answer.isclosed():

@@ -100,7 +100,7 @@ class ThroughExporter:
         )
 
     def _made(self, taken: Taken, span: MadeSpan, resource: Resource) -> ReadableSpan:
-        attributes = {**span.attributes, **taken.annotations.get(span.span_id, {})}
+        attributes = {**(span.common or {}), **span.attributes, **taken.annotations.get(span.span_id, {})}
         return ReadableSpan(
             name=readable(span.name),
             context=_context(taken.trace_id, span.span_id),

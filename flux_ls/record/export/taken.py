@@ -23,8 +23,7 @@ class Taken:
         del recording.spans[:count]
         self.dropped, recording.dropped = recording.dropped, 0
         self.annotations: dict[int, dict[str, object]] = {}
-        if recording.closed and recording.omitted_calls:
-            omitted, recording.omitted_calls = recording.omitted_calls, {}
+        if recording.closed and (omitted := recording.take_omitted_calls()):
             text = msgspec.json.encode(omitted).decode()
             recording.annotations.setdefault(recording.root_id, {})[OMITTED_CALLS] = text
         if recording.annotations:
@@ -33,8 +32,9 @@ class Taken:
     def _take_annotations(self, recording: Recording) -> None:
         waiting = recording.annotations
         for span in self.spans:
-            if (found := waiting.pop(span_id_of(span), None)) is not None:
-                self.annotations[span_id_of(span)] = found
+            span_id = span.span_id if isinstance(span, MadeSpan) else span.context.span_id
+            if span_id in waiting:
+                self.annotations[span_id] = waiting.pop(span_id)
         root, root_id = recording.root, recording.root_id
         if root is None:
             return

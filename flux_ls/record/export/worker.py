@@ -19,6 +19,8 @@ from flux_ls.record.recording import OPEN, Recording
 
 BATCH_S: Final = 0.2
 """How long a request that went well waits for others; one that failed waits for nobody."""
+SOON: Final = 8
+"""As many that wait are encoded before they are sent: what lives for long costs the application's garbage collector."""
 LOOK_S: Final = 2.5
 """How often to look for recordings that have been open for long."""
 LONG_NS: Final = 5_000_000_000
@@ -43,6 +45,8 @@ class Worker:
         self._backlog_size = 0
         self._dropped = 0
         self._trouble = Trouble()
+        self._send_at = 0.0
+        """What has been encoded waits until then for more."""
         self._begin()
 
     def _begin(self) -> None:
@@ -67,6 +71,8 @@ class Worker:
             self._wake.set()
         elif self._asleep:
             self._asleep = False
+            self._wake.set()
+        elif len(self._queue) == SOON:
             self._wake.set()
         if self._thread is None:
             self._start()
@@ -124,19 +130,29 @@ class Worker:
         self._asleep = False
         self._wake.clear()
         if self._queue and not (self._urgent or self._flushes or self._stopping):
-            self._wake.wait(BATCH_S)
-            self._wake.clear()
+            now = time.monotonic()
+            if not self._backlog:
+                self._send_at = now + BATCH_S
+            if len(self._queue) < SOON:
+                self._wake.wait(self._send_at - now if self._send_at > now else BATCH_S)
+                self._wake.clear()
 
     def _until_next_try(self) -> float:
-        return max(self._trouble.until - time.monotonic(), 0.01) if self._backlog else LOOK_S
+        if not self._backlog:
+            return LOOK_S
+        return max(self._trouble.until - time.monotonic(), self._send_at - time.monotonic(), 0.01)
 
     def _turn(self) -> None:
         """Packs what waits, and sends what can be sent."""
         flushes, self._flushes = self._flushes, []
-        self._urgent = False
+        urgent, self._urgent = self._urgent, False
         self._look_at_the_open(everything=bool(flushes))
-        self._pack()
-        if flushes or time.monotonic() >= self._trouble.until:
+        if urgent:
+            self._pack_failing_first()
+        else:
+            self._pack()
+        now = time.monotonic()
+        if flushes or (now >= self._trouble.until and (urgent or now >= self._send_at)):
             self._send()
         for flushed in flushes:
             flushed.set()
@@ -184,8 +200,10 @@ class Worker:
         return self._below >= 2**32 or (recording.trace_id >> 64 & 0xFFFFFFFF) < self._below
 
     def _keep(self, parcel: Parcel) -> None:
-        self._backlog.append(parcel)
+        last = self._backlog[-1] if self._backlog else None
         self._backlog_size += parcel.size
+        if last is None or last.failed or parcel.failed or not last.add(parcel):
+            self._backlog.append(parcel)
         while self._backlog_size > MUCH_WAITS and len(self._backlog) > 1:
             # The oldest, but rather of those that went well.
             gone = next((each for each in self._backlog if not each.failed), self._backlog[0])

@@ -59,10 +59,18 @@ def uninstall() -> None:
             sys.setrecursionlimit(theirs)
 
 
+@guarded
+def watch_main() -> None:
+    """Wraps the functions of the script that `python script.py` runs; to be called while Python starts."""
+    if _modules is not None:
+        _modules.watch_main()
+
+
+@guarded
 def adopt_main() -> None:
-    """Wraps the functions of a script that is run as `python script.py`; to be called when a recording begins."""
+    """The same where the script runs already; to be called when a recording begins."""
     if _modules is not None:
         _modules.adopt_main()
 
 
-__all__ = ["adopt_main", "install", "span", "uninstall"]
+__all__ = ["adopt_main", "install", "span", "uninstall", "watch_main"]

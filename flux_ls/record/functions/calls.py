@@ -8,7 +8,19 @@ from typing import Any, Final
 from flux_ls.record import failures, settings, wire
 from flux_ls.record.functions.answers import is_answer
 from flux_ls.record.guard import tell
-from flux_ls.record.recording import MadeEvent, MadeSpan, Recording, enter, leave, new_span_id, now_ns, position
+from flux_ls.record.recording import (
+    CURRENT,
+    MadeEvent,
+    MadeSpan,
+    Recording,
+    enter,
+    enter_call,
+    keep_calls,
+    leave,
+    new_span_id,
+    now_ns,
+    position,
+)
 from flux_ls.record.redaction import is_secret_key
 from flux_ls.record.values import Captured, Tree, snapshot, snapshot_items
 
@@ -22,17 +34,30 @@ MOST_YIELDED: Final = 20
 _SELF: Final = frozenset({"self", "cls", "mcs", "mcls", "metacls", "klass"})
 
 
-class Call:
-    """A call that is kept, while it runs."""
+_NOTHING: Final[dict[str, object]] = {}
 
-    __slots__ = ("count", "input", "parent_id", "span_id", "start_ns", "token", "yielded")
 
-    def __init__(self, span_id: int, parent_id: int, start_ns: int, given: Captured) -> None:
+class Call(MadeSpan):
+    """A call that is kept, while it runs; when it has ended, the span that tells of it."""
+
+    __slots__ = ("count", "input", "token", "yielded")
+
+    def __init__(
+        self, name: str, span_id: int, parent_id: int, start_ns: int, given: Captured, common: dict[str, object]
+    ) -> None:
+        # Not by the way of `super`: there are many of them.
+        self.name = name
         self.span_id = span_id
         self.parent_id = parent_id
-        self.start_ns = start_ns
+        self.start_ns = self.end_ns = start_ns
+        self.scope = SCOPE
+        self.kind = "internal"
+        self.attributes = _NOTHING
+        self.common = common
+        self.events = []
+        self.error = None
         self.input = given
-        self.token: Token[tuple[int, int] | None] | None = None
+        self.token: Token[tuple[int, Any] | None] | None = None
         """Of a call that has the word; a generator has not between its values."""
         self.yielded: list[Tree] | None = None
         self.count = 0
@@ -48,6 +73,7 @@ class Site:
         "code",
         "failing",
         "function",
+        "here",
         "name",
         "names",
         "secret",
@@ -64,6 +90,7 @@ class Site:
         self.code = code
         """What the function was before."""
         self.by_pattern = by_pattern
+        self.here = CURRENT.get
         self.function = f"{module}.{qualname}"
         self.name = qualname.replace("<locals>.", "") if name is None else name
         self.attributes: dict[str, object] = {
@@ -77,7 +104,7 @@ class Site:
         self.names = code.co_varnames[self.without_first : given + self.stars]
         self.secret = is_secret_key(code.co_name)
         self.failing = ("failing", self.function, code.co_firstlineno)
-        """Counts failing calls beyond the cap in `Recording.kept_calls`."""
+        """Counts failing calls beyond the cap in `Recording.seen`."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Functions may be pickled by value (cloudpickle): what is recorded there is that process's affair.
@@ -86,16 +113,15 @@ class Site:
 
     def begin(self, recording: Recording, values: tuple[object, ...]) -> Call | None:
         """A call has come; None if it is only counted."""
+        calls = recording.calls[self]
+        calls.left -= 1
+        return self.kept(values) if calls.left >= 0 else None
+
+    def kept(self, values: tuple[object, ...]) -> Call | None:
+        """A call has come that is kept."""
         try:
-            kept = recording.kept_calls
-            count = kept.get(self, 0)
-            if count >= _most:
-                omitted = recording.omitted_calls
-                omitted[self.function] = omitted.get(self.function, 0) + 1
-                return None
-            kept[self] = count + 1
-            call = Call(new_span_id(), position(), now_ns(), self._given(values))
-            call.token = enter(call.span_id)
+            call = Call(self.name, new_span_id(), 0, now_ns(), self._given(values), self.attributes)
+            call.parent_id, call.token = enter_call(call.span_id)
             return call
         except Exception as error:
             tell("recording a call", error)
@@ -104,19 +130,16 @@ class Site:
     def returned(self, recording: Recording, call: Call, result: object) -> None:
         """A kept call has returned."""
         try:
-            end = now_ns()
-            self.pause(call)
-            attributes = self.attributes.copy()
-            attributes[wire.INPUT] = call.input
+            call.end_ns = now_ns()
+            if call.token is not None:
+                leave(call.token)
+            attributes: dict[str, object] = {wire.INPUT: call.input}
             if self.secret and result is not None and type(result) is not bool:
                 attributes[wire.OUTPUT] = Captured(wire.REDACTED)
             else:
                 attributes[wire.OUTPUT] = Captured(snapshot(result, _value_bytes))
-            recording.add(
-                MadeSpan(
-                    self.name, call.span_id, call.parent_id, call.start_ns, end, scope=SCOPE, attributes=attributes
-                )
-            )
+            call.attributes = attributes
+            recording.take(call)
         except Exception as error:
             tell("recording an output", error)
 
@@ -133,14 +156,13 @@ class Site:
                 call = self._kept_late(recording, start_ns, values) if is_failure else None
                 if call is None:
                     return
-            attributes = self.attributes.copy()
-            attributes[wire.INPUT] = call.input
+            attributes: dict[str, object] = {wire.INPUT: call.input}
             if call.yielded is not None:
                 attributes[wire.OUTPUT] = _yielded(call)
             if not is_failure:
                 if not isinstance(error, GeneratorExit):
                     attributes["error.type"] = failures.type_name(error)
-                recording.add(self._span(call, end, attributes))
+                self._add(recording, call, end, attributes)
                 return
             seen = failures.sighted(recording, error, call.span_id, call.start_ns)
             event = {"exception.type": failures.type_name(error), "exception.message": failures.message_of(error)}
@@ -148,39 +170,34 @@ class Site:
                 event["exception.stacktrace"] = failures.stacktrace_of(error)
             if seen.locals is not None:
                 attributes[wire.LOCALS] = seen.locals
-            span = self._span(call, end, attributes)
-            span.events = [MadeEvent("exception", end, event)]
-            span.error = failures.one_line(error)
-            recording.add(span)
+            call.events = [MadeEvent("exception", end, event)]
+            call.error = failures.one_line(error)
+            self._add(recording, call, end, attributes)
         except Exception as wrong:
             tell("recording a failing call", wrong)
 
     def _kept_late(self, recording: Recording, start_ns: int, values: tuple[object, ...]) -> Call | None:
-        kept = recording.kept_calls
-        count = kept.get(self.failing, 0)
-        if count >= MOST_FAILED:
+        count = recording.seen.get(self.failing, 0)
+        if not isinstance(count, int) or count >= MOST_FAILED:
             return None
-        kept[self.failing] = count + 1
-        omitted = recording.omitted_calls
-        more = omitted.get(self.function, 0) - 1
-        if more > 0:
-            omitted[self.function] = more
-        else:
-            omitted.pop(self.function, None)
-        return Call(new_span_id(), position(), start_ns, self._given(values))
+        recording.seen[self.failing] = count + 1
+        calls = recording.calls[self]
+        if calls.left < 0:
+            calls.left += 1
+        return Call(self.name, new_span_id(), position(), start_ns or now_ns(), self._given(values), self.attributes)
 
     def _given(self, values: tuple[object, ...]) -> Captured:
         """Every parameter with its value, defaults included; `*rest` and `**named` if there is something in them."""
-        pairs = zip(self.names, values, strict=True)
+        pairs = zip(self.names, values)  # noqa: B905 - as many by construction, and `strict` costs
         if self.stars:
             plain = len(values) - self.stars
             pairs = (pair for at, pair in enumerate(pairs) if at < plain or pair[1])  # type: ignore[assignment]
         return snapshot_items(pairs, _value_bytes)
 
-    def _span(self, call: Call, end_ns: int, attributes: dict[str, object]) -> MadeSpan:
-        return MadeSpan(
-            self.name, call.span_id, call.parent_id, call.start_ns, end_ns, scope=SCOPE, attributes=attributes
-        )
+    def _add(self, recording: Recording, call: Call, end_ns: int, attributes: dict[str, object]) -> None:
+        call.end_ns = end_ns
+        call.attributes = attributes
+        recording.add(call)
 
     # A generator has the word only from a request for a value until it yields it. What runs meanwhile is the caller's.
 
@@ -208,10 +225,9 @@ class Site:
         try:
             end = now_ns()
             self.pause(call)
-            attributes = self.attributes.copy()
-            attributes[wire.INPUT] = call.input
+            attributes: dict[str, object] = {wire.INPUT: call.input}
             attributes[wire.OUTPUT] = _yielded(call)
-            recording.add(self._span(call, end, attributes))
+            self._add(recording, call, end, attributes)
         except Exception as error:
             tell("recording the end of a generator", error)
 
@@ -229,12 +245,12 @@ def _is_method(code: CodeType) -> bool:
     return bool(owner) and not owner.endswith("<locals>") and code.co_argcount > 0 and code.co_varnames[0] in _SELF
 
 
-_most = 50
 _value_bytes = 4096
 
 
 def configure() -> None:
     """Takes over what the settings in force say."""
-    global _most, _value_bytes
+    global _value_bytes
     rules = settings.in_force()
-    _most, _value_bytes = rules.record_calls, rules.record_value_bytes
+    _value_bytes = rules.record_value_bytes
+    keep_calls(rules.record_calls)

@@ -5,8 +5,8 @@ A loader's `get_code` is asked as ever, so byte code is cached, archives and `py
 as before; what it answers is a module's code whose functions have wrappers. Decorators that run at import see wrapped
 functions. A loader without `get_code` (pytest rewrites the tests' asserts) has its module gone through afterwards.
 
-Left alone: functions of a module that is executed by other means than an import, such as the file that
-`python script.py` runs before `adopt_main` is called; what was compiled from source at run time.
+The file that `python script.py` runs is not imported: it is looked at when it begins (see `main.py`) or, where the
+recorder comes later, at the first request. Left alone: what is compiled from source at run time.
 """
 
 import gc
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
-from flux_ls.record.functions import codes
+from flux_ls.record.functions import codes, main
 from flux_ls.record.functions.patterns import Patterns
 from flux_ls.record.guard import tell
 
@@ -75,17 +75,30 @@ class Modules:
         if names:
             self._adopt(_all_functions(), names)
 
+    def watch_main(self) -> None:
+        """Wraps the functions of the script that is going to run."""
+
+        def instrumented(code: CodeType) -> CodeType:
+            names = (_MAIN, Path(code.co_filename).stem)
+            if not self.active or not any(self.patterns.may_be_in(name, code.co_filename) for name in names):
+                return code
+            return codes.instrumented(
+                code, _MAIN, lambda qualname, file: any(self.patterns.fits(name, qualname, file) for name in names)
+            )
+
+        main.when_it_begins(instrumented)
+
     def adopt_main(self) -> None:
         """Wraps the functions of the script that runs, as far as it has come; the first time that there are some."""
         if self._main_adopted or not self.active:
             return
-        main = sys.modules.get(_MAIN)
-        names = [_MAIN, *_names_of_main(main)]
-        if main is None or not any(self.patterns.may_be_in(name) for name in names):
+        script = sys.modules.get(_MAIN)
+        names = [_MAIN, *_names_of_main(script)]
+        if script is None or not any(self.patterns.may_be_in(name) for name in names):
             self._main_adopted = True
             return
-        hidden = _behind_properties(_members(main))
-        functions = [each for each in gc.get_referrers(main.__dict__) if type(each) is FunctionType]
+        hidden = _behind_properties(_members(script))
+        functions = [each for each in gc.get_referrers(script.__dict__) if type(each) is FunctionType]
         self._main_adopted = bool(functions)
         for function in functions:
             if id(function) not in hidden:

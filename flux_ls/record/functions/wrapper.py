@@ -21,7 +21,7 @@ GENERATES: Final = inspect.CO_GENERATOR
 AWAITS: Final = inspect.CO_COROUTINE
 BOTH: Final = inspect.CO_ASYNC_GENERATOR
 
-_CURRENT, _NOW, _SITE, _DOC = "<current>", "<now>", "<site>", "<doc>"
+_CURRENT, _GLOBALS, _NOW, _SITE, _DOC = "<current>", "<globals>", "<now>", "<site>", "<doc>"
 
 
 def wrapped(code: CodeType, site: Site, runs: CodeType | None = None) -> CodeType:
@@ -29,7 +29,7 @@ def wrapped(code: CodeType, site: Site, runs: CodeType | None = None) -> CodeTyp
     shape = _shape(code, site.without_first)
     template = _template(shape)
     doc = code.co_consts[0] if code.co_consts and isinstance(code.co_consts[0], str) else None
-    fill: dict[object, object] = {_CURRENT: current, _NOW: now_ns, _SITE: site, _DOC: doc}
+    fill: dict[object, object] = {_CURRENT: current, _GLOBALS: globals, _NOW: now_ns, _SITE: site, _DOC: doc}
     given = _given(code)
     return template.replace(
         co_name=code.co_name,
@@ -100,13 +100,13 @@ def _template(shape: _Shape) -> CodeType:
     values = [*positional[shape.without_first :], *shape.keyword_only]
     values += [each.lstrip("*") for each in (*star, *stars)]
     parameters = [*positional, *(star or ["*"] * bool(shape.keyword_only)), *shape.keyword_only, *stars]
-    body = _BODIES[shape.kind].replace("<values>", "".join(f"{value}, " for value in values))
+    define = f"def _flux_function(): {'; '.join(free) or 'pass'}"
+    body = _BODIES[shape.kind].replace("<function>", define if free else _ONCE).replace("<define>", define)
+    body = body.replace("<values>", "".join(f"{value}, " for value in values))
     text = f"""
 def make({", ".join(free)}):
     {"async " if shape.kind & (AWAITS | BOTH) else ""}def wrapper({", ".join(parameters)}):
         {_DOC!r}
-        def _flux_function():
-            {"; ".join(free) or "pass"}
         {body.replace("<arguments>", ", ".join(passes))}
 """
     tree = ast.parse(text)
@@ -126,27 +126,51 @@ def _inside(code: CodeType, name: str) -> CodeType:
 # Everything comes by constants. An attribute of a constant costs nothing until it is needed.
 
 _CALL = """
-        _flux_current = "<current>"
-        _flux_recording = _flux_current()
-        if _flux_recording is None:
+        _flux_here = "<site>".here
+        _flux_recording = _flux_here()
+        if _flux_recording is None or _flux_recording.ended:
+            _flux_current = "<current>"
+            _flux_recording = _flux_current()
+            if _flux_recording is None:
+                <define>
+                try:
+                    return <run>
+                except "<site>".everything as _flux_error:
+                    _flux_error.__traceback__ = _flux_error.__traceback__.tb_next
+                    raise
+        _flux_calls = _flux_recording.calls["<site>"]
+        <function>
+        _flux_left = _flux_calls.left - 1
+        _flux_calls.left = _flux_left
+        if _flux_left < 0:
+            _flux_now = "<now>"
+            _flux_start = _flux_now()
             try:
                 return <run>
             except "<site>".everything as _flux_error:
                 _flux_error.__traceback__ = _flux_error.__traceback__.tb_next
+                "<site>".failed(_flux_recording, None, _flux_start, (<values>), _flux_error)
                 raise
-        _flux_now = "<now>"
-        _flux_start = _flux_now()
-        _flux_call = "<site>".begin(_flux_recording, (<values>))
+        _flux_call = "<site>".kept((<values>))
         try:
             _flux_result = <run>
         except "<site>".everything as _flux_error:
             _flux_error.__traceback__ = _flux_error.__traceback__.tb_next
-            "<site>".failed(_flux_recording, _flux_call, _flux_start, (<values>), _flux_error)
+            "<site>".failed(_flux_recording, _flux_call, 0, (<values>), _flux_error)
             raise
         if _flux_call is not None:
             "<site>".returned(_flux_recording, _flux_call, _flux_result)
         return _flux_result
 """
+
+# Making a function of the code takes a third of all that is to be done for a call which is only counted.
+_ONCE = """
+        _flux_function, _flux_names = _flux_calls.run
+        _flux_globals = "<globals>"
+        if _flux_names is not _flux_globals():
+            <define>
+            _flux_calls.run = _flux_function, _flux_globals()
+""".strip()
 
 # A generator is driven by hand: `yield from` would close it where an exception was thrown in, drop what it answers to
 # that, and does not exist for asynchronous ones. An exception that is thrown in is passed on when it is no longer being
@@ -161,6 +185,7 @@ _GENERATOR = """
             _flux_start = _flux_now()
             _flux_call = "<site>".begin(_flux_recording, (<values>))
             "<site>".pause(_flux_call)
+        <define>
         _flux_source = <run>
         _flux_sent = None
         _flux_thrown = []

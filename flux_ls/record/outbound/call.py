@@ -63,7 +63,7 @@ class Call(Awaiting):
         around = get_current_span()
         self._bound = _is_the_calls(around)
         self._span_id = around.get_span_context().span_id if self._bound else new_span_id()
-        self._entered: Token[tuple[int, int] | None] | None = None
+        self._entered: Token[tuple[int, Any] | None] | None = None
         self._awaiting: Token[Awaiting | None] | None = None if self._bound else AWAITING.set(self)
         self._calling = CALLING.set(self)
 

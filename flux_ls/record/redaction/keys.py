@@ -1,7 +1,7 @@
 """Which names stand for secrets: judged by the words that a name is made of, never by parts of words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Final
 
@@ -127,12 +127,17 @@ _LONGEST_NAME: Final = 200
 _verdicts: dict[str, Verdict] = {}
 _extra: frozenset[tuple[str, ...]] = frozenset()
 
+on_configure: Final[list[Callable[[], None]]] = []
+"""What has to be forgotten by who remembers verdicts."""
+
 
 def configure(extra_keys: Iterable[str]) -> None:
     """More names that are secret, in any spelling: `tax_number` is `taxNumber` and `X-Tax-Number` as well."""
     global _extra
     _extra = frozenset(words for key in extra_keys if (words := words_of(key)))
     _verdicts.clear()
+    for forget in on_configure:
+        forget()
 
 
 def is_secret_key(name: str) -> bool:

@@ -14,15 +14,14 @@ from flux_ls.record.redaction.tokens import CARD, PEM, SHAPES
 
 _APART: Final = r"[^A-Za-z0-9]{0,3}"
 # In front of a word: no letter, or what protobuf has in front of a text, a tag and a length that may look like one.
-_WORD: Final = r"(?:\b|_|%..|[\n\x12\x1a\"*2].{1,2})"
+_WORD: Final = r"(?:\b|_|%..|[\n\x12\x1a\"*2][\x80-\xff]?[0-9A-Za-z])"
 _SHORT: Final = 3
 """Letters: random ids have such words in them all the time."""
-_SOFT: Final = (
-    # As a word of its own, or with a value that nobody can read.
-    _WORD + r"(?i:pin|auth|pass)(?:\b|_|[0-9]|%)",
-    r"(?i:sess|session|sid|sig|signature|code)[^A-Za-z._].{0,8}?[A-Za-z0-9_\-.+/=~%:|]{16}",
-    r"(?i:basic[\s%]|negotiate[\s%]|ntlm[\s%])",
-)
+_ALONE: Final = r"(?i:pin|auth|pass)(?:\b|_|[0-9]|%)"
+_WITH_VALUE: Final = r"(?i:sess|session|sid|sig|signature|code)[^A-Za-z._].{0,8}?[A-Za-z0-9_\-.+/=~%:|]{16}"
+"""Names that are secret if nobody can read the value."""
+_SCHEMES: Final = r"(?i:basic|negotiate|ntlm)[\s%]"
+_LEADING = re.compile(r"\[(?:[^\]\\]|\\.)+\]\{\d+(?:,\d*)?\}")
 _USERINFO: Final = r"://[^\s/?#\"'<>\\@]*@|://[^\s/?#\"'<>\\@:]{0,128}:[^\s\"'<>\\@]{1,128}@"
 _CURL: Final = r"\s(?:-u|--user)\s"
 
@@ -36,8 +35,14 @@ def expression(extra_keys: Iterable[str] = ()) -> str:
     short = "|".join(sorted(name for name in names if len(name) <= _SHORT))
     pairs = [_APART.join(map(re.escape, pair)) for pair in sorted(SECRET_PAIRS)]
     extra = [_APART.join(map(re.escape, words)) for key in extra_keys if (words := words_of(key))]
-    shapes = [shape.replace(r"\b", "") for _, shape in SHAPES]
     named = "|".join([*sorted(name for name in names if len(name) > _SHORT), *pairs, *extra])
     camel = "|".join(sorted(name.capitalize() for name in names if len(name) <= _SHORT))
-    by_name = [f"(?i:{named})", f"{_WORD}(?i:{short})", f"[a-z](?:{camel})"]
-    return "(?s)" + "|".join([*by_name, *shapes, *_SOFT, CARD, PEM, _USERINFO, _CURL])
+    by_name = [f"(?i:{named})", f"{_WORD}(?:(?i:{short})|{_ALONE})", f"[a-z](?:{camel})", _WITH_VALUE, _SCHEMES]
+    # What may begin anywhere in a run of letters keeps the automaton busy with each letter of it.
+    shapes = [_without_lead(shape.replace(r"\b", "")) for _, shape in SHAPES]
+    return "(?s)" + "|".join([*by_name, *shapes, CARD, PEM, _USERINFO, _CURL])
+
+
+def _without_lead(shape: str) -> str:
+    lead = _LEADING.match(shape)
+    return shape if lead is None else shape[lead.end() :]

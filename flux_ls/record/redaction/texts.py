@@ -29,6 +29,14 @@ _DIGITS: Final = bytes(48 if code in b"0123456789 -" else 32 for code in range(2
 _CARD_RUN: Final = b"0" * 14
 _CARDLIKE = re.compile(r"[2-6][0-9]{3}[ \-]?[0-9]{4}[ \-]?[0-9]{2}")
 
+# In lower-case text: what follows the short ones has to be the end of the word.
+_SECRET_NAME = re.compile(
+    r"passw|pass.?(?:phrase|code|wort)|pass(?![a-z])|pwd|secret|token|authoriz|auth.?(?:code|key)|auth(?![a-z])|cookie"
+    r"|cred|keys?(?![a-z])|key.?hash|sess|sid(?![a-z])|sig(?![a-z])|signature|codes?(?![a-z])|cv[vcn]|ssn|jwt|otp|iban"
+    r"|pin(?![a-z])|pin.?(?:code|number)|card.?(?:n|cv|pin|sec)|cc.?n|social.?sec|debit.?card|bearer|phrase|mnemonic"
+    r"|securitycode|assertion|kennwort|contrase|motdepasse|reset.?link|magic.?link"
+)
+
 _USERINFO = re.compile(r"://([^\s/?#\"'<>\\@:]*)(:?)([^\s/?#\"'<>\\@]*(?:@[^\s/?#\"'<>\\@]+(?=@))*)@")
 _USERINFO_RAW = re.compile(r"://([^\s/?#\"'<>\\@:]{0,128}):(?![0-9]{1,5}[/?#])([^\s\"'<>\\@]{1,128})@")
 _BEARER = re.compile(BOUNDARY + r"((?i:bearer)(?:\s|%20|\+){1,4})([A-Za-z0-9_\-.~+/%|]{6,}={0,2})")
@@ -131,7 +139,9 @@ def is_suspect(text: str) -> bool:
 
 
 def _names_secret(low: str) -> bool:
-    """Whether a part of a secret's name is in the text: a chain, as this is the quickest there is."""
+    """Whether the name of a secret may be in the text: first a chain, as nothing is quicker than that."""
+    if _extra_stems and any(map(low.__contains__, _extra_stems)):
+        return True
     return (
         "key" in low
         or "token" in low
@@ -162,8 +172,7 @@ def _names_secret(low: str) -> bool:
         or "passwort" in low
         or "contrase" in low
         or "motdepasse" in low
-        or (_extra_stems != () and any(map(low.__contains__, _extra_stems)))
-    )
+    ) and _SECRET_NAME.search(low) is not None
 
 
 def _redact(text: str) -> str:

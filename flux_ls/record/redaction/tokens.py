@@ -100,6 +100,9 @@ _BY_LITERAL: Final = tuple(
     for literal in literals.split()
 )
 _LITERALS: Final = tuple(dict.fromkeys(literal for literal, _ in _BY_LITERAL))
+_WITH_LOW_LINE: Final = tuple(literal for literal in _LITERALS if "_" in literal)
+_WITH_DASH: Final = tuple(literal for literal in _LITERALS if "-" in literal and "_" not in literal)
+_OTHERS: Final = tuple(literal for literal in _LITERALS if not {"-", "_"} & set(literal))
 
 _HOST_KEPT = re.compile(r"(hooks\.slack\.com/|discord(?:app)?\.com/api/webhooks/)")
 
@@ -132,7 +135,11 @@ def redact_issued(text: str) -> str:
 
 
 def may_be_issued(text: str) -> bool:
-    return "-----BEGIN " in text or any(map(text.__contains__, _LITERALS))
+    return (
+        any(map(text.__contains__, _OTHERS))
+        or ("_" in text and any(map(text.__contains__, _WITH_LOW_LINE)))
+        or ("-" in text and ("-----BEGIN " in text or any(map(text.__contains__, _WITH_DASH))))
+    )
 
 
 def redact_cards(text: str) -> str:

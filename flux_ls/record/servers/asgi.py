@@ -23,13 +23,15 @@ Pairs = list[tuple[bytes, bytes]]
 class AsgiExchange(Exchange):
     """A request as ASGI tells it."""
 
-    __slots__ = ("_find_handler", "_headers", "_pairs", "_receive", "_scope", "_send", "_trailers")
+    __slots__ = ("_find_handler", "_headers", "_method", "_pairs", "_path", "_query", "_scheme", "_scope", "_trailers")
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, find_handler: Callable[..., None] | None) -> None:
+    def __init__(self, scope: Scope, find_handler: Callable[..., None] | None) -> None:
         super().__init__()
-        self._scope = scope
-        self._receive = receive
-        self._send = send
+        self._scope: Scope = scope
+        self._method = scope.get("method", "GET")
+        self._path = scope.get("path", "/")
+        self._scheme = scope.get("scheme", "http")
+        self._query: bytes = scope.get("query_string", b"")
         self._find_handler = find_handler
         # As the request came: applications change the scope.
         self._pairs: Pairs = list(scope.get("headers", ()))
@@ -37,28 +39,32 @@ class AsgiExchange(Exchange):
         self._trailers = False
 
     def method(self) -> str:
-        return str(self._scope.get("method", "GET"))
+        return str(self._method)
 
     def path(self) -> str:
-        return str(self._scope.get("path", "/"))
+        return str(self._path)
 
     def scheme(self) -> str:
-        return str(self._scope.get("scheme", "http"))
+        return str(self._scheme)
 
     def input(self) -> Tree:
         tree: dict[str, Tree] = {"method": self.method(), "path": redact_text(self.path())}
-        query = self._scope.get("query_string")
-        if query:
-            tree["query"] = fields(query.decode("latin-1"))
+        if self._query:
+            tree["query"] = fields(self._query.decode("latin-1"))
         return message(tree, self._pairs, self.received)
 
     def output(self) -> Tree:
         return message({"status": self.status}, self._headers, self.sent)
 
-    async def receive(self) -> Message:
-        """Takes the place of the server's."""
+    def let_go(self) -> None:
+        super().let_go()
+        self._scope = {}
+        self._find_handler = None
+
+    async def receive(self, receive: Receive) -> Message:
+        """Takes the place of the server's `receive`."""
         try:
-            message = await self._receive()
+            message = await receive()
         except BaseException as error:
             without_our_frame(error)
             raise
@@ -66,11 +72,11 @@ class AsgiExchange(Exchange):
             self.received.add(piece)
         return message
 
-    async def send(self, message: Message) -> None:
-        """Takes the place of the server's."""
+    async def send(self, send: Send, message: Message) -> None:
+        """Takes the place of the server's `send`."""
         last = self._seen(message)
         try:
-            await self._send(message)
+            await send(message)
         except BaseException as error:
             without_our_frame(error)
             raise
@@ -113,7 +119,7 @@ def seen_application(
 
     @functools.wraps(call)
     async def seen(self: Any, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = _arrival(self, scope, receive, send) if patches.active else None
+        exchange = _arrival(self, scope) if patches.active else None
         if exchange is None:
             try:
                 await call(self, scope, receive, send)
@@ -122,24 +128,24 @@ def seen_application(
                 raise
             return
         try:
-            await call(self, scope, exchange.receive, exchange.send)
+            await call(
+                self, scope, functools.partial(exchange.receive, receive), functools.partial(exchange.send, send)
+            )
         except BaseException as error:
             without_our_frame(error)
-            exchange.died(error)
-            exchange.returned()
-            exchange.settle()
+            exchange.escaped(error)
             raise
         exchange.returned()
         exchange.settle()
 
-    def _arrival(app: Any, scope: Scope, receive: Receive, send: Send) -> AsgiExchange | None:
+    def _arrival(app: Any, scope: Scope) -> AsgiExchange | None:
         try:
             if scope["type"] != "http":
                 return None
             serving = SERVING.get()
             if serving is not None and not serving.done:
                 return None  # inside another application, which sees the same request
-            exchange = AsgiExchange(scope, receive, send, find_handler)
+            exchange = AsgiExchange(scope, find_handler)
             exchange.begin(expected(app, scope))
         except Exception as error:
             tell("the arrival of a request", error)

@@ -75,7 +75,7 @@ class _Execution(Awaiting):
         self._nested = 0
         self._error: Exception | None = None
         self._holding = False
-        self._call: Token[tuple[int, int] | None] | None = None
+        self._call: Token[tuple[int, Any] | None] | None = None
         self._awaiting: Token[Awaiting | None] | None = None
         self._outside: tuple[Any, Token[Recording | None]] | None = None
 

@@ -7,6 +7,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, get_current_span
 
+from flux_ls.record import functions
 from flux_ls.record.awaited import AWAITING, Awaiting, reset
 from flux_ls.record.failures import one_line, sighted
 from flux_ls.record.guard import Guard
@@ -45,6 +46,7 @@ class Exchange(Awaiting):
     __slots__ = (
         "_attributes",
         "_awaiting",
+        "_before",
         "_broken",
         "_call",
         "_current",
@@ -88,9 +90,10 @@ class Exchange(Awaiting):
         self._nested = 0
         """The parent of the span that we make inside another request's recording."""
         self._error: BaseException | None = None
+        self._before: Any = None
         self._serving: Token[Exchange | None] | None = None
         self._awaiting: Token[Awaiting | None] | None = None
-        self._call: Token[tuple[int, int] | None] | None = None
+        self._call: Token[tuple[int, Any] | None] | None = None
         self._current: Token[Recording | None] | None = None
         self._detached: Any = None
 
@@ -116,13 +119,16 @@ class Exchange(Awaiting):
     def begin(self, expected: bool) -> None:
         """The request arrives. `expected`: an instrumentation is there that makes a span for it."""
         self._serving = SERVING.set(self)
+        self._before = otel_context.get_current()
+        functions.adopt_main()
         script.served()
-        recording = current()
-        if recording is not None and script.is_run(recording):
+        recording: Recording | None = None
+        if script.is_around():
             # The program's own run is no part of the requests that it serves.
             self._current = CURRENT.set(None)
             self._detached = otel_context.attach(Context())
-            recording = None
+        else:
+            recording = current()
         if recording is not None:
             around = get_current_span()
             if getattr(around, "kind", None) is SpanKind.SERVER:
@@ -192,6 +198,25 @@ class Exchange(Awaiting):
                 self._untold = False
             recording.mark_failed()
             self._look_at(recording, error)
+            if 0 < self.status < 500:
+                # The answer says that all is well, so it may be that no span of the request tells otherwise.
+                self._untold = True
+
+    def escaped(self, error: BaseException) -> None:
+        """An exception left the application: nothing of it is going on."""
+        self.died(error)
+        self.returned()
+        span = self._span
+        if span is not None and span.is_recording():
+            # The instrumentation was kept from ending its span, as by a teardown that failed before its own: all that
+            # comes next in this thread would become a part of this request.
+            with Guard("ending a request"):
+                self.end_for_instrumentation(error)
+            otel_context.attach(self._before)
+        self.settle()
+
+    def end_for_instrumentation(self, error: BaseException) -> None:
+        """Does what the instrumentation would have done."""
 
     def broke_off(self, error: BaseException) -> None:
         """An exception ended the body of an answer that had begun."""
@@ -245,9 +270,17 @@ class Exchange(Awaiting):
         """Everything has happened that will: an exception that no span tells yet is told now."""
         self.finish()
         error, recording = self._error, self.recording
-        if not self._untold or error is None or recording is None:
-            return
-        self._untold = False
+        if self._untold and error is not None and recording is not None:
+            self._untold = False
+            self._tell(recording, error)
+        self.let_go()
+
+    def let_go(self) -> None:
+        """The request is over. This is kept until it was sent, and must not keep what is the application's."""
+        self._error = self._span = self._opened = self._opened_context = self._before = self._detached = None
+        self._serving = self._awaiting = self._call = self._current = None
+
+    def _tell(self, recording: Recording, error: BaseException) -> None:
         with Guard("recording an exception"):
             events = getattr(self._span, "events", ())
             if not self._broken and any(event.name == "exception" for event in events):

@@ -13,6 +13,7 @@ from typing import Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
+from flux_ls.record import functions
 from flux_ls.record.export import flush
 from flux_ls.record.failures import one_line, sighted
 from flux_ls.record.guard import Guard, guarded
@@ -34,6 +35,8 @@ class _Run:
         self.pid = os.getpid()
         self.opened: OpenRecording | None = None
         """None where only a crash would be told."""
+        self.first: OpenRecording | None = None
+        """The same, whatever has become of it."""
         self.serves = command.serves
         self._leaving: tuple[object, FrameType, int] | None = None
         """What `sys.exit` was told, and where the program's outermost frame was then."""
@@ -69,6 +72,9 @@ def install(patches: Patches) -> None:
     _run = _Run(command)
     if not command.serves or command.starts_here:
         _run.opened = open_recording(command.text, attributes=command.attributes())
+        _run.first = _run.opened
+    if command.path is not None:
+        functions.watch_main()
     patches.replace(sys, "exit", _seen_exit)
     patches.when_imported(
         "socketserver", lambda module: patches.replace(module.BaseServer, "serve_forever", _seen_serve_forever)
@@ -90,7 +96,12 @@ def uninstall() -> None:
 
 
 def is_run(recording: Recording) -> bool:
-    return _run is not None and _run.opened is not None and recording is _run.opened.recording
+    return _run is not None and _run.first is not None and recording is _run.first.recording
+
+
+def is_around() -> bool:
+    """Whether what runs here was begun by the program itself, and not to serve a request."""
+    return _run is not None and _run.first is not None and _run.first.is_around()
 
 
 def served() -> None:
@@ -108,8 +119,7 @@ def _end_start_up(run: _Run) -> None:
     if opened.recording.spans:
         # This may be another context than the one that it was opened in, which then keeps it, as something past.
         opened.close(name=f"start-up of {run.command.text}", here=False)
-    else:
-        OPEN.pop(opened.recording.root_id, None)
+    opened.leave_everywhere()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from flux_ls.record.guard import Guard, tell
 from flux_ls.record.http_message import Collected, fields, message
@@ -14,16 +14,21 @@ from flux_ls.record.values import Tree
 
 Environ = dict[str, Any]
 
+_FLASK_ACTIVATION: Final = "opentelemetry-flask.activation_key"
+"""Where that instrumentation keeps what ends its span."""
+
 
 class WsgiExchange(Exchange):
     """A request as WSGI tells it."""
 
-    __slots__ = ("_answered", "_environ", "_headers", "_pairs", "_query", "_start")
+    __slots__ = ("_environ", "_headers", "_method", "_pairs", "_path", "_query", "_scheme")
 
-    def __init__(self, environ: Environ, start_response: Callable[..., Any]) -> None:
+    def __init__(self, environ: Environ) -> None:
         super().__init__()
-        self._environ = environ
-        self._start = start_response
+        self._environ: Environ = environ
+        self._method = environ.get("REQUEST_METHOD", "GET")
+        self._path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}" or "/"
+        self._scheme = environ.get("wsgi.url_scheme", "http")
         self._headers: list[tuple[str, str]] = []
         # As the request came: applications change the environment.
         self._pairs = [(name, value) for name, value in environ.items() if name[:5] == "HTTP_"]
@@ -37,17 +42,16 @@ class WsgiExchange(Exchange):
             environ["wsgi.input"] = SeenInput(environ["wsgi.input"], self.received)
 
     def method(self) -> str:
-        return str(self._environ.get("REQUEST_METHOD", "GET"))
+        return str(self._method)
 
     def path(self) -> str:
-        path = f"{self._environ.get('SCRIPT_NAME', '')}{self._environ.get('PATH_INFO', '')}" or "/"
         try:
-            return path.encode("latin-1").decode("utf-8", "replace")
+            return self._path.encode("latin-1").decode("utf-8", "replace")
         except UnicodeEncodeError:
-            return path
+            return self._path
 
     def scheme(self) -> str:
-        return str(self._environ.get("wsgi.url_scheme", "http"))
+        return str(self._scheme)
 
     def input(self) -> Tree:
         tree: dict[str, Tree] = {"method": self.method(), "path": redact_text(self.path())}
@@ -59,10 +63,21 @@ class WsgiExchange(Exchange):
     def output(self) -> Tree:
         return message({"status": self.status}, self._headers, self.sent)
 
-    def start_response(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-        """Takes the place of the server's."""
+    def end_for_instrumentation(self, error: BaseException) -> None:
+        activation = self._environ.pop(_FLASK_ACTIVATION, None)
+        if activation is not None:
+            activation.__exit__(type(error), error, error.__traceback__)
+
+    def let_go(self) -> None:
+        super().let_go()
+        self._environ = {}
+
+    def start_response(
+        self, start_response: Callable[..., Any], status: str, headers: list[tuple[str, str]], *more: Any
+    ) -> Any:
+        """Takes the place of the server's `start_response`."""
         try:
-            write = self._start(status, headers, *more)
+            write = start_response(status, headers, *more)
         except BaseException as error:
             without_our_frame(error)
             raise
@@ -258,7 +273,7 @@ def seen_application(call: Any, patches: Patches, expected: Callable[[Any, Envir
 
     @functools.wraps(call)
     def seen(self: Any, environ: Environ, start_response: Callable[..., Any]) -> Any:
-        exchange = _arrival(self, environ, start_response) if patches.active else None
+        exchange = _arrival(self, environ) if patches.active else None
         if exchange is None:
             try:
                 return call(self, environ, start_response)
@@ -266,22 +281,20 @@ def seen_application(call: Any, patches: Patches, expected: Callable[[Any, Envir
                 without_our_frame(error)
                 raise
         try:
-            response = call(self, environ, exchange.start_response)
+            response = call(self, environ, functools.partial(exchange.start_response, start_response))
         except BaseException as error:
             without_our_frame(error)
-            exchange.died(error)
-            exchange.returned()
-            exchange.settle()
+            exchange.escaped(error)
             raise
         exchange.returned()
         return exchange.answer(response)
 
-    def _arrival(app: Any, environ: Environ, start_response: Callable[..., Any]) -> WsgiExchange | None:
+    def _arrival(app: Any, environ: Environ) -> WsgiExchange | None:
         serving = SERVING.get()
         if serving is not None and not serving.done:
             return None  # inside another application, which sees the same request
         try:
-            exchange = WsgiExchange(environ, start_response)
+            exchange = WsgiExchange(environ)
             exchange.begin(expected(app, environ))
         except Exception as error:
             tell("the arrival of a request", error)

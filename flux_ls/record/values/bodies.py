@@ -8,7 +8,9 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from flux_ls.record.redaction.trees import Tree
-from flux_ls.record.values.snapshot import VALUE_BUDGET, Captured, _Walk, bytes_tree, snapshot, snapshot_items
+from flux_ls.record.values.looks import bytes_tree
+from flux_ls.record.values.snapshot import VALUE_BUDGET, snapshot, snapshot_items
+from flux_ls.record.values.walk import Captured, Walk
 from flux_ls.record.wire import BYTES, UNREADABLE
 
 _LONGEST_PARSED: Final = 256 * 1024
@@ -66,9 +68,9 @@ def _tree(content_type: str, raw: bytes, total: int, budget: int) -> Tree:
         return _multipart(raw, total, (found[1] or found[2]).encode("latin-1"), budget)
     if content_type and not _TEXTUAL.match(content_type) and b"\0" in raw[:4096]:
         shown = raw[:96]
-        walk = _Walk(budget)
+        walk = Walk(budget)
         return walk.finish(bytes_tree(walk, shown + b"\0" * (len(shown) == 0), total))
-    walk = _Walk(budget)
+    walk = Walk(budget)
     return walk.finish(bytes_tree(walk, raw[:budget], total))
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from flux_ls.record.redaction.trees import Tree
 from flux_ls.record.values.fit import fit, shares
-from flux_ls.record.values.snapshot import Captured
+from flux_ls.record.values.walk import Captured
 from flux_ls.record.wire import CUT, UNREADABLE
 
 SPAN_BUDGET: Final = 32768
@@ -18,26 +18,32 @@ _encode = msgspec.json.Encoder().encode
 
 def encode(trees: Mapping[str, Captured], span_budget: int = SPAN_BUDGET) -> dict[str, str]:
     """JSON texts by name, together within the budget: small ones whole, big ones cut. Never raises."""
-    texts = {name: _text(captured.tree) for name, captured in trees.items()}
-    sizes = [len(text) for text in texts.values()]
-    if sum(sizes) > span_budget:
+    return {name: text.decode() for name, text in encoded(trees, span_budget).items()}
+
+
+def encoded(trees: Mapping[str, Captured], span_budget: int = SPAN_BUDGET) -> dict[str, bytes]:
+    """The same in UTF-8."""
+    texts = {name: text_of(captured.tree) for name, captured in trees.items()}
+    if sum(map(len, texts.values())) > span_budget:
+        sizes = [len(text) for text in texts.values()]
         for (name, text), share in zip(list(texts.items()), shares(sizes, span_budget), strict=True):
             if len(text) > share:
                 texts[name] = _within(trees[name].tree, len(text), share)
-    return {name: text.decode() for name, text in texts.items()}
+    return texts
 
 
 def _within(tree: Tree, size: int, budget: int) -> bytes:
     room = budget
     for _ in range(4):
-        text = _text(fit(tree, room))
+        text = text_of(fit(tree, room))
         if len(text) <= budget:
             return text
         room = max(0, room * budget // len(text) - 16)
-    return _text({CUT: "", "length": size})
+    return text_of({CUT: "", "length": size})
 
 
-def _text(tree: Tree) -> bytes:
+def text_of(tree: Tree) -> bytes:
+    """The JSON of a tree, in UTF-8. Never raises."""
     try:
         return _encode(tree)
     except Exception:

@@ -1,7 +1,7 @@
 """What kind of object a value is, told by its type alone and remembered per type.
 
-Nothing of the value's own is asked: no `repr`, no property, no `__getattr__`, `__iter__`, `__len__` or `__class__`. Types
-are looked at through `type`'s own descriptors, because a metaclass may have its own.
+Nothing of the value's own is asked: no `repr`, no property, no `__getattr__`, `__iter__`, `__len__` or `__class__`.
+Types are looked at through `type`'s own descriptors, because a metaclass may have its own.
 """
 
 import re
@@ -10,7 +10,10 @@ import types
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, cast
+
+module_dict: Callable[[types.ModuleType], dict[str, Any]] = cast("Any", types.ModuleType).__dict__["__dict__"].__get__
+"""What a module has, without asking a `__getattr__` of its own."""
 
 Field = tuple[str, Callable[[Any], Any]]
 """A name and what reads it: a slot's descriptor, which runs no code of the user's."""
@@ -19,6 +22,8 @@ _mro = type.__dict__["__mro__"].__get__
 _class_dict = type.__dict__["__dict__"].__get__
 _qualname = type.__dict__["__qualname__"].__get__
 _module = type.__dict__["__module__"].__get__
+_flags = type.__dict__["__flags__"].__get__
+_NATIVE: Final = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 OPAQUE: Final = "opaque"
 """Told by its type only: what libraries keep for themselves, and what is used up by looking at it."""
@@ -38,12 +43,16 @@ ENUM: Final = "enum"
 EXCEPTION: Final = "exception"
 ORM: Final = "orm"
 DJANGO: Final = "django"
+ROW: Final = "row"
+"""Of a result of SQLAlchemy."""
 ARRAY: Final = "array"
 ARRAY_SCALAR: Final = "array scalar"
 FRAME: Final = "frame"
 TOLD: Final = "told"
 """By the text that `telling.py` makes of it."""
 
+WIDEST: Final = 200
+"""Elements of one container that are shown."""
 _PLANS_KEPT: Final = 4096
 _LIBRARY = re.compile(r"[\\/](?:site-packages|dist-packages)[\\/]")
 
@@ -151,13 +160,24 @@ def attribute_of(of: type, name: str) -> Any:
 def native_of(of: type, name: str) -> Callable[[Any], Any] | None:
     """What reads an attribute that is implemented in C."""
     found = attribute_of(of, name)
-    return found.__get__ if type(found) in (types.GetSetDescriptorType, types.MemberDescriptorType) else None
+    return found.__get__ if type(found) in _NATIVE else None
+
+
+def attribute_value(value: Any, kind: Kind, name: str) -> Any:
+    """What an object's `__dict__` has, or a slot; None if it has none."""
+    found = dict.get(kind.dict_of(value), name) if kind.dict_of is not None else None
+    if found is None and (read := native_of(kind.of, name)) is not None:
+        try:
+            return read(value)
+        except AttributeError:
+            return None
+    return found
 
 
 def _slots(bases: tuple[type, ...]) -> tuple[Field, ...]:
     fields: dict[str, Callable[[Any], Any]] = {}
     for base in reversed(bases):
-        if base.__flags__ & _HEAP_TYPE == 0:
+        if _flags(base) & _HEAP_TYPE == 0:
             continue  # what a type of the interpreter has is no field of the user's
         for name, found in list(_class_dict(base).items()):
             if type(found) is types.MemberDescriptorType and type(name) is str and not name.startswith("__"):
@@ -172,7 +192,7 @@ def _dict_getter(bases: tuple[type, ...]) -> Callable[[Any], Any] | None:
     for base in bases:
         found = _class_dict(base).get("__dict__")
         if found is not None:
-            return found.__get__ if type(found) is types.GetSetDescriptorType else None
+            return found.__get__ if type(found) in _NATIVE else None
     return None
 
 
@@ -187,6 +207,8 @@ def _family(kind: Kind, bases: tuple[type, ...], names: list[tuple[str, str]]) -
         return ENUM
     if _django_model in names:
         return DJANGO
+    if _row in names:
+        return ROW
     for base, family in _BUILTIN:
         if id(base) in ids:
             if family is TUPLE:
@@ -220,6 +242,7 @@ def _family(kind: Kind, bases: tuple[type, ...], names: list[tuple[str, str]]) -
     return OPAQUE if _is_library(names[0][0]) else OBJECT
 
 
+_row: Final = ("sqlalchemy.engine.row", "Row")
 _django_model: Final = ("django.db.models.base", "Model")
 _BUILTIN: Final[tuple[tuple[type, str], ...]] = (
     (str, TEXT),
@@ -254,5 +277,5 @@ def _is_library(module_name: str) -> bool:
     module = sys.modules.get(module_name)
     if not isinstance(module, types.ModuleType):
         return False
-    file = types.ModuleType.__dict__["__dict__"].__get__(module).get("__file__")
+    file = module_dict(module).get("__file__")
     return type(file) is str and _LIBRARY.search(file) is not None

@@ -23,16 +23,15 @@ _LONGEST_DECIMAL: Final = 600
 def _datetime(value: Any) -> str:
     kind = dt.datetime
     if type(value) is kind and id(type(value.tzinfo)) in _SAFE_ZONES:
-        return value.isoformat()  # type: ignore[no-any-return]
+        return str(value.isoformat())
     parts = [_get(kind, name, value) for name in ("year", "month", "day", "hour", "minute", "second", "microsecond")]
-    plain = dt.datetime(*parts).isoformat()
+    year, month, day, hour, minute, second, micro = parts
+    plain = dt.datetime(year, month, day, hour, minute, second, micro)
     zone = _get(kind, "tzinfo", value)
-    if zone is None:
-        return plain
+    if id(type(zone)) in _SAFE_ZONES:
+        return plain.replace(tzinfo=zone).isoformat()
     # A time zone of the user's own would be asked for its offset.
-    return (
-        f"{plain} {type(zone).__name__}" if id(type(zone)) not in _SAFE_ZONES else dt.datetime(*parts, zone).isoformat()
-    )
+    return f"{plain.isoformat()} in another time zone"
 
 
 def _date(value: Any) -> str:
@@ -44,7 +43,7 @@ def _time(value: Any) -> str:
 
 
 def _get(kind: type, name: str, value: Any) -> Any:
-    return kind.__dict__[name].__get__(value)
+    return getattr(kind, name).__get__(value)
 
 
 def _decimal(value: Any) -> str:
@@ -78,7 +77,9 @@ def _class(value: Any) -> str:
 
 
 def _module(value: Any) -> str:
-    name = types.ModuleType.__dict__["__dict__"].__get__(value).get("__name__")
+    from flux_ls.record.values.kinds import module_dict
+
+    name = module_dict(value).get("__name__")
     return name if type(name) is str else ""
 
 

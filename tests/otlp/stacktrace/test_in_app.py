@@ -38,6 +38,8 @@ from flux_ls.otlp.stacktrace import InAppRule
         ("C:\\Users\\u\\AppData\\Local\\Programs\\Python\\Python311\\lib\\ast.py", False),
         ("C:\\work\\.venv\\Lib\\site-packages\\flask\\app.py", False),
         ("C:\\python\\python311.zip\\ast.py", False),
+        ("/home/u/flux/flux_ls/record/rows/django/hooks.py", False),
+        ("/srv/app/record/flux.py", True),
         ("/srv/app/.venv/bin/gunicorn", False),
         ("/usr/local/bin/celery", False),
         ("C:\\work\\.venv\\Scripts\\flask.exe\\__main__.py", False),

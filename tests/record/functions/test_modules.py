@@ -369,7 +369,7 @@ def main():
     opened = recording.open_recording("a run")
     functions.adopt_main()
     Job().work(1), Job().size, hidden(2)
-    print(json.dumps([[span.name, span.attributes["code.function.name"]] for span in opened.recording.spans]))
+    print(json.dumps([[span.name, span.common["code.function.name"]] for span in opened.recording.spans]))
 if __name__ == "__main__":
     main()
 """

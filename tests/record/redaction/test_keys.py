@@ -51,6 +51,9 @@ OPEN = """
 @pytest.mark.parametrize("name", SECRET)
 def test_secret(name: str) -> None:
     assert is_secret_key(name)
+    assert redact_tree({name: "opensesame"}) == {name: REDACTED}
+    for text in ("{}=opensesame", '"{}": "opensesame"', "{}: opensesame"):
+        assert "opensesame" not in redact_text(text.format(name))
 
 
 @pytest.mark.parametrize("name", OPEN)

@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from flux_ls import record
 from flux_ls.record import servers
 from flux_ls.record.recording import current
 from tests.record.sent import Sent, recorder
@@ -105,6 +110,28 @@ def test_a_stream_that_breaks_off(sent: Sent, client: TestClient) -> None:
     told = [each["exception.type"] for span in sent.spans for each in span.exceptions]
     assert "ValueError" in told
     assert sent.failed == {server.trace_id}
+
+
+def test_a_stream_that_breaks_off_in_a_function_that_is_recorded(sent: Sent, framework: str) -> None:
+    @record.span
+    def pieces() -> Iterator[str]:
+        yield "the beginning"
+        raise ValueError("in the middle")
+
+    async def stream(_: Request) -> StreamingResponse:
+        return StreamingResponse(pieces())
+
+    async def through(request: Request, call_next: Any) -> Any:
+        return await call_next(request)
+
+    application = APPS[framework][0]()
+    application.router.routes.insert(0, Route("/broken", stream))
+    application.add_middleware(BaseHTTPMiddleware, dispatch=through)
+    TestClient(application, raise_server_exceptions=False).get("/broken")
+    server = sent.one(kind="server")
+    told = [each for each in sent.spans if each.exceptions and not each.name.endswith("pieces")]
+    assert [each.error for each in told] == ["ValueError: in the middle"]
+    assert all(each.trace_id == server.trace_id for each in told)
 
 
 def test_a_websocket_is_left_alone(sent: Sent, client: TestClient) -> None:

@@ -1,8 +1,11 @@
 """What is recorded of a Flask application, with and without OpenTelemetry's instrumentation."""
 
+import gc
 import io
+import weakref
 from collections.abc import Iterator
 
+import flask
 import pytest
 
 from flux_ls.record import servers
@@ -126,6 +129,49 @@ def test_a_call_inside_another_request_belongs_to_that(sent: Sent) -> None:
     assert inside.output["status"] == 200
     assert inside.parent_id == root.span_id
     assert sent.one("shop.user").parent_id == inside.span_id
+
+
+def test_a_teardown_that_fails(sent: Sent) -> None:
+    application = shop()
+
+    @application.teardown_request
+    def release(_: object) -> None:
+        if flask.request.path == "/plain":
+            raise RuntimeError("cannot be released")
+
+    client = application.test_client()
+    with pytest.raises(RuntimeError):
+        client.get("/plain")
+    client.get("/users/7", buffered=True)
+    failed, after = [span for span in sent.spans if span.kind == "server"]
+    assert failed.input["path"] == "/plain"
+    assert failed.error == "RuntimeError: cannot be released"
+    assert after.input["path"] == "/users/7"
+    assert after.trace_id != failed.trace_id
+    assert after in sent.roots
+    assert sent.failed == {failed.trace_id}
+
+
+def test_a_recording_that_waits_to_be_sent_keeps_nothing_of_the_applications(sent: Sent) -> None:
+    application = shop()
+    application.logger.disabled = True  # pytest keeps what is logged
+    kept: list[weakref.ref[object]] = []
+
+    class Resource:
+        pass
+
+    @application.before_request
+    def take() -> None:
+        flask.request.environ["resource"] = resource = Resource()
+        kept.append(weakref.ref(resource))
+
+    client = application.test_client()
+    for path in ("/plain", "/fails", "/stream"):
+        with client.get(path) as answer:
+            answer.get_data()
+    del answer
+    gc.collect()
+    assert [each() for each in kept] == [None, None, None]
 
 
 def test_nothing_is_left_behind(sent: Sent) -> None:

@@ -1,5 +1,6 @@
 """A program under `flux run` is one request: from its first line to its exit."""
 
+import json
 import sqlite3
 import sys
 from pathlib import Path
@@ -152,6 +153,92 @@ def test_one_that_serves_is_no_request_around_its_requests(tmp_path: Path) -> No
         roots = [got.name for got in receiver.spans if "parentSpanId" not in got.span]
     assert [got.name for got in requests] == ["GET /plain"]
     assert not any("nightly" in name for name in roots)
+
+
+ASKS_ITSELF = """
+    import sqlite3
+    import flask
+
+    app = flask.Flask("shop")
+    app.logger.disabled = True
+
+    @app.get("/plain/<int:number>")
+    def plain(number):
+        return str(10 // number)
+
+    client = app.test_client()
+    for number in 1, 0, 2:
+        print(client.get(f"/plain/{number}").status_code)
+    database = sqlite3.connect(":memory:")
+    for statement in "create table rate (name text)", "drop table rate":
+        database.cursor().execute(statement)
+"""
+
+
+def test_one_that_is_its_own_client(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        run_recorded(tmp_path, ASKS_ITSELF, receiver=receiver)
+        requests = [got for got in receiver.spans if got.span["kind"] == 2]
+        roots = [got.name for got in receiver.spans if "parentSpanId" not in got.span]
+    assert [json.loads(got.attributes["flux.output"])["status"] for got in requests] == [200, 500, 200]
+    # What comes after is as it is without a run around it.
+    assert sorted(roots) == ["GET /plain/<int:number>"] * 3 + ["create", "drop"]
+
+
+MAIN = """
+    import functools
+
+    def registered(function):
+        REGISTRY.append(function)
+        return functools.wraps(function)(lambda *args: function(*args))
+
+    REGISTRY = []
+
+    class Job:
+        def __init__(self, rate):
+            self.rate = rate
+
+        def total(self, items):
+            return sum(items) * self.rate
+
+        @property
+        def name(self):
+            return "job"
+
+    @registered
+    def work(number):
+        return Job(number).total([1, 2]) and Job(number).name
+
+    def fails(order, password="hunter2"):
+        raise KeyError(order)
+
+    if __name__ == "__main__":
+        print(work(3), work.__qualname__, REGISTRY[0].__code__.co_name)
+        try:
+            fails(1)
+        except KeyError as error:
+            print(error.__traceback__.tb_next.tb_frame.f_code.co_name, error.__traceback__.tb_next.tb_next)
+"""
+
+
+@pytest.mark.parametrize("patterns", ["nightly.*", "__main__", "*"])
+@pytest.mark.parametrize("module", [False, True], ids=["file", "module"])
+def test_the_programs_own_functions(tmp_path: Path, patterns: str, module: bool) -> None:
+    file = program(tmp_path, MAIN, "nightly.py")
+    argv = [sys.executable, *(["-m", "nightly"] if module else [file.name])]
+    with Receiver() as receiver:
+        bare = run(argv, tmp_path)
+        ended = run(argv, tmp_path, as_flux_run_does(receiver.endpoint) | {"FLUX_FUNCTIONS": patterns})
+        root = next(got for got in receiver.spans if "parentSpanId" not in got.span)
+        calls = {got.name: got for got in receiver.spans if got.attributes.get("code.function.name")}
+    assert ended == bare
+    if module and patterns == "__main__":
+        return  # it has a name of its own
+    assert set(calls) == {"registered", "work", "Job.total", "fails"}
+    assert calls["work"].span["parentSpanId"] == root.span["spanId"]
+    assert calls["Job.total"].span["parentSpanId"] == calls["work"].span["spanId"]
+    assert json.loads(calls["Job.total"].attributes["flux.output"]) == 9
+    assert "hunter2" not in str(receiver.exports)
 
 
 def test_one_that_served_and_crashed(tmp_path: Path) -> None:
