@@ -40,6 +40,8 @@ class Raises:
     message: str
     frames: tuple[tuple[str, int, str, str], ...] = ()
     cause: "Raises | None" = None
+    context: "Raises | None" = None
+    """What was being handled."""
 
     @property
     def stacktrace(self) -> str:
@@ -47,6 +49,10 @@ class Raises:
         if self.cause is not None:
             before = (
                 f"{self.cause.stacktrace}\nThe above exception was the direct cause of the following exception:\n\n"
+            )
+        elif self.context is not None:
+            before = (
+                f"{self.context.stacktrace}\nDuring handling of the above exception, another exception occurred:\n\n"
             )
         stack = "".join(
             f'  File "{path}", line {line}, in {function}\n' + (f"    {source}\n" if source else "")

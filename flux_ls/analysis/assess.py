@@ -161,11 +161,16 @@ def _is_ordinary(died: Died, answer: int | None) -> bool:
 
 
 def _is_part(found: Failure, failure: Failure | None, died: Died) -> bool:
-    """Whether a record without a place of its own only repeats what the failure's chain says."""
-    if failure is None or found.location is not None:
+    """Whether a record only repeats what the failure's chain says.
+
+    One with a place of its own does when it is another of the failure's group: nobody handled it.
+    """
+    if failure is None:
         return False
     return any(
-        unqualified(link.type) == unqualified(died.raised.type) and link.message == died.raised.message
+        unqualified(link.type) == unqualified(died.raised.type)
+        and link.message == died.raised.message
+        and (found.location is None or link.relation == "member")
         for link in failure.chain
     )
 

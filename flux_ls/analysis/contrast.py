@@ -173,7 +173,10 @@ def _questions(mine: Fact, here: _Column, there: _Column) -> Iterator[_Question]
     yield _Question(3, f"is {kind}", lambda value: _kind(value) == kind)
     if isinstance(mine, str | bool | int) and mine != "":
         same = type(mine)
-        yield _Question(4, f"is {_literal(mine)}", lambda value: value == mine and type(value) is same, names=True)
+        # Where the others have nothing there, being a string tells less than being that one.
+        others = (_kind(value) for value, _ in there.counted if value is not None and value is not _MISSING)
+        rank = 2 if all(other == kind for other in others) else 4
+        yield _Question(rank, f"is {_literal(mine)}", lambda value: value == mine and type(value) is same, names=True)
     if isinstance(mine, int | float) and not isinstance(mine, bool):
         if not _is_time(mine):
             yield from _thresholds("", mine, here, there, _amount)

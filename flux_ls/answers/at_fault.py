@@ -8,7 +8,8 @@ from flux_ls.analysis.recorded import input_of as recorded_input
 from flux_ls.analysis.recorded import locals_at, locals_of, output_of, row_changes, same_file
 from flux_ls.analysis.request import entry_of
 from flux_ls.answers.came_in import input_of
-from flux_ls.model import AttributeValue, Frame, Request, RowChange, Span
+from flux_ls.answers.rows import Run, row_shape, runs
+from flux_ls.model import AttributeValue, Frame, Request, Span
 from flux_ls.store.reader import Reader
 
 
@@ -26,7 +27,8 @@ class AtFault(Struct, frozen=True):
     """What came in with the request."""
     answer: AttributeValue
     """What the request was answered."""
-    rows: tuple[RowChange, ...]
+    rows: tuple[Run, ...]
+    """Without the places that wrote them."""
 
 
 def at_fault(reader: Reader, request_id: str, frame: Frame) -> AtFault:
@@ -43,7 +45,7 @@ def at_fault(reader: Reader, request_id: str, frame: Frame) -> AtFault:
         duration_ns=None if call is None else call.end_ns - call.start_ns,
         input=input_of(request, entry),
         answer=output_of(entry),
-        rows=row_changes(spans),
+        rows=tuple(runs(row_shape(None, change) for change in row_changes(spans))),
     )
 
 

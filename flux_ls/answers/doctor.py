@@ -11,6 +11,7 @@ from pathlib import Path
 from flux_ls import __version__
 from flux_ls.analysis.assess import assess
 from flux_ls.answers.exporter import check_exporter
+from flux_ls.answers.recorders import check_recorder
 from flux_ls.answers.shapes import Check, Doctor, timestamp
 from flux_ls.collector.daemon import Collector, find_collector
 from flux_ls.collector.ports import holder
@@ -62,11 +63,13 @@ def _of_store(reader: Reader, workspace: Workspace, facts: StoreFacts) -> list[C
     _, issues = reader.issues()
     failing = [issue for issue in issues if issue.count and not issue.failure.handled]
     failing.sort(key=lambda issue: -issue.last_seen_ns)
+    latest = list(reader.requests(limit=200, newest_first=True))
     return [
         check_roots(facts),
         check_exceptions(facts, failing),
         check_paths(workspace, failing[:_LOOKED_AT]),
-        check_revision(list(reader.requests(limit=200, newest_first=True))),
+        check_recorder(reader, latest),
+        check_revision(latest),
     ]
 
 
@@ -82,7 +85,7 @@ def _of_request(reader: Reader, workspace: Workspace, id: str) -> list[Check]:
             checks.append(check_path(located))
             if located.anchor != "unmapped":
                 checks.append(check_anchor(located))
-    checks.append(check_revision([request]))
+    checks += (check_recorder(reader, [request]), check_revision([request]))
     return checks
 
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flux_ls.answers.shapes import Explain, FrameShape, OmittedShape, RequestShape, RowShape, SpanShape, Why
-from flux_ls.answers.trace import trace as ask_trace
+from flux_ls.answers.debug import debug as ask_debug
+from flux_ls.answers.rows import Run, beyond, runs
+from flux_ls.answers.shapes import Explain, FrameShape, OmittedShape, RequestShape, SpanShape, Why
 from flux_ls.answers.values import pairs, shown
 from flux_ls.answers.why import why as ask_why
 from flux_ls.answers.words import LINK_WORDS
@@ -27,7 +28,7 @@ _READABLE = ("exact", "moved", "edited")
 def explain(reader: Reader, workspace: Workspace, id: str, limit: int = DEFAULT_BYTES) -> Explain:
     """The prompt, sent to nobody. Raises what `Reader.resolve` raises for an id that names no single request."""
     why = ask_why(reader, workspace, id)
-    spans = ask_trace(reader, workspace, why.request.id).spans
+    spans = tuple(step for step in ask_debug(reader, workspace, why.request.id).spans if not step.noise)
     telling = _Telling(workspace, why, spans)
     prompt = compose(list(telling.sections()), limit)
     omitted = (*telling.omitted, *prompt.omitted)
@@ -62,10 +63,10 @@ class _Telling:
         if why.location is not None and why.location.locals:
             yield Section("Local variables where it failed", _named(why.location.locals), 0.15)
         yield Section("Input of the request", _named(why.input or {}), 0.1)
-        rows = (_row(row) for row in why.row_changes[:_MOST_ROWS])
-        yield Section("Rows that it changed", "\n".join(rows), 0.1)
-        if len(why.row_changes) > _MOST_ROWS:
-            self.omitted.append(Omitted(f"{len(why.row_changes) - _MOST_ROWS} more row changes", "too many"))
+        rows = runs(why.row_changes)
+        yield Section("Rows that it changed", "\n".join(map(_row, rows[:_MOST_ROWS])), 0.1)
+        if left := beyond(rows, _MOST_ROWS):
+            self.omitted.append(Omitted(f"{left:,} more row changes", "too many"))
         common = (
             f"{each.condition}: {each.failing} of {each.failing_total} failures, {each.passing} of "
             f"{each.passing_total} successes ({each.where})"
@@ -165,6 +166,11 @@ class _Telling:
                 for name, value in (("in", span.input), ("out", span.output))
                 if name + "put" in span.recorded
             ]
+            statement = span.attributes.get("db.query.text")
+            if isinstance(statement, str):
+                values.insert(0, f" {_cut(statement)}")
+            if span.outcome is not None:
+                values.append(f" {span.outcome.replace('_', ' ')}")
             error = f" ERROR {span.error}" if span.error else ""
             lines.append(f"{'  ' * min(span.depth, 20)}{span.name} {span.duration_ms:g} ms{error}{''.join(values)}")
         if len(self._spans) > _MOST_SPANS:
@@ -189,14 +195,21 @@ def _place(frame: FrameShape) -> str:
     return f"{where} in {frame.function}" if frame.function else where
 
 
-def _row(row: RowShape) -> str:
+def _cut(statement: str) -> str:
+    told = " ".join(statement.split())
+    return told if len(told) <= _SPAN_VALUE else f"{told[:_SPAN_VALUE]}…"
+
+
+def _row(run: Run) -> str:
+    row = run.row
     changes = ", ".join(
         f"{name}: {shown(each.before, _SPAN_VALUE)} → {shown(each.after, _SPAN_VALUE)}"
         for name, each in row.columns.items()
     )
     outcome = row.outcome.replace("_", " ")
     by = f" by {_place(row.frame)}" if row.frame is not None else ""
-    return f"{row.operation} {row.table} {pairs(row.key)}: {changes} ({outcome}){by}"
+    again = f" in {run.count:,} changes" if run.count > 1 else ""
+    return f"{row.operation} {row.table} {pairs(row.key)}: {changes}{again} ({outcome}){by}"
 
 
 def _named(values: dict[str, Any]) -> str:

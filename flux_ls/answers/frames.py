@@ -11,11 +11,28 @@ from flux_ls.model import Frame, FrameLocals, LocatedFrame
 from flux_ls.source.workspace import Workspace
 
 
+class Glance:
+    """A workspace during one answer: a place that comes up again and again, as in a loop, is looked for once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._known: dict[Frame, FrameShape] = {}
+
+    def shape(self, frame: Frame, recorded_ns: int) -> FrameShape:
+        shape = self._known.get(frame)
+        if shape is None:
+            shape = self._known[frame] = located_shape(self._workspace, self._workspace.locate(frame, recorded_ns))
+        return shape
+
+
 def frame_shape(
-    workspace: Workspace, frame: Frame, recorded_ns: int, variables: Sequence[FrameLocals] = ()
+    workspace: Workspace | Glance, frame: Frame, recorded_ns: int, variables: Sequence[FrameLocals] = ()
 ) -> FrameShape:
     """The frame with those of the recorded variables that are its own."""
-    shape = located_shape(workspace, workspace.locate(frame, recorded_ns))
+    if isinstance(workspace, Glance):
+        shape = workspace.shape(frame, recorded_ns)
+    else:
+        shape = located_shape(workspace, workspace.locate(frame, recorded_ns))
     found = locals_at(frame, variables) if variables else None
     return shape if found is None else replace(shape, locals=dict(found))
 

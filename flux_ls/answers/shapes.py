@@ -217,16 +217,18 @@ class RowState(Struct, frozen=True):
 class Step(SpanShape, frozen=True, kw_only=True):
     """A span, and the rows as they were at that step.
 
-    Those that it changed are as it left them, those that were changed before it began as it found them, and those of a
-    transaction as they were when it had ended.
+    Those that it changed are as it left them, those that were changed before it began as it found them; after a
+    statement and a transaction as they were when it had ended.
     """
 
     rows_state: tuple[RowState, ...]
     noise: bool
-    """A message or a connection that says nothing of its own."""
+    """A message, a connection, or the driver's word on a statement, that says nothing of its own."""
 
 
 class Debug(Struct, frozen=True):
+    """The spans are in the order of the tree, but a transaction stands where it ended."""
+
     request: RequestShape
     spans: tuple[Step, ...]
 

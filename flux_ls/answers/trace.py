@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from flux_ls.analysis.recorded import has_output, input_of, locals_of, output_of, row_changes
-from flux_ls.answers.frames import frame_shape
+from flux_ls.answers.frames import Glance, frame_shape
 from flux_ls.answers.rows import row_shape
 from flux_ls.answers.shapes import FrameShape, SpanShape, Trace, milliseconds, request_shape
 from flux_ls.model import Frame, RowChange, RowOutcome, Span
@@ -28,17 +28,18 @@ def trace(reader: Reader, workspace: Workspace, id: str) -> Trace:
     zero = first_start(spans, request.started_ns)
     changes = changes_by_span(row_changes(spans))
     known = {span.span_id for span in spans}
+    glance = Glance(workspace)
     return Trace(
         request=request_shape(request),
         spans=tuple(
-            span_shape(workspace, span, depth, zero, known, changes.get(span.span_id, ()))
+            span_shape(glance, span, depth, zero, known, changes.get(span.span_id, ()))
             for span, depth in in_tree_order(spans)
         ),
     )
 
 
 def span_shape(
-    workspace: Workspace, span: Span, depth: int, zero: int, known: set[str], changes: Sequence[RowChange]
+    workspace: Workspace | Glance, span: Span, depth: int, zero: int, known: set[str], changes: Sequence[RowChange]
 ) -> SpanShape:
     """`zero` is when the request's first span began, `known` are the ids of all its spans."""
     recorded: list[Literal["input", "output"]] = []
@@ -120,7 +121,7 @@ def error_line(span: Span) -> str | None:
     return span.status_message or (f"HTTP {status}" if status else "error")
 
 
-def _frame(workspace: Workspace, span: Span) -> FrameShape | None:
+def _frame(workspace: Workspace | Glance, span: Span) -> FrameShape | None:
     """Where the span's exception was raised in the user's code, else the code that the span says it is about."""
     if span.exceptions:
         frames = [frame for frame in span.exceptions[-1].raised.frames if frame.in_app]

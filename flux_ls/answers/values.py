@@ -141,10 +141,7 @@ def _joined(parts: Iterable[tuple[str, object]], limit: int, depth: int) -> str:
         part = next(waiting, None)
         # Three for the sign that there is more.
         free = room - (3 if part is not None else 0)
-        if head == wire.MORE:
-            text = _more(value)
-        else:
-            text = head + _value(value, max(free - len(head), 6), depth)
+        text = _more(value) if head == wire.MORE else head + _value(value, max(free - len(head), 6), depth)
         if kept and len(text) > free:
             kept.append("…")
             break

@@ -10,7 +10,7 @@ from flux_ls.analysis.facts import place_of
 from flux_ls.analysis.recorded import locals_of, row_changes
 from flux_ls.analysis.request import entry_of
 from flux_ls.answers.came_in import input_of
-from flux_ls.answers.frames import frame_shape
+from flux_ls.answers.frames import Glance, frame_shape
 from flux_ls.answers.rows import row_shape
 from flux_ls.answers.shapes import (
     ContrastShape,
@@ -37,9 +37,10 @@ def why(reader: Reader, workspace: Workspace, id: str) -> Why:
     assessment = assess(spans)
     request, failure = assessment.request, assessment.failure
     variables = _locals(spans, failure)
+    glance = Glance(workspace)
 
     def located(frame: Frame | None, failure: Failure) -> FrameShape | None:
-        return None if frame is None else frame_shape(workspace, frame, failure.at_ns or request.ended_ns, variables)
+        return None if frame is None else frame_shape(glance, frame, failure.at_ns or request.ended_ns, variables)
 
     return Why(
         request=request_shape(stored),
@@ -47,7 +48,7 @@ def why(reader: Reader, workspace: Workspace, id: str) -> Why:
         location=None if failure is None else located(failure.location, failure),
         location_reason=None if failure is None else failure.location_reason,
         frames=tuple(
-            frame_shape(workspace, frame, failure.at_ns or request.ended_ns, variables) for frame in failure.frames
+            frame_shape(glance, frame, failure.at_ns or request.ended_ns, variables) for frame in failure.frames
         )
         if failure
         else (),
@@ -56,7 +57,7 @@ def why(reader: Reader, workspace: Workspace, id: str) -> Why:
         )
         if failure
         else (),
-        row_changes=tuple(row_shape(workspace, change) for change in _row_changes(reader, spans, stored.spans)),
+        row_changes=tuple(row_shape(glance, change) for change in _row_changes(reader, spans, stored.spans)),
         input=input_of(stored, entry_of(spans)),
         suggestions=()
         if failure is None

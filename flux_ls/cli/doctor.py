@@ -10,7 +10,7 @@ from flux_ls.answers.shapes import Check, Doctor, to_json
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.failures import BAD_NEWS, OK
 from flux_ls.cli.options import Session, command_options, for_each
-from flux_ls.cli.terminal import Terminal, padded, plain
+from flux_ls.cli.terminal import Terminal, padded, plain, wrapped
 
 EPILOG = """\b
 Examples:
@@ -52,9 +52,14 @@ def show(terminal: Terminal, answer: Doctor) -> None:
     wide = max(len(check.name) for check in answer.checks)
     terminal.say()
     for check in answer.checks:
-        terminal.say(f"  {_mark(terminal, check)} {padded(check.name, wide)}  {plain(check.detail)}")
+        margin = " " * (wide + 6)
+        first, *others = wrapped(plain(check.detail), terminal.width, margin)
+        terminal.say(f"  {_mark(terminal, check)} {padded(check.name, wide)}  {first.removeprefix(margin)}")
+        for line in others:
+            terminal.say(line)
         if check.mend is not None and check is not answer.broken:
-            terminal.say(terminal.paint(f"    {' ' * wide}  {plain(check.mend)}", "dim"))
+            for line in wrapped(plain(check.mend), terminal.width, margin):
+                terminal.say(terminal.paint(line, "dim"))
     terminal.say()
     if (broken := answer.broken) is None:
         terminal.say("  " + terminal.paint("Every link holds.", "good"))

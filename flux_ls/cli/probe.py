@@ -28,13 +28,15 @@ def there(name):
 def plain(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 told = {"version": list(sys.version_info[:3]), "flux": there("flux_ls"), "pip": there("pip"),
-        "missing": [name for name in json.loads(sys.argv[1]) if not there(name)], "instrumentations": []}
+        "missing": [name for name in json.loads(sys.argv[1]) if not there(name)], "instrumentations": [],
+        "sqlalchemy": False}
 names = set()
 for each in metadata.distributions():
     try:
         names.add(plain(each.metadata["Name"]))
     except Exception:
         pass
+told["sqlalchemy"] = "opentelemetry-instrumentation-sqlalchemy" in names and "sqlalchemy" in names
 try:
     from opentelemetry.instrumentation import bootstrap_gen
     for each in bootstrap_gen.libraries:
@@ -66,6 +68,11 @@ _WORTH_SAYING = frozenset(
     | {"pymysql", "pymongo", "redis", "sqlalchemy", "tortoise-orm", "urllib3"}
     | {"aio-pika", "aiokafka", "boto3", "confluent-kafka", "kafka-python", "pika", "remoulade"}
 )
+_DRIVERS = frozenset({"aiopg", "asyncpg", "mysql-connector-python", "mysqlclient", "psycopg", "psycopg2"}) | {
+    "psycopg2-binary",
+    "pymssql",
+    "pymysql",
+}
 _BUILT_ON = {"starlette": "fastapi", "urllib3": "requests"}
 """A library that another stands on is looked at through that one."""
 
@@ -78,6 +85,9 @@ class Probe(Struct, frozen=True):
     pip: bool
     missing: tuple[str, ...]
     instrumentations: tuple[tuple[str, str], ...]
+    """Libraries that are there without theirs, and what to install."""
+    sqlalchemy: bool = False
+    """Whether SQLAlchemy is there with its own: the drivers under it would tell every query a second time."""
 
 
 class Unusable(Exception):
@@ -122,6 +132,7 @@ def advice(interpreter: str, found: Probe, unwanted: frozenset[str]) -> list[str
         library: package
         for library, package in found.instrumentations
         if library in _WORTH_SAYING and _BUILT_ON.get(library) not in libraries and library not in unwanted
+        if not (found.sqlalchemy and library in _DRIVERS)
         if not (library == "aiohttp" and package.startswith("opentelemetry-instrumentation-aiohttp-server"))
     }
     if not lacking:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from flux_ls.answers.rows import OPERATIONS, OUTCOMES, Run, beyond, change_text, column_text, runs, telling
+from flux_ls.answers.rows import row_name as raw_name
 from flux_ls.answers.shapes import ColumnShape, RowShape
-from flux_ls.answers.values import bare, pairs, shown
+from flux_ls.answers.values import bare, shown
 from flux_ls.cli.phrases import counted
 from flux_ls.cli.terminal import Paint, Terminal, columns, padded, plain
 from flux_ls.model import RowOperation, RowOutcome
@@ -13,48 +15,44 @@ from flux_ls.record.wire import REDACTED
 MOST_CHANGES = 20
 MOST_COLUMNS = 12
 VALUE = 60
-OUTCOMES: dict[RowOutcome, tuple[str, Paint]] = {
-    "committed": ("committed", "good"),
-    "rolled_back": ("rolled back", "warn"),
-    "unknown": ("outcome unknown", "warn"),
-}
-OPERATIONS: dict[RowOperation, str] = {"insert": "inserted", "update": "updated", "delete": "deleted"}
+_PAINTS: dict[RowOutcome, Paint] = {"committed": "good", "rolled_back": "warn", "unknown": "warn"}
 
 
 def value(terminal: Terminal, tree: object, limit: int = VALUE) -> str:
     """A recorded value, quoted as a literal is."""
-    return _dimmed(terminal, plain(shown(tree, limit)))
+    return dimmed(terminal, plain(shown(tree, limit)))
 
 
 def cell(terminal: Terminal, tree: object, limit: int = VALUE) -> str:
     """What a column holds, as people write it."""
-    return _dimmed(terminal, plain(bare(tree, limit)))
+    return dimmed(terminal, plain(bare(tree, limit)))
 
 
 def row_name(table: str, key: Mapping[str, Any]) -> str:
     """`users id=42`."""
-    return f"{plain(table)} {plain(pairs(key, VALUE)) if key else '(key not recorded)'}"
+    return plain(raw_name(table, key))
 
 
 def outcome(terminal: Terminal, which: RowOutcome) -> str:
-    words, paint = OUTCOMES[which]
-    return terminal.paint(f"({words})", paint)
+    return terminal.paint(f"({OUTCOMES[which]})", _PAINTS[which])
 
 
-def change_lines(terminal: Terminal, row: RowShape) -> Iterator[str]:
+def change_lines(terminal: Terminal, run: Run) -> Iterator[str]:
     """A change over several lines: the row, then each column.
 
     users id=42
       plan : free → null   (rolled back)
     """
+    row = run.row
     name = row_name(row.table, row.key)
     ended = outcome(terminal, row.outcome)
+    again = f"  {terminal.paint(counted(run.count, 'change'), 'dim')}" if run.count > 1 else ""
     if row.operation == "update" and row.columns:
-        yield name
+        yield name + again
     else:
         yield f"{name}  {OPERATIONS[row.operation]}   {ended}"
         ended = ""
-    for line in column_lines(terminal, row.operation, row.columns):
+    for line in column_lines(terminal, row.operation, telling(row)):
         yield f"  {line}   {ended}".rstrip()
 
 
@@ -63,40 +61,23 @@ def column_lines(terminal: Terminal, operation: RowOperation, told: Mapping[str,
     kept = list(told.items())[:MOST_COLUMNS]
     wide = max((columns(plain(name)) for name, _ in kept), default=0)
     for name, change in kept:
-        yield f"{padded(plain(name), wide)} : {_change(terminal, operation, change)}"
+        shown = dimmed(terminal, plain(column_text(operation, change, VALUE)))
+        yield f"{padded(plain(name), wide)} : {shown}"
     if len(told) > len(kept):
         yield terminal.paint(f"… {counted(len(told) - len(kept), 'more column')}", "dim")
 
 
-def change_line(terminal: Terminal, row: RowShape, width: int = 160) -> str:
+def change_line(terminal: Terminal, row: RowShape, count: int = 1) -> str:
     """A change in one line: `users id=42  plan: free → null  (rolled back)`."""
-    parts: list[str] = []
-    room = width
-    for name, change in row.columns.items():
-        text = f"{plain(name)}: {_change(terminal, row.operation, change, 30)}"
-        room -= columns(text) + 2
-        if parts and room < 0:
-            parts.append("…")
-            break
-        parts.append(text)
-    done = "" if row.operation == "update" else f"  {OPERATIONS[row.operation]}"
-    told = f"  {', '.join(parts)}" if parts else ""
-    return f"{row_name(row.table, row.key)}{done}{told}  {outcome(terminal, row.outcome)}"
+    return f"{dimmed(terminal, plain(change_text(row, count)))}  {outcome(terminal, row.outcome)}"
 
 
-def shortened(rows: Sequence[RowShape]) -> tuple[Sequence[RowShape], str | None]:
+def shortened(rows: Sequence[RowShape]) -> tuple[Sequence[Run], str | None]:
     """The first changes, and what to say of the others."""
-    beyond = len(rows) - MOST_CHANGES
-    return rows[:MOST_CHANGES], f"… {counted(beyond, 'more change')} (--json has all)" if beyond > 0 else None
+    told = runs(rows)
+    left = beyond(told, MOST_CHANGES)
+    return told[:MOST_CHANGES], f"… {counted(left, 'more change')} (--json has all)" if left > 0 else None
 
 
-def _change(terminal: Terminal, operation: RowOperation, change: ColumnShape, limit: int = VALUE) -> str:
-    if operation == "insert":
-        return cell(terminal, change.after, limit)
-    if operation == "delete":
-        return cell(terminal, change.before, limit)
-    return f"{cell(terminal, change.before, limit)} → {cell(terminal, change.after, limit)}"
-
-
-def _dimmed(terminal: Terminal, text: str) -> str:
+def dimmed(terminal: Terminal, text: str) -> str:
     return text.replace(REDACTED, terminal.paint(REDACTED, "dim")) if REDACTED in text else text

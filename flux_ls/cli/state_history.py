@@ -5,12 +5,13 @@ from datetime import datetime
 import click
 
 from flux_ls.answers.history import history
+from flux_ls.answers.rows import OPERATIONS, telling
 from flux_ls.answers.shapes import History, RowShape, to_json
 from flux_ls.cli.failures import OK
 from flux_ls.cli.options import Session, command_options
 from flux_ls.cli.phrases import ago, clock, counted
 from flux_ls.cli.places import place
-from flux_ls.cli.rows import OPERATIONS, column_lines, outcome, row_name
+from flux_ls.cli.rows import column_lines, outcome, row_name
 from flux_ls.cli.terminal import Terminal
 
 EPILOG = """\b
@@ -60,7 +61,7 @@ def _change(terminal: Terminal, change: RowShape, now: datetime) -> None:
     when = terminal.paint(f"{clock(change.at)} ({ago(change.at, now)})", "dim")
     request = terminal.paint(f"req:{change.request_id[:8]}", "mark")
     terminal.say(f"  {OPERATIONS[change.operation]:<8}  {outcome(terminal, change.outcome)}  {request}  {when}")
-    for line in column_lines(terminal, change.operation, change.columns):
+    for line in column_lines(terminal, change.operation, telling(change)):
         terminal.say(f"    {line}")
     if change.frame is not None:
         terminal.say(f"    {place(terminal, change.frame)}")

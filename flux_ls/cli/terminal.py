@@ -35,8 +35,11 @@ class Terminal:
         self._out = out or sys.stdout
         self.is_tty = self._out.isatty()
         self.color = _wants_color(environ, self.is_tty)
-        self.width = shutil.get_terminal_size((100, 24)).columns if self.is_tty else None
-        """Columns to fit into; None when nobody has to."""
+
+    @property
+    def width(self) -> int | None:
+        """Columns to fit into, as wide as the window is now; None when nobody has to."""
+        return shutil.get_terminal_size((100, 24)).columns if self.is_tty else None
 
     def paint(self, text: str, paint: Paint | None) -> str:
         return click.style(text, **_STYLES[paint]) if paint is not None and self.color and text else text
@@ -136,6 +139,24 @@ def clipped(text: str, width: int | None) -> str:
             break
         kept.append(char)
     return "".join(kept) + "…"
+
+
+def wrapped(text: str, width: int | None, indent: str = "", after: str = "") -> list[str]:
+    """The text broken at spaces into lines of at most `width` columns, the following ones after `indent` + `after`.
+
+    A word that is longer than a line stays whole: it is a path, an address or a name that somebody will copy.
+    """
+    if width is None or columns(indent) + columns(text) <= width:
+        return [indent + text]
+    lines, line = [], indent
+    empty = True
+    for word in text.split(" "):
+        if not empty and columns(line) + 1 + columns(word) > width:
+            lines.append(line)
+            line, empty = indent + after, True
+        line += word if empty else f" {word}"
+        empty = False
+    return [*lines, line]
 
 
 def clipped_middle(text: str, width: int | None) -> str:

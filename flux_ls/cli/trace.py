@@ -6,6 +6,7 @@ from typing import ClassVar
 import click
 
 from flux_ls.answers.shapes import SpanShape, Trace
+from flux_ls.answers.steps import omitted_rows
 from flux_ls.answers.trace import trace
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.options import Session, answer_each, command_options
@@ -13,7 +14,6 @@ from flux_ls.cli.phrases import counted, latency
 from flux_ls.cli.places import place
 from flux_ls.cli.requests import NO_NAME, request_line
 from flux_ls.cli.rows import change_line, outcome, shortened
-from flux_ls.cli.steps import omitted_rows
 from flux_ls.cli.subcommands import CommandWithOthers, or_subcommand
 from flux_ls.cli.terminal import Paint, Terminal, clipped, columns, first_line, padded, plain
 
@@ -98,11 +98,11 @@ def _details(terminal: Terminal, span: SpanShape) -> None:
         terminal.say(f"{indent}   {place(terminal, span.frame)}")
     changes, more = shortened(span.row_changes)
     for change in changes:
-        terminal.say(f"{indent}   {change_line(terminal, change)}")
+        terminal.say(f"{indent}   {change_line(terminal, change.row, change.count)}")
     if more:
         terminal.say(f"{indent}   {terminal.paint(more, 'dim')}")
     if span.outcome is not None:
-        terminal.say(f"{indent}   {outcome(terminal, span.outcome)}{omitted_rows(span)}")
+        terminal.say(f"{indent}   {outcome(terminal, span.outcome)}  {omitted_rows(span)}".rstrip())
 
 
 def _bar(span: SpanShape, total_ms: float) -> str:

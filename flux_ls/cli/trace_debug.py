@@ -1,11 +1,13 @@
 """`flux trace debug`: a request step by step."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 
 from flux_ls.answers.debug import debug
-from flux_ls.answers.shapes import Debug
+from flux_ls.answers.shapes import Debug, RowState
+from flux_ls.answers.steps import news
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.options import Session, answer_each, command_options
 from flux_ls.cli.phrases import counted
@@ -39,7 +41,9 @@ def show(session: Session, answer: Debug, *, by_keys: bool) -> None:
     terminal = session.terminal
     steps = [step for step in answer.spans if not step.noise] or list(answer.spans)
     folded = len(answer.spans) - len(steps)
-    facts = counted(len(answer.spans), "span") + (f", {folded} of messages and connections not shown" if folded else "")
+    facts = counted(len(answer.spans), "span") + (
+        f", {folded} of messages, connections and drivers not shown" if folded else ""
+    )
     terminal.say()
     terminal.say(f"  {request_line(terminal, answer.request)}  {terminal.paint(facts, 'dim')}")
     if not answer.request.complete:
@@ -47,13 +51,13 @@ def show(session: Session, answer: Debug, *, by_keys: bool) -> None:
     terminal.say()
     wide = max((columns(name_of(step)) for step in steps), default=0)
 
-    def one(index: int) -> None:
-        for line in step_lines(terminal, steps[index], index + 1, len(steps), wide):
+    def one(index: int, states: Sequence[RowState]) -> None:
+        for line in step_lines(terminal, steps[index], states, index + 1, len(steps), wide):
             terminal.say(f"  {line}")
         terminal.say()
 
     if by_keys and steps:
-        walk(terminal, session.root, steps, one)
+        walk(terminal, session.root, steps, lambda index: one(index, steps[index].rows_state))
     else:
-        for index in range(len(steps)):
-            one(index)
+        for index, (_, states) in enumerate(news(steps)):
+            one(index, states)

@@ -16,7 +16,7 @@ from flux_ls.cli.failures import BAD_NEWS, NOT_FOUND, OK, complain
 from flux_ls.cli.options import Session, command_options, given_ids
 from flux_ls.cli.phrases import counted, latency
 from flux_ls.cli.requests import NO_NAME, request_line
-from flux_ls.cli.terminal import Paint, Terminal, first_line, plain
+from flux_ls.cli.terminal import Paint, Terminal, first_line, plain, wrapped
 from flux_ls.record import wire
 
 SPANS_SHOWN = 40
@@ -84,13 +84,19 @@ def show(terminal: Terminal, answer: Diff, *, everything: bool = False) -> None:
     blocks = [block for block in _blocks(answer, everything=everything) if block.lines]
     _section(terminal, "Span diff", blocks, SPANS_SHOWN)
     _section(terminal, "Mutation diff", list(_row_blocks(answer, everything=everything)), ROWS_SHOWN)
-    if answer.muted and not everything:
-        told = f"{counted(answer.muted, 'difference')} in ids and timings not shown; --all shows them"
+    repeated = sum(field.repeats for span in answer.spans for field in span.fields if not span.noise)
+    muted = [f"{counted(answer.muted, 'difference')} in ids and timings"] if answer.muted else []
+    muted += [f"{repeated:,} that {'repeats' if repeated == 1 else 'repeat'} another"] if repeated else []
+    if muted and not everything:
         terminal.say()
-        terminal.say("  " + terminal.paint(told, "dim"))
+        for line in wrapped(f"{' and '.join(muted)} not shown; --all shows them", terminal.width, "  "):
+            terminal.say(terminal.paint(line, "dim"))
     mark, paint = _VERDICTS[answer.verdict]
+    if answer.verdict == "FIXED" and answer.given:
+        mark, paint = _VERDICTS["CHANGED"]
     terminal.say()
-    terminal.say("  " + terminal.paint(f"{mark} {first_line(answer.summary)}", paint))
+    for line in wrapped(f"{mark} {first_line(answer.summary)}", terminal.width, "  ", "  "):
+        terminal.say(terminal.paint(line, paint))
     terminal.say()
 
 
@@ -137,13 +143,18 @@ def _painted(terminal: Terminal, line: _Line) -> str:
 
 def _blocks(answer: Diff, *, everything: bool) -> Iterator[_Block]:
     shown = [each for each in answer.spans if everything or not each.noise]
-    for key, group in groupby(shown, key=lambda each: (each.change, _name(each), each.noise)):
-        each, *others = group
-        if key[0] in ("added", "removed"):
-            yield _come_or_gone(each, len(others) + 1)
+    for change, group in groupby(shown, key=lambda each: each.change):
+        if change in ("added", "removed"):
+            # Those of one name that came or went together, as in a loop, count as one.
+            by_name: dict[tuple[object, ...], list[SpanDiff]] = {}
+            for each in group:
+                error = None if (span := each.after or each.before) is None else span.error
+                by_name.setdefault((_name(each), each.noise, error), []).append(each)
+            for each, *others in by_name.values():
+                yield _come_or_gone(each, len(others) + 1)
         else:
-            for span in (each, *others):
-                yield _Block(key[1], tuple(_field_lines(span, everything=everything)))
+            for each in group:
+                yield _Block(_name(each), tuple(_field_lines(each, everything=everything)))
 
 
 def _name(difference: SpanDiff) -> str:
@@ -171,7 +182,7 @@ def _field_lines(difference: SpanDiff, *, everything: bool) -> Iterator[_Line]:
         # The rows tell the one, the recorded answer the other.
         answered = any(field.path in ("output", "output.status") for field in fields)
         told = (_OUTCOME, _STATUS_CODE) if answered else (_OUTCOME,)
-        fields = [field for field in fields if field.path not in told]
+        fields = [field for field in fields if field.path not in told and not field.repeats]
     fields.sort(key=lambda field: field.noise)
     for field in fields[:FIELDS_SHOWN]:
         yield from _lines_of(field, difference.before, difference.after)

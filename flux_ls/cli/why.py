@@ -18,7 +18,7 @@ from flux_ls.cli.phrases import ago, clock, counted, told
 from flux_ls.cli.places import anchor_note, place, source_lines
 from flux_ls.cli.requests import request_line
 from flux_ls.cli.rows import cell, change_lines, shortened, value
-from flux_ls.cli.terminal import Terminal, first_line, plain, plain_lines
+from flux_ls.cli.terminal import Paint, Terminal, columns, first_line, plain, plain_lines, wrapped
 from flux_ls.record.wire import MARKS
 
 Text = Callable[[Terminal, object, int], str]
@@ -90,7 +90,13 @@ def _section(terminal: Terminal, title: str) -> None:
 
 def _error(terminal: Terminal, type: str, message: str) -> None:
     for line in plain_lines(told(type, message)):
-        terminal.say("  " + terminal.paint(line, "bad"))
+        _wrapped(terminal, line, "  ", paint="bad")
+
+
+def _wrapped(terminal: Terminal, text: str, indent: str, after: str = "", paint: Paint | None = None) -> None:
+    for line in wrapped(text, terminal.width, indent, after):
+        told = line.lstrip(" ")
+        terminal.say(line[: len(line) - len(told)] + terminal.paint(told, paint))
 
 
 def _location(terminal: Terminal, root: Path, location: FrameShape) -> None:
@@ -113,7 +119,8 @@ def _row_changes(terminal: Terminal, answer: Why) -> None:
         return
     _section(terminal, "DATA CHANGES")
     changes, more = shortened(answer.row_changes)
-    places = [place(terminal, change.frame) if change.frame is not None else None for change in changes]
+    frames = [change.row.frame for change in changes]
+    places = [place(terminal, frame) if frame is not None else None for frame in frames]
     for change, where, following in zip(changes, places, (*places[1:], None), strict=True):
         for line in change_lines(terminal, change):
             terminal.say(f"  {line}")
@@ -127,8 +134,8 @@ def _suggestions(terminal: Terminal, answer: Why) -> None:
     if answer.suggestions:
         _section(terminal, "SUGGESTION")
     for suggestion in answer.suggestions:
-        terminal.say(f"  {plain(suggestion.title)}")
-        terminal.say("    " + terminal.paint(plain(suggestion.evidence), "dim"))
+        _wrapped(terminal, plain(suggestion.title), "  ")
+        _wrapped(terminal, plain(suggestion.evidence), "    ", paint="dim")
 
 
 def _path(terminal: Terminal, answer: Why) -> None:
@@ -145,24 +152,46 @@ def _chain(terminal: Terminal, answer: Why) -> None:
         _section(terminal, "CHAIN")
         deep = 0
         for link in answer.chain:
-            where = f"  {place(terminal, link.frame)}" if link.frame is not None else ""
             words = LINK_WORDS[link.relation]
             if link.relation == "raised_from":
                 words = f"{'   ' * deep}└─ {words}"
                 deep += 1
             elif words:
                 words = f"· {words}"
-            terminal.say(f"  {words}{first_line(told(link.type, link.message))}{where}")
+            text = f"{words}{first_line(told(link.type, link.message))}"
+            _with_place(terminal, text, link.frame, hanging="   " * deep + "  ")
 
 
 def _handled(terminal: Terminal, answer: Why) -> None:
-    if answer.handled:
+    # What the failure was raised over stands in its chain.
+    chained = {(link.type, link.message) for link in answer.chain}
+    told_apart = [each for each in answer.handled if (each.type, each.message) not in chained]
+    if told_apart:
         _section(terminal, "HANDLED")
-        for handled in answer.handled:
+        for handled in told_apart:
             first = first_line(told(handled.type, handled.message))
-            where = f"  {place(terminal, handled.location)}" if handled.location is not None else ""
             span = terminal.paint(f"in span {plain(handled.span_name)}", "dim")
-            terminal.say(f"  {terminal.paint(first, 'warn')}{where}  {span}")
+            _with_place(terminal, first, handled.location, paint="warn", note=span)
+
+
+def _with_place(
+    terminal: Terminal,
+    text: str,
+    frame: FrameShape | None,
+    *,
+    hanging: str = "  ",
+    paint: Paint | None = None,
+    note: str = "",
+) -> None:
+    """A text and its place, on one line if that has the room."""
+    where = "  ".join(filter(None, (place(terminal, frame) if frame is not None else "", note)))
+    width = terminal.width
+    if width is None or columns(f"  {text}  {click.unstyle(where)}") <= width:
+        terminal.say(f"  {terminal.paint(text, paint)}  {where}".rstrip())
+        return
+    _wrapped(terminal, text, "  ", hanging, paint)
+    if where:
+        terminal.say(f"  {hanging}{where}")
 
 
 def _input(terminal: Terminal, answer: Why) -> None:
@@ -197,4 +226,8 @@ def _contrast(terminal: Terminal, answer: Why) -> None:
     for each in answer.contrast:
         counts = f"{each.failing}/{each.failing_total} failures, {each.passing}/{each.passing_total} successes"
         where = terminal.paint(f"({plain(each.where)})", "dim")
-        terminal.say(f"  {plain(each.condition)}: {counts}  {where}")
+        told = f"{plain(each.condition)}: {counts}"
+        if terminal.width is not None and columns(f"  {told}  ({plain(each.where)})") > terminal.width:
+            _wrapped(terminal, f"{plain(each.condition)}:", "  ", "  ")
+            told = f"  {counts}"
+        terminal.say(f"  {told}  {where}")

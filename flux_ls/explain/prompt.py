@@ -85,7 +85,8 @@ def compose(sections: Sequence[Section], limit: int = DEFAULT_BYTES) -> Prompt:
             omitted.append(Omitted(f"part of: {section.title}", f"over the budget: {left:,} of {whole:,} bytes"))
         parts.append(f"\n## {section.title}\n\n{fenced(kept, boundary)}\n")
     if redacted:
-        omitted.append(Omitted(f"{redacted} value{'s'[: redacted != 1]} that look like secrets", "redacted"))
+        what = "1 value that looks like a secret" if redacted == 1 else f"{redacted:,} values that look like secrets"
+        omitted.append(Omitted(what, "redacted"))
     return Prompt("".join(parts), tuple(omitted))
 
 

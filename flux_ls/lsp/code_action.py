@@ -16,7 +16,7 @@ from flux_ls.lsp.snapshot import FileFindings, Finding
 def actions(
     file: FileFindings | None, params: types.CodeActionParams, client: Client
 ) -> list[types.CodeAction | types.Command]:
-    """For each finding in the range: why, the trace, dismiss."""
+    """For each finding in the range: why, its steps and trace, the difference to a good run, explain, dismiss."""
     made: list[types.CodeAction | types.Command] = []
     for finding in asked_about(file, params):
         made += _of(finding, params, client)
@@ -72,13 +72,16 @@ def _includes(asked: str) -> bool:
 def _of(finding: Finding, params: types.CodeActionParams, client: Client) -> list[types.CodeAction | types.Command]:
     issue = finding.issue
     error = one_line(words.error_line(issue), 60)
+    id = issue.sample_request_id
+    asked = (
+        (f"Why? {error}", "why"),
+        (f"Steps of req:{id[:8]}", "debug"),
+        (f"Trace of req:{id[:8]}", "trace"),
+        (f"Compare req:{id[:8]} with a good request", "diff"),
+        (f"Explain req:{id[:8]} (shows what a model would be asked)", "explain"),
+    )
     commands = [
-        types.Command(f"Why? {error}", "flux.server.why", arguments=[{"id": issue.sample_request_id, "show": True}]),
-        types.Command(
-            f"Trace of req:{issue.sample_request_id[:8]}",
-            "flux.server.trace",
-            arguments=[{"id": issue.sample_request_id, "show": True}],
-        ),
+        *(types.Command(title, f"flux.server.{name}", arguments=[{"id": id, "show": True}]) for title, name in asked),
         types.Command(
             f"Dismiss {one_line(issue.failure.type, 60)}",
             "flux.server.dismiss",

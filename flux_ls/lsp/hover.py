@@ -10,6 +10,7 @@ from lsprotocol import types
 from msgspec import Struct
 
 from flux_ls.answers.at_fault import AtFault
+from flux_ls.answers.rows import Run, beyond
 from flux_ls.answers.values import shown
 from flux_ls.lsp import words
 from flux_ls.lsp.addresses import address
@@ -17,9 +18,9 @@ from flux_ls.lsp.client import Client
 from flux_ls.lsp.convert import to_range
 from flux_ls.lsp.diagnostics import UNVERIFIED
 from flux_ls.lsp.markdown import code, fence, one_line, shortened, visible
-from flux_ls.lsp.rows import line_of_change
+from flux_ls.lsp.rows import line_of
 from flux_ls.lsp.snapshot import FileFindings, Finding, Place
-from flux_ls.model import Request, RowChange
+from flux_ls.model import Request
 
 LIMIT_BYTES = 4000
 MESSAGE_LIMIT = 600
@@ -172,9 +173,10 @@ def _all_among(arguments: Mapping[str, object], variables: Mapping[str, object] 
     )
 
 
-def _row_lines(rows: tuple[RowChange, ...]) -> list[str]:
-    lines = [line_of_change(row) for row in rows[:MOST_ROWS]]
-    return [*lines, f"and {len(rows) - MOST_ROWS} more"] if len(rows) > MOST_ROWS else lines
+def _row_lines(told: tuple[Run, ...]) -> list[str]:
+    lines = [line_of(run) for run in told[:MOST_ROWS]]
+    left = beyond(told, MOST_ROWS)
+    return [*lines, f"and {left:,} more"] if left else lines
 
 
 def _counted(finding: Finding, now_ns: int) -> str:

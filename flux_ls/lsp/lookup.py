@@ -2,14 +2,19 @@
 
 import contextlib
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
 
 from flux_ls.answers.at_fault import AtFault, at_fault
 from flux_ls.lsp.snapshot import Finding
+from flux_ls.model import Frame
 from flux_ls.otlp.stacktrace import InAppRule
 from flux_ls.store.errors import StoreError, StoreReplaced
 from flux_ls.store.reader import Reader
+
+KEPT = 64
+"""Places of which is kept what was recorded there."""
 
 
 class Lookup:
@@ -19,6 +24,8 @@ class Lookup:
         self.path = path
         self.rule = rule
         self._local = threading.local()
+        self._known: OrderedDict[tuple[str, int, Frame], AtFault] = OrderedDict()
+        self._lock = threading.Lock()
 
     def reader(self) -> Reader:
         """Raises StoreError when the store cannot be read."""
@@ -39,5 +46,22 @@ class Lookup:
         for finding in findings:
             issue = finding.issue
             with contextlib.suppress(StoreError):
-                found[issue.id] = at_fault(self.reader(), issue.sample_request_id, finding.place.located.frame)
+                found[issue.id] = self.at(issue.sample_request_id, finding.place.located.frame)
+        return found
+
+    def at(self, request_id: str, frame: Frame) -> AtFault:
+        """What a request recorded of a frame, read once: the mouse moves often, and a request may have thousands of
+        spans. Raises StoreError.
+        """
+        reader = self.reader()
+        key = (request_id, reader.version_of(request_id), frame)
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        found = at_fault(reader, request_id, frame)
+        with self._lock:
+            self._known[key] = found
+            while len(self._known) > KEPT:
+                self._known.popitem(last=False)
         return found

@@ -180,6 +180,13 @@ class Reader:
             raise RequestNotFound(request_id)
         return self._with_aliases(request_of(row))
 
+    def version_of(self, request_id: str) -> int:
+        """A number that is another one when the request was corrected. Raises RequestNotFound."""
+        row = self._one("SELECT seq FROM request WHERE trace_id = ?", (_trace_id(request_id),))
+        if row is None:
+            raise RequestNotFound(request_id)
+        return int(row[0])
+
     def spans(self, request_id: str) -> tuple[Span, ...]:
         """All spans of a request by start time, each with the exceptions of its events and log records."""
         with self._snapshot():

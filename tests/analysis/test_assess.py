@@ -115,6 +115,15 @@ HANDLED = {
         ),
         Expected("ValueError", "fallback", 7, (STRIPE,)),
     ),
+    "none: two of a group, of which the request died": (
+        server(
+            500,
+            span("first", (1, 20), died=event(LEAF, 20)),
+            span("second", (1, 21), died=event(OTHER, 21)),
+            died=event(raised("ExceptionGroup", "2 sub-exceptions", app("signup", 3), members=(LEAF, OTHER)), 41),
+        ),
+        Expected(STRIPE, "first", 42),
+    ),
     "a gather's loser": (
         server(
             500,

@@ -34,6 +34,9 @@ PLANS = [body(plan=plan) for plan in ("free", "pro", "team")] * 80
         ([body(other=1)] * 17, [body(plan="pro", other=1)] * 240, "plan is missing: 17/17 failures, 0/240 successes"),
         ([body(plan="")] * 17, PLANS, "plan is empty: 17/17 failures, 0/240 successes"),
         ([body(plan="gold")] * 9, PLANS, 'plan is "gold": 9/9 failures, 0/240 successes'),
+        ([body(note="gift")] * 9, [body(note=None)] * 240, 'note is "gift": 9/9 failures, 0/240 successes'),
+        ([body(note="gift", a=1)] * 9, [body(a=1)] * 240, 'note is "gift": 9/9 failures, 0/240 successes'),
+        ([body(note=note) for note in "abc" * 3], [body(note=None)] * 240, "note is a string: 9/9 failures, 0/240"),
         ([body(plan=3)] * 9, PLANS, "plan is a number: 9/9 failures, 0/240 successes"),
         ([body(plan=True)] * 9, [body(plan=False)] * 50, "plan is True: 9/9 failures, 0/50 successes"),
         (

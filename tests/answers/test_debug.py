@@ -30,8 +30,8 @@ def test_a_step_is_a_span_of_the_trace_and_more(recorded: Recorded) -> None:
         ("POST /signup", False),
         ("connect", True),
         ("create_user", False),
-        ("transaction", False),
         ("charge", False),
+        ("transaction", False),
     ]
     create_user = answer.spans[2]
     assert (create_user.depth, create_user.duration_ms, len(create_user.row_changes)) == (1, 8, 2)
@@ -124,3 +124,53 @@ def test_connections_that_fail_are_steps(recorded: Recorded) -> None:
     broken = span("connect", failed=True, message="refused", attributes={"db.system.name": "postgresql"})
     answer = ask(recorded, recorded.add(http("GET", "/", 500, children=[broken])))
     assert [step.noise for step in answer.spans] == [False, False]
+
+
+def statement(name: str, text: str, start_ms: float, ms: float = 1, **more: Any) -> SpanNode:
+    attributes = {"db.system.name": "sqlite", "db.query.text": text}
+    return span(name, kind="client", start_ms=start_ms, ms=ms, attributes=attributes, **more)
+
+
+def test_a_transaction_stands_where_it_ended(recorded: Recorded) -> None:
+    first = row("users", {"id": 1}, after={"id": 1}, at_ms=2, by="a")
+    second = row("users", {"id": 2}, after={"id": 2}, at_ms=26, by="c")
+    children = [
+        span("a", start_ms=1, ms=5),
+        transaction("committed", first, start_ms=1, ms=15),
+        span("b", start_ms=10, ms=2),
+        span("c", start_ms=25, ms=5),
+        transaction("rolled_back", second, start_ms=25, ms=70),
+        span("d", start_ms=40, ms=5),
+    ]
+    answer = ask(recorded, recorded.add(http("POST", "/", ms=100, children=children), resource=RECORDER))
+    names = [f"{step.name} {step.outcome or ''}".strip() for step in answer.spans]
+    assert names == ["POST /", "a", "b", "transaction committed", "c", "d", "transaction rolled_back"]
+
+
+def test_after_a_statement_the_row_is_as_the_statement_left_it(recorded: Recorded) -> None:
+    changed = row("users", {"id": 1}, before={"plan": "free"}, after={"plan": "pro"}, at_ms=13, by="upgrade")
+    found = states(
+        recorded,
+        span("upgrade", start_ms=1, ms=30),
+        statement("SELECT", "SELECT plan FROM users", 5),
+        statement("UPDATE", "UPDATE users SET plan = ?", 10),
+        transaction("committed", changed, start_ms=2, ms=38),
+        statement("INSERT", "INSERT INTO mails VALUES (?)", 20),
+    )
+    pending = (1, {"plan": "pro"}, True, "committed")
+    assert (found["SELECT"], found["UPDATE"], found["INSERT"]) == ([], [pending], [pending])
+
+
+def test_a_statement_is_told_once(recorded: Recorded) -> None:
+    text = "UPDATE users SET plan = ?"
+    children = [
+        statement("UPDATE shop.db", text, 1, 5),
+        statement("UPDATE", text, 2, 2),
+        statement("UPDATE again", text, 10, 5),
+        statement("SELECT", "SELECT 1", 11, 1),
+        statement("DELETE shop.db", "DELETE", 20, 5, children=[statement("DELETE", "DELETE", 21, 1)]),
+        statement("INSERT shop.db", "INSERT", 30, 5),
+        statement("INSERT", "INSERT", 31, 1, raises=recorded.timeout()),
+    ]
+    answer = ask(recorded, recorded.add(http("POST", "/", ms=100, children=children)))
+    assert [step.name for step in answer.spans if step.noise] == ["UPDATE", "DELETE"]

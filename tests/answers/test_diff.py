@@ -84,6 +84,7 @@ def field(path: str, before: Any, after: Any, reason: str | None = None) -> dict
         "change": "changed",
         "before_path": path,
         "reason": reason,
+        "repeats": False,
     }
 
 
@@ -166,3 +167,59 @@ def test_a_request_without_its_root(recorded: Recorded) -> None:
     recorded.add(root, trace_id=id, only=["leaf"])
     answer = ask(recorded, recorded.add(root), id)
     assert (answer.verdict, answer.summary) == ("CHANGED", "Not the same scenario: GET /a against leaf")
+
+
+def repeated(answer: Diff) -> list[tuple[str, str]]:
+    names = [(span.after or span.before, span.fields) for span in answer.spans]
+    return [(span.name, field.path) for span, fields in names if span for field in fields if field.repeats]
+
+
+def test_what_is_handed_on_is_told_once(recorded: Recorded) -> None:
+    def made(plan: str, total: int) -> str:
+        return recorded.add(
+            http(
+                "POST",
+                "/orders",
+                201,
+                route="/orders",
+                ms=90,
+                attributes=told(
+                    {"method": "POST", "path": "/orders", "body": {"plan": plan}}, {"status": 201, "body": total}
+                ),
+                children=[
+                    span("place", start_ms=1, ms=9, attributes=told({"wanted": {"plan": plan, "n": total}}, total)),
+                    span("mail", start_ms=20, ms=9, attributes=told({"subject": f"Your {plan}"}, total + 1)),
+                ],
+            )
+        )
+
+    answer = ask(recorded, made("pro", 5), made("free", 6))
+    assert repeated(answer) == [("place", "input.wanted.plan"), ("place", "output")]
+    assert answer.given == ("input.body.plan",)
+    assert answer.summary.startswith("Changed: the input differs (input.body.plan); POST /orders output.body;")
+
+
+def test_messages_and_drivers_are_noise(recorded: Recorded) -> None:
+    def made(status: int) -> str:
+        message = {"http.response.status_code": status}
+        query = {"db.system.name": "sqlite", "db.query.text": f"SELECT {status}"}
+        return recorded.add(
+            http(
+                "GET",
+                "/",
+                status,
+                children=[
+                    span("GET / http send", attributes=message),
+                    span("SELECT shop.db", kind="client", start_ms=1, ms=5, attributes=query),
+                    span("SELECT", kind="client", start_ms=2, ms=2, attributes=query),
+                ],
+            )
+        )
+
+    answer = ask(recorded, made(200), made(201))
+    assert {(span.after or span.before).name: span.noise for span in answer.spans} == {  # type: ignore[union-attr]
+        "GET /": False,
+        "GET / http send": True,
+        "SELECT shop.db": False,
+        "SELECT": True,
+    }

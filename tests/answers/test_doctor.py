@@ -15,9 +15,10 @@ from flux_ls.answers.doctor import check_collector, doctor
 from flux_ls.answers.shapes import Check, Doctor
 from flux_ls.collector.daemon import Collector, ensure_collector, stop_collector
 from flux_ls.config import Loaded, load
+from flux_ls.record import wire
 from flux_ls.store.errors import RequestNotFound
 from tests.recorded import Recorded
-from tests.telemetry import Raises, new_trace_id, span
+from tests.telemetry import RECORDER, Raises, new_trace_id, span
 from tests.telemetry import http as http_span
 
 
@@ -222,7 +223,7 @@ def test_a_request_that_is_on_its_line_holds_all_along(recorded: Recorded) -> No
     answer = of_request(recorded, recorded.add(recorded.failing_signup()))
     assert answer.broken is None
     names = [check.name for check in answer.checks]
-    assert names == ["settings", "store", "request", "failure", "location", "paths", "line", "revision"]
+    assert names == ["settings", "store", "request", "failure", "location", "paths", "line", "recorder", "revision"]
 
 
 def test_a_request_without_its_root(recorded: Recorded) -> None:
@@ -279,3 +280,31 @@ def other_program() -> Iterator[int]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+PYTHON = {"telemetry.sdk.language": "python"}
+
+
+@pytest.mark.parametrize(
+    ("services", "detail", "mend"),
+    [
+        ({"shop": RECORDER}, "shop by python/0.1.0", None),
+        ({"shop": {**RECORDER, **PYTHON}, "front": {"telemetry.sdk.language": "nodejs"}}, "shop by python/0.1.0", None),
+        ({"front": {"telemetry.sdk.language": "nodejs"}}, "none: no service of Python has been seen", None),
+        (
+            {"shop": {**RECORDER, **PYTHON}, "mail": PYTHON},
+            "shop by python/0.1.0; mail without one: spans, but no inputs, rows or variables",
+            "flux run",
+        ),
+        ({"shop": {**RECORDER, wire.RECORDER_FORMAT: wire.FORMAT + 1}}, "newer format", "same version"),
+    ],
+)
+def test_who_records_what(
+    recorded: Recorded, services: dict[str, dict[str, object]], detail: str, mend: str | None
+) -> None:
+    for service, resource in services.items():
+        recorded.add(http_span("GET", "/"), resource={"service.name": service, **resource})
+    check = checks(recorded, quiet(recorded))["recorder"]
+    assert check.ok, "without a recorder nothing is broken"
+    assert detail in check.detail
+    assert (check.mend is None) if mend is None else (mend in (check.mend or ""))

@@ -9,8 +9,6 @@ import pytest
 
 from flux_ls.cli.probe import Probe, Unusable, advice, check, probe
 
-COMPLETE = Probe((3, 12, 1), flux=True, pip=True, missing=(), instrumentations=())
-
 
 def test_this_environment_can_record() -> None:
     found = probe(sys.executable, os.environ)
@@ -57,6 +55,12 @@ def test_libraries_without_their_instrumentation() -> None:
         "  '/x/my python' -m pip install opentelemetry-instrumentation-flask==0.60b0",
     ]
     assert advice("/x/python", found, frozenset({"flask"})) == []
+
+
+@pytest.mark.parametrize(("sqlalchemy", "lines"), [(True, 0), (False, 2)])
+def test_drivers_under_sqlalchemy_need_none(sqlalchemy: bool, lines: int) -> None:
+    found = Probe((3, 12, 1), True, True, (), (("asyncpg", "opentelemetry-instrumentation-asyncpg"),), sqlalchemy)
+    assert len(advice("/x/python", found, frozenset())) == lines
 
 
 def test_a_bare_environment_is_told_what_it_lacks(tmp_path: Path) -> None:

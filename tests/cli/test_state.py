@@ -27,7 +27,6 @@ def test_history(flux: Flux, recorded: Recorded) -> None:
     shop/payments.py : line 11  in signup
 
   inserted  (rolled back)  req:{second[:8]}  TIME
-    id   : 42
     plan : free
     shop/payments.py : line 11  in signup
 
@@ -36,7 +35,6 @@ def test_history(flux: Flux, recorded: Recorded) -> None:
     shop/payments.py : line 11  in signup
 
   inserted  (committed)  req:{first[:8]}  TIME
-    id   : 42
     plan : free
     shop/payments.py : line 11  in signup
 
@@ -65,7 +63,7 @@ def test_blame(flux: Flux, recorded: Recorded) -> None:
 
   ATTEMPTS  later, and not lasting
   users id=42  plan: free → null  (rolled back)  req:{bad[:8]}  TIME
-  users id=42  inserted  id: 42, plan: free  (rolled back)  req:{bad[:8]}  TIME
+  users id=42  inserted  plan: free  (rolled back)  req:{bad[:8]}  TIME
 
 """
     )

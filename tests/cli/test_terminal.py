@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_ls.cli.terminal import Terminal, clipped, clipped_middle, columns, first_line, padded, plain, plain_lines
+from flux_ls.cli.terminal import (
+    Terminal,
+    clipped,
+    clipped_middle,
+    columns,
+    first_line,
+    padded,
+    plain,
+    plain_lines,
+    wrapped,
+)
 
 
 @pytest.mark.parametrize(
@@ -102,3 +112,27 @@ def test_json_on_a_terminal_can_do_nothing_either() -> None:
 def test_a_line_that_nobody_reads_to_its_end_is_cut() -> None:
     assert plain_lines("x" * 1_000_000 + "\nend") == ["x" * 2000 + "… 998,000 more characters", "end"]
     assert first_line("one\r\ntwo") == "one"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("a b c", None, ["  a b c"]),
+        ("a b c", 20, ["  a b c"]),
+        ("one two three four", 12, ["  one two", "    three", "    four"]),
+        ("see /a/path/that/is/long now", 10, ["  see", "    /a/path/that/is/long", "    now"]),
+        ("日本 日本 日本", 8, ["  日本", "    日本", "    日本"]),
+        ("", 3, ["  "]),
+    ],
+)
+def test_wrapped(text: str, width: int | None, expected: list[str]) -> None:
+    assert wrapped(text, width, "  ", "  ") == expected
+
+
+def test_the_width_is_that_of_the_window_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal({}, Screen())
+    monkeypatch.setenv("COLUMNS", "80")
+    assert terminal.width == 80
+    monkeypatch.setenv("COLUMNS", "40")
+    assert terminal.width == 40
+    assert Terminal({}, io.StringIO()).width is None

@@ -208,8 +208,8 @@ def test_a_great_many_differences_are_cut_short(flux: Flux, recorded: Recorded) 
             "GET",
             "/a",
             children=[
-                span(f"step {chr(97 + at // 26)}{chr(97 + at % 26)}", start_ms=at, attributes=told({"word": word}))
-                for at in range(50)
+                span(f"step {letters}", start_ms=at, attributes=told({"word": f"{word} {letters}"}))
+                for at, letters in ((at, f"{chr(97 + at // 26)}{chr(97 + at % 26)}") for at in range(50))
             ],
         )
 

@@ -1,11 +1,15 @@
 """`flux why` as it reads."""
 
+import io
 import re
 
 import pytest
 
-from tests.recorded import FAULT_LINE, Recorded
-from tests.telemetry import Raises, http, span
+from flux_ls.answers.why import why
+from flux_ls.cli.terminal import Terminal
+from flux_ls.cli.why import show
+from tests.recorded import CALL_LINE, FAULT_LINE, Recorded
+from tests.telemetry import RECORDER, Raises, http, row, span, transaction
 
 from .conftest import Flux
 
@@ -181,3 +185,52 @@ def test_suggestions_stand_with_their_evidence(flux: Flux, recorded: Recorded) -
         "end": {"line": 2, "column": 24},
         "new_text": "form.get('card')",
     }
+
+
+def on_a_terminal(recorded: Recorded, id: str, columns: int) -> list[str]:
+    """The lines on a terminal that is so wide."""
+    out = Screen()
+    terminal = Terminal({"NO_COLOR": "1"}, out)
+    with recorded.reader() as reader, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("COLUMNS", str(columns))
+        show(terminal, recorded.root, why(reader, recorded.workspace(), id))
+    return out.getvalue().splitlines()
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_it_fits_into_80_columns(recorded: Recorded) -> None:
+    frames = ((str(recorded.payments), FAULT_LINE, "charge", 'raise TimeoutError("Stripe API timeout")'),)
+    inner = "the provider at https://api.stripe.example did not answer within 10 seconds"
+    message = "the payment provider did not answer this time, and nobody knows whether it was carried out"
+    over = Raises("urllib3.exceptions.ReadTimeoutError", inner, frames)
+    died = Raises("TimeoutError", message, frames, context=over)
+    id = recorded.add(http("POST", "/signup", 500, raises=died, children=[span("charge", raises=died)]))
+    lines = on_a_terminal(recorded, id, 80)
+    assert max(map(len, lines)) <= 80
+    text = " ".join(" ".join(lines).split())
+    assert f"TimeoutError: {message}" in text
+    assert f"while handling urllib3.exceptions.ReadTimeoutError: {inner}" in text
+    assert max(map(len, on_a_terminal(recorded, id, 200))) > 100
+
+
+def test_what_the_failure_was_raised_over_is_told_once(flux: Flux, recorded: Recorded) -> None:
+    first = recorded.timeout()
+    frames = ((str(recorded.payments), CALL_LINE, "signup", "return charge(form['amount'])"),)
+    second = Raises("Unpaid", "no answer", frames, context=first)
+    tried = http("POST", "/signup", 500, raises=second, children=[span("charge", raises=first)])
+    out = flux("why", recorded.add(tried)).out
+    assert "while handling TimeoutError: Stripe API timeout" in out
+    assert "HANDLED" not in out
+    (answer,) = flux("why", recorded.add(tried), "--json").json
+    assert [each["type"] for each in answer["handled"]] == ["TimeoutError"]
+
+
+def test_a_loop_over_a_row_is_one_change(flux: Flux, recorded: Recorded) -> None:
+    changes = [row("items", {"id": 1}, before={"stock": n}, after={"stock": n + 1}, at_ms=n / 10) for n in range(300)]
+    root = http("POST", "/", 500, raises=recorded.timeout(), children=[transaction("rolled_back", *changes, ms=50)])
+    out = flux("why", recorded.add(root, resource=RECORDER)).out
+    assert "  DATA CHANGES\n  items id=1  300 changes\n    stock : 0 → 300   (rolled back)\n\n" in out

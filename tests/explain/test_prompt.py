@@ -136,3 +136,12 @@ def test_it_is_never_longer_than_it_may_be(parts: list[tuple[str, float, int]], 
         if section.text.strip("\n"):
             listed = any(section.title in each.what for each in prompt.omitted)
             assert listed or f"## {section.title}\n" in prompt.text
+
+
+@pytest.mark.parametrize(
+    ("count", "what"), [(1, "1 value that looks like a secret"), (2, "2 values that look like secrets")]
+)
+def test_what_was_taken_out_is_counted_in_words(count: int, what: str) -> None:
+    lines = (f"step {number}: password={'hunter2' * 2}{number}" for number in range(count))
+    prompt = compose([Section("Source", "\n".join(lines), 1)])
+    assert [each.what for each in prompt.omitted if each.reason == "redacted"] == [what]

@@ -4,6 +4,7 @@ What a server does first, its imports, is most of the time that a test takes. A 
 process of its own, behind a launcher that hands over its standard streams and ends with its exit code.
 """
 
+import contextlib
 import functools
 import importlib
 import json
@@ -86,8 +87,12 @@ def _start(order: socket.socket) -> int:
     if child:
         for each in (*streams, 0, 1, 2):
             os.close(each)
+        if order in select.select([order, os.pidfd_open(child)], [], [])[0]:
+            # Whoever kills the launcher means the server, which holds the streams.
+            os.kill(child, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        order.send(b"%d" % (code if code >= 0 else 128 - code))
+        with contextlib.suppress(OSError):
+            order.send(b"%d" % (code if code >= 0 else 128 - code))
         return 0
     order.close()
     for target, stream in enumerate(streams):

@@ -32,14 +32,17 @@ async def test_a_failure_offers_why_its_trace_and_dismissal(shop: Shop, profile:
         actions = await ask(RAISES, known=list(diagnostics))
         assert [(action["title"], action["kind"]) for action in actions] == [
             ("Why? Timeout: Stripe API timeout", "quickfix"),
+            (f"Steps of req:{request[:8]}", "quickfix"),
             (f"Trace of req:{request[:8]}", "quickfix"),
+            (f"Compare req:{request[:8]} with a good request", "quickfix"),
+            (f"Explain req:{request[:8]} (shows what a model would be asked)", "quickfix"),
             ("Dismiss Timeout", "quickfix"),
         ]
         assert [each["code"] for each in actions[0]["diagnostics"]] == [request[:8]]
         assert await ask(RAISES - 1) == []
         assert await ask(RAISES, only=[types.CodeActionKind.Refactor]) == []
-        assert len(await ask(RAISES, only=[types.CodeActionKind.QuickFix])) == 3
-        dismiss = actions[2]["command"]
+        assert len(await ask(RAISES, only=[types.CodeActionKind.QuickFix])) == 6
+        dismiss = actions[-1]["command"]
         await client.command(dismiss["command"].removeprefix("flux.server."), *dismiss["arguments"])
         await gone(client, shop.payments)
         assert await ask(RAISES) == []
@@ -56,4 +59,5 @@ async def test_a_client_without_action_kinds_gets_commands(shop: Shop) -> None:
         uri = client.open(shop.payments)
         await client.until(lambda: client.diagnostics(shop.payments), "the diagnostic")
         actions = await client.request("textDocument/codeAction", asked(uri, RAISES))
-        assert [action["command"] for action in actions] == [f"flux.server.{n}" for n in ("why", "trace", "dismiss")]
+        names = ("why", "debug", "trace", "diff", "explain", "dismiss")
+        assert [action["command"] for action in actions] == [f"flux.server.{name}" for name in names]

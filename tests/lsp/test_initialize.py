@@ -57,8 +57,7 @@ async def test_capabilities(shop: Shop, profile: str) -> None:
         assert capabilities.diagnostic_provider is None, "diagnostics are pushed; both would show them twice"
         assert capabilities.execute_command_provider is not None
         assert sorted(capabilities.execute_command_provider.commands) == [
-            f"flux.server.{name}"
-            for name in sorted(command.name for command in COMMANDS)
+            f"flux.server.{name}" for name in sorted(command.name for command in COMMANDS)
         ]
         assert capabilities.workspace is not None
         assert capabilities.workspace.workspace_folders == types.WorkspaceFoldersServerCapabilities(True, True)

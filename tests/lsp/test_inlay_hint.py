@@ -1,4 +1,4 @@
-"""`textDocument/inlayHint`: the values of the failing run beside the code, when asked for and only beside sure lines."""
+"""`textDocument/inlayHint`: values of the failing run beside the code, when asked for and only beside sure lines."""
 
 import pytest
 from lsprotocol import types

@@ -110,7 +110,7 @@ async def test_the_edit_is_for_the_version_that_was_looked_at(shop: Shop, profil
         # It comes before what only asks.
         actions = await client.request("textDocument/codeAction", asked(uri, TOTAL))
         assert actions[0]["title"] == action["title"]
-        assert len(actions) == 4
+        assert len(actions) == 7
 
 
 async def test_a_sure_one_is_preferred(shop: Shop) -> None:
@@ -153,7 +153,7 @@ async def test_a_line_that_was_edited_gets_none(shop: Shop) -> None:
         client.edit(uri, 2, whole)
         assert await edits(client, uri, TOTAL) == []
         actions = await client.request("textDocument/codeAction", asked(uri, TOTAL))
-        assert len(actions) == 3
+        assert len(actions) == 6
 
 
 async def test_lines_end_as_they_do_in_the_file(shop: Shop) -> None:
@@ -201,7 +201,8 @@ async def test_a_client_gets_what_it_can_take(shop: Shop) -> None:
     async with editor(shop.root, store=shop.store, capabilities=old) as client:
         uri = await shown(client, path)
         actions = await client.request("textDocument/codeAction", asked(uri, CLOSE))
-        assert [action["command"] for action in actions] == [f"flux.server.{n}" for n in ("why", "trace", "dismiss")]
+        names = ("why", "debug", "trace", "diff", "explain", "dismiss")
+        assert [action["command"] for action in actions] == [f"flux.server.{name}" for name in names]
 
 
 async def test_what_was_handled_gets_none(shop: Shop) -> None:

@@ -17,7 +17,10 @@ return {
   root_markers = { 'pyproject.toml', 'package.json', 'go.mod', '.git' },
   settings = { flux = config.settings },
   init_options = config.settings,
-  capabilities = require('flux.lenses').capabilities(),
+  capabilities = vim.tbl_extend('error', require('flux.lenses').capabilities(), {
+    -- Answers of commands as text: what Neovim decodes forgets null.
+    experimental = { flux = { json = true } },
+  }),
   commands = require('flux.commands').client_side(),
   handlers = {
     ['flux/tail'] = function(_, params, context)

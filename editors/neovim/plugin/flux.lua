@@ -21,7 +21,20 @@ end, {
   end,
 })
 
-for _, name in ipairs({ 'tail', 'why', 'trace', 'errors', 'doctor', 'dismiss', 'restore', 'restart' }) do
+for _, name in ipairs({
+  'tail',
+  'why',
+  'trace',
+  'debug',
+  'diff',
+  'history',
+  'blame',
+  'errors',
+  'doctor',
+  'dismiss',
+  'restore',
+  'restart',
+}) do
   vim.keymap.set('n', ('<Plug>(flux-%s)'):format(name), ('<Cmd>Flux %s<CR>'):format(name), {
     desc = 'Flux: ' .. name,
   })

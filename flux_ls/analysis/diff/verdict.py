@@ -17,6 +17,8 @@ Verdict = Literal["FIXED", "REGRESSED", "CHANGED", "IDENTICAL"]
 _NAMED = 2
 """Things of one kind that a summary names; the others are counted."""
 _LONGEST = 120
+ADDRESSES = ("url.path", "url.query", "url.full", "http.target", "http.url")
+"""Attributes that only repeat where a request went."""
 _STATUS_CODE = ("attributes", "http.response.status_code")
 _TIMED_OUT = ("timeout", "timed out", "deadline exceeded")
 
@@ -33,10 +35,8 @@ def judge(before: Subject, after: Subject, comparison: Comparison) -> tuple[Verd
     other = other_scenario(before.request, after.request)
     if other is not None:
         return "CHANGED", other
-    verdict, summary = _judged(before, after, comparison)
     given = given_differently(comparison)
-    if given and verdict != "IDENTICAL":
-        summary = f"{summary}; but the input differs: {', '.join(given)}"
+    verdict, summary = _judged(before, after, comparison, given)
     unfinished = [f"req:{one.request.short_id}" for one in (before, after) if not one.request.complete]
     if unfinished:
         summary = f"{summary} (incomplete: {' and '.join(unfinished)} without a root span)"
@@ -64,25 +64,33 @@ def given_differently(comparison: Comparison) -> list[str]:
     ]
     if not paths:
         names = [field.change.path[-1] for field in entry.fields if not field.noise and len(field.change.path) == 2]
-        paths = [str(name) for name in names if name in ("url.path", "url.query", "url.full")]
+        paths = [str(name) for name in names if name in ADDRESSES]
     return _few(paths, "value")
 
 
-def _judged(before: Subject, after: Subject, comparison: Comparison) -> tuple[Verdict, str]:
+def _judged(before: Subject, after: Subject, comparison: Comparison, given: list[str]) -> tuple[Verdict, str]:
     was, now = before.request, after.request
+    differently = f"; but the input differs: {', '.join(given)}" if given else ""
     if was.failed and now.failed:
-        verdict: Verdict = "IDENTICAL" if comparison.identical else "CHANGED"
-        return verdict, _still_failing(before, after)
+        identical = comparison.identical
+        return "IDENTICAL" if identical else "CHANGED", _still_failing(before, after) + (
+            "" if identical else differently
+        )
     if comparison.identical and was.failed == now.failed:
         return "IDENTICAL", f"Identical{_muted(comparison)}"
     if was.failed and not now.bad:
-        return "FIXED", "; ".join(["Fix verified: " + _mended(before, comparison), *_rows(comparison, "committed")])
+        # Only the same input shows that it is the code that has changed its ways.
+        head = f"Passes, but with other input ({', '.join(given)}), so no fix is proven" if given else "Fix verified"
+        return "FIXED", "; ".join([f"{head}: {_mended(before, comparison)}", *_rows(comparison, "committed")])
     if was.failed:
-        return "CHANGED", f"No longer failing, but refused with {now.status}: {_mended(before, comparison)}"
+        return (
+            "CHANGED",
+            f"No longer failing, but refused with {now.status}: {_mended(before, comparison)}{differently}",
+        )
     if now.failed:
-        broken = _broken(after, comparison)
-        return "REGRESSED", "; ".join([f"Regressed: {broken}", *_rows(comparison, "rolled_back")])
-    return "CHANGED", "; ".join(_differences(was, now, comparison))
+        head = f"Fails, but with other input ({', '.join(given)})" if given else "Regressed"
+        return "REGRESSED", "; ".join([f"{head}: {_broken(after, comparison)}", *_rows(comparison, "rolled_back")])
+    return "CHANGED", "; ".join(_differences(was, now, comparison, given))
 
 
 def _muted(comparison: Comparison) -> str:
@@ -206,8 +214,8 @@ def _plain(value: AttributeValue) -> str:
     return str(value)[:40]
 
 
-def _differences(was: Request, now: Request, comparison: Comparison) -> list[str]:
-    told: list[str] = []
+def _differences(was: Request, now: Request, comparison: Comparison, given: list[str]) -> list[str]:
+    told: list[str] = [f"the input differs ({', '.join(given)})"] if given else []
     if was.status != now.status:
         told.append(f"{was.name} answers {now.status} instead of {was.status}")
     for change, words in (("added", "new"), ("removed", "gone")):
@@ -219,6 +227,7 @@ def _differences(was: Request, now: Request, comparison: Comparison) -> list[str
         _field(span, field)
         for span in changed
         for field in _telling(span.fields)
+        if not (given and _is_given(field))
         if was.status == now.status or field.change.path != _STATUS_CODE
     ]
     told += _few(list(dict.fromkeys(fields)), "difference")
@@ -226,6 +235,12 @@ def _differences(was: Request, now: Request, comparison: Comparison) -> list[str
     if rows:
         told.append(f"{', '.join(_few(list(dict.fromkeys(map(_row_name, rows))), 'row'))} written differently")
     return [f"Changed: {told[0]}", *told[1:]] if told else ["Changed"]
+
+
+def _is_given(field: Field) -> bool:
+    """What only follows from other input."""
+    path = field.change.path
+    return path[0] == "input" or (path[0] == "attributes" and path[-1] in ADDRESSES)
 
 
 def _telling(fields: tuple[Field, ...]) -> Iterator[Field]:

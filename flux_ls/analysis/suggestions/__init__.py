@@ -34,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     awaits.missing_await,
     connections.missing_timeout,
     connections.unsafe_repeat,
+    connections.held_transaction,
     connections.nobody_there,
     databases.broken_constraint,
     databases.detached_instance,

@@ -97,7 +97,11 @@ class FailingLine(Struct, frozen=True):
     def _is_pointed_at(self, node: Node) -> bool:
         if _row(node) != self.line - 1 or not self._runs(node):
             return False
-        return self.marks is None or self._is_marked(node)
+        if self.marks is None or self._is_marked(node):
+            return True
+        # Of a call that is awaited, interpreters mark all with the await.
+        above = node.parent
+        return node.type == "call" and above is not None and above.type == "await" and self._is_marked(above)
 
     def _around(self) -> Node:
         """A node that holds all that begins on the line."""

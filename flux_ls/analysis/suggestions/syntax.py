@@ -223,3 +223,9 @@ def role(node: Node) -> Role:
             return "store"
         return "load"
     return "load"
+
+
+def spelled(node: Node | None, limit: int = 60) -> str:
+    """The node's text in one line, as far as that is short."""
+    told = " ".join(text(node).split())
+    return told if len(told) <= limit else f"{told[: limit - 1].rstrip()}…"

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 
-from flux_ls.answers.shapes import ContrastShape, Debug, Explain, RowShape, RowState, Trace, Why
-from flux_ls.answers.values import pairs, shown
+from flux_ls.answers.rows import Run, beyond, runs
+from flux_ls.answers.shapes import ContrastShape, Debug, Explain, Trace, Why
+from flux_ls.answers.steps import Line, news
+from flux_ls.answers.steps import lines as told
+from flux_ls.answers.values import shown
 from flux_ls.answers.words import LINK_WORDS
 from flux_ls.lsp import words
 from flux_ls.lsp.markdown import code, fence
 from flux_ls.lsp.pages.parts import duration, frame_line, location, moment, numbered, request_line, text, where
-from flux_ls.lsp.rows import OUTCOMES, line_of_shape
-from flux_ls.lsp.rows import name as row_name
+from flux_ls.lsp.rows import line_of
 
 MOST_SPANS = 500
 MOST_ROWS = 30
@@ -37,13 +39,16 @@ def why(shape: Why) -> str:
             for link in shape.chain
         )
         lines += ["## What led to what, root cause first", "", *numbered(chain), ""]
-    if shape.handled:
-        handled = (f"{code(each.type)} {code(each.message)} {where(each.location)}".rstrip() for each in shape.handled)
+    chained = {(link.type, link.message) for link in shape.chain}
+    told_apart = [each for each in shape.handled if (each.type, each.message) not in chained]
+    if told_apart:
+        handled = (f"{code(each.type)} {code(each.message)} {where(each.location)}".rstrip() for each in told_apart)
         lines += ["## Handled on the way", "", *numbered(handled), ""]
     if shape.row_changes:
-        lines += ["## Data changes", "", *numbered(_row(row) for row in shape.row_changes[:MOST_ROWS]), ""]
-        if len(shape.row_changes) > MOST_ROWS:
-            lines += [f"and {words.times(len(shape.row_changes) - MOST_ROWS, 'more row')}", ""]
+        changes = runs(shape.row_changes)
+        lines += ["## Data changes", "", *numbered(map(_row, changes[:MOST_ROWS])), ""]
+        if left := beyond(changes, MOST_ROWS):
+            lines += [f"and {words.times(left, 'more change')}", ""]
     if shape.input:
         lines += ["## Input", "", *_values(shape.input), ""]
     if shape.location is not None and shape.location.locals:
@@ -88,22 +93,16 @@ def trace(shape: Trace) -> str:
 def debug(shape: Debug) -> str:
     lines = [f"# Step by step: {code('req:' + shape.request.short_id)}", "", request_line(shape.request), ""]
     steps = [step for step in shape.spans if not step.noise][:MOST_SPANS]
-    for number, step in enumerate(steps, start=1):
+    for number, (step, states) in enumerate(news(steps), start=1):
         lines += [f"## {number}/{len(steps)} {code(step.name)} {duration(step.duration_ms)}", ""]
-        if "input" in step.recorded:
-            lines.append(f"- in: {code(shown(step.input, VALUE_LIMIT), VALUE_LIMIT)}")
-        if "output" in step.recorded:
-            lines.append(f"- out: {code(shown(step.output, VALUE_LIMIT), VALUE_LIMIT)}")
-        if step.error:
-            lines.append(f"- error: {code(step.error, 500)}")
-        lines += [f"- row: {code(line_of_shape(row), 300)}" for row in step.row_changes[:MOST_ROWS]]
-        lines += [f"- now: {_state(state)}" for state in step.rows_state]
+        lines += map(_line, told(step, states, VALUE_LIMIT))
         if step.frame is not None:
             lines.append(f"- at: {frame_line(step.frame)}")
         lines.append("")
     folded = len(shape.spans) - len(steps)
     if folded:
-        lines.append(f"{words.times(folded, 'span')} that say nothing of their own are left out.")
+        left = words.times(folded, "span")
+        lines.append(f"{left} of messages, connections and drivers left out.")
     return text(lines)
 
 
@@ -119,15 +118,13 @@ def explain(shape: Explain) -> str:
     return text(lines)
 
 
-def _row(row: RowShape) -> str:
-    return f"{code(line_of_shape(row), 300)} {where(row.frame)}".rstrip()
+def _row(run: Run) -> str:
+    return f"{code(line_of(run), 300)} {where(run.row.frame)}".rstrip()
 
 
-def _state(state: RowState) -> str:
-    held = {name: value for name, value in state.columns.items() if name not in state.key}
-    told = f"{row_name(state.table, state.key)} {pairs(held, 160)}" if state.exists else "does not exist"
-    certainty = "not committed yet" if state.pending else OUTCOMES[state.outcome]
-    return f"{code(told, 240)} ({certainty})"
+def _line(line: Line) -> str:
+    text = f"**{code(line.text, 500)}**" if line.tone == "bad" else code(line.text, VALUE_LIMIT)
+    return f"- {line.label}: {text} {line.note}".rstrip()
 
 
 def _values(values: Mapping[str, object]) -> list[str]:
@@ -137,4 +134,4 @@ def _values(values: Mapping[str, object]) -> list[str]:
 def _contrast(found: ContrastShape) -> str:
     failing = f"{found.failing}/{found.failing_total} failures"
     passing = f"{found.passing}/{found.passing_total} successes"
-    return f"{code(found.condition, 200)}: {failing}, {passing}"
+    return f"{code(found.condition, 200)}: {failing}, {passing} ({code(found.where)})"

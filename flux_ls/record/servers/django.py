@@ -44,7 +44,7 @@ def uninstall() -> None:
 
 
 def _expected(_: object, __: object) -> bool:
-    from django.conf import settings  # type: ignore[import-untyped]
+    from django.conf import settings
 
     return any(isinstance(name, str) and name.startswith(_INSTRUMENTATION) for name in settings.MIDDLEWARE)
 

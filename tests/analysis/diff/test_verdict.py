@@ -57,14 +57,26 @@ CASES: dict[str, tuple[list[Span], list[Span], str, str]] = {
         signup(KEY, given='{"body": {"plan": "a"}}'),
         signup(given='{"body": {"plan": "b"}}'),
         "FIXED",
-        "Fix verified: stripe.create succeeds instead of failing with KeyError: 'plan';"
-        " but the input differs: input.body.plan",
+        "Passes, but with other input (input.body.plan), so no fix is proven:"
+        " stripe.create succeeds instead of failing with KeyError: 'plan'",
     ),
     "regressed": (
         signup(),
         signup(KEY),
         "REGRESSED",
         "Regressed: POST /signup fails with KeyError: 'plan' in stripe.create",
+    ),
+    "regressed for another input": (
+        signup(given='{"body": {"plan": "a"}}'),
+        signup(KEY, given='{"body": {"plan": "b"}}'),
+        "REGRESSED",
+        "Fails, but with other input (input.body.plan): POST /signup fails with KeyError: 'plan' in stripe.create",
+    ),
+    "changed for another input": (
+        signup(given='{"body": {"plan": "a"}}'),
+        signup(given='{"body": {"plan": "b"}}'),
+        "CHANGED",
+        "Changed: the input differs (input.body.plan)",
     ),
     "identical": (signup(), signup(), "IDENTICAL", "Identical"),
     "identical but for noise": (

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from msgspec.structs import replace
 
+from flux_ls.model import Event, Span
 from tests.analysis.suggestions.broken import Snippet, call_out
 from tests.cli.live import free_port
 
@@ -331,3 +333,76 @@ def test_a_refused_connection_names_the_address(name: str, tmp_path: Path) -> No
 def test_a_refused_connection_without_an_address_gets_nothing(tmp_path: Path) -> None:
     code = f"import socket\n\n\ndef main():\n    socket.create_connection(('127.0.0.1', {free_port()}))\n"
     assert Snippet(tmp_path, code).suggestions() == ()
+
+
+RAISED_OVER = """import requests
+
+
+class Unpaid(Exception):
+    pass
+
+
+def main(url):
+    try:
+        return requests.post(url, json={}, timeout=0.05).text
+    except requests.Timeout:
+        raise Unpaid("no answer from the provider")
+"""
+AWAITED = """import httpx
+
+
+async def main(url):
+    async with httpx.AsyncClient(timeout=0.05) as client:
+        return await client.post(url, json={})
+"""
+
+
+@pytest.mark.parametrize("code", [RAISED_OVER, AWAITED], ids=["another error was raised over it", "it was awaited"])
+def test_a_post_that_timed_out_further_in(code: str, tmp_path: Path, slow: str) -> None:
+    titles = [title for title, _ in repeats(tmp_path, code, slow, call_out("POST", slow, 1_005))]
+    assert titles == ["Send an Idempotency-Key with the POST before it is retried"]
+
+
+def open_around(call: Span, outcome: str, *tables: str, ends_ms: float = 1) -> Span:
+    """The recorder's span of a transaction that was open from before the call."""
+    key = {"db.collection.name": "", "flux.row.key": '{"id": 1}', "flux.row.operation": "update"}
+    key |= {"flux.row.before": '{"n": 1}', "flux.row.after": '{"n": 2}', "flux.row.outcome": outcome}
+    began = call.start_ns - 8_000_000
+    events = [Event("flux.row_change", began + 1, {**key, "db.collection.name": table}) for table in tables]
+    return replace(
+        call,
+        span_id="00000000000000bb",
+        name="transaction",
+        kind="internal",
+        start_ns=began,
+        end_ns=call.end_ns + int(ends_ms * 1e6),
+        status="unset",
+        attributes={"flux.transaction.outcome": outcome},
+        events=tuple(events),
+    )
+
+
+def held(tmp_path: Path, url: str, *spans: Span, code: str = RAISED_OVER) -> list[str]:
+    found = Snippet(tmp_path, code).suggestions(url, spans=spans)
+    return [f"{each.title}: {each.evidence}" for each in found if "transaction" in each.title]
+
+
+def test_a_transaction_that_was_open_meanwhile(tmp_path: Path, slow: str) -> None:
+    call = call_out("POST", slow, 1_005)
+    assert held(tmp_path, slow, call, open_around(call, "rolled_back", "users", "users", "charges")) == [
+        "Make the POST before or after the transaction, or in a background step: a transaction that wrote to users,"
+        f" charges was open for 1,014 ms, 1,005 ms of them waiting for POST {slow}, and was rolled back"
+    ]
+    (told,) = held(tmp_path, slow, call, open_around(call, "committed", "users"))
+    assert "rolled back" not in told
+
+
+def test_a_transaction_that_has_nothing_to_do_with_it(tmp_path: Path, slow: str) -> None:
+    call = call_out("POST", slow, 1_005)
+    assert held(tmp_path, slow, call) == []
+    assert held(tmp_path, slow, call, open_around(call, "committed")) == [], "nothing was written in it"
+    assert held(tmp_path, slow, call, open_around(call, "committed", "users", ends_ms=-500)) == [], "it ended before"
+    quick = call_out("POST", slow, 40)
+    assert held(tmp_path, slow, quick, open_around(quick, "committed", "users")) == []
+    refused = "def main(url):\n    raise ValueError('no plan')\n"
+    assert held(tmp_path, slow, call, open_around(call, "rolled_back", "users"), code=refused) == []

@@ -4,11 +4,13 @@ Each line `PATH COUNT` is answered with the CPU seconds that so many requests to
 """
 
 import importlib
+import itertools
 import json
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple
 
 FUNCTIONS = "tests.bench.recorded.shop:*"
@@ -56,10 +58,11 @@ def _instrument() -> None:
 
 def flux(url: str) -> Recorder:
     from flux_ls import record
+    from flux_ls.record.export import flush
 
-    recorder = record.start(endpoint=url, functions=[FUNCTIONS])
+    record.start(endpoint=url, functions=[FUNCTIONS], instrument=False)
     _instrument()
-    return Recorder(recorder.flush)
+    return Recorder(lambda: flush(30))
 
 
 def logfire(url: str) -> Recorder:
@@ -81,9 +84,18 @@ def kolo(url: str) -> Recorder:
 
 
 def appmap(url: str) -> Recorder:
-    # Its environment and its appmap.yml are set before Python starts; it writes a file for each request.
-    importlib.import_module("appmap")
-    return Recorder()
+    # Its environment and its appmap.yml are set before Python starts.
+    peer = importlib.import_module("appmap")
+    numbers = itertools.count()
+
+    @contextmanager
+    def recorded() -> Iterator[None]:
+        recording = peer.Recording()
+        with recording:
+            yield
+        Path(f"{next(numbers)}.appmap.json").write_text(peer.generation.dump(recording))
+
+    return Recorder(around=recorded)
 
 
 HOW = {each.__name__: each for each in (bare, opentelemetry, flux, logfire, kolo, appmap)}

@@ -12,6 +12,8 @@ class Sink(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.taken = 0
+        self.bodies: list[bytes] | None = None
+        """What is exported, where somebody wants to look at it."""
 
     @property
     def url(self) -> str:
@@ -25,6 +27,8 @@ class _Answer(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.taken += len(body)
+        if self.server.bodies is not None:
+            self.server.bodies.append(body)
         is_json = "json" in self.headers.get("Content-Type", "")
         answer = b"{}" if is_json else b""
         self.send_response(200)

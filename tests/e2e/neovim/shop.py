@@ -1,15 +1,28 @@
 """A small project, and the telemetry that it would send: real stack traces of its code, posted to a collector."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.launch import Endpoint
-from tests.telemetry import Raises, SpanNode, http, new_trace_id, span, traces
+from tests.telemetry import (
+    RECORDER,
+    Raises,
+    SpanNode,
+    http,
+    new_trace_id,
+    recorded,
+    row,
+    span,
+    traces,
+    transaction,
+)
 
 CHECKOUT = '''"""Splits a bill."""
 
@@ -57,6 +70,9 @@ class Shop:
         (folder / "shop" / "__init__.py").write_text("")
         self.checkout.write_text(CHECKOUT, encoding="utf-8")
         (folder / "shop" / "web.py").write_text(WEB, encoding="utf-8")
+        # As old as code is when it runs: what was written during a request is no longer what ran.
+        for file in (self.checkout, folder / "shop" / "web.py"):
+            os.utime(file, (time.time() - 60,) * 2)
 
     def raised(self, call: str) -> Raises:
         """What Python says when `shop.web` runs the call."""
@@ -86,6 +102,50 @@ class Shop:
             },
         )
         return self.send(http("POST", path, 500, route=path, ms=44, children=[work]), trace_id)
+
+    def orders(
+        self, people: int = 2, *, id: int = 42, note: str = "no hurry", mended: bool = False, **rest: Any
+    ) -> str:
+        """`POST /checkout` as a recorder tells it: an order is written, and lasts unless nobody shares the bill."""
+        fails = people == 0 and not mended
+        raised = self.raised(CHECKOUT_CALL) if fails else None
+        file, order = str(self.checkout), {"people": people, "total": 90}
+        at_fault = {"path": file, "line": FAULT_LINE, "function": "per_person", "locals": {"order": order}}
+        status = 500 if fails else 201
+        share = span(
+            "per_person",
+            start_ms=20,
+            ms=20,
+            raises=raised,
+            attributes=recorded({"order": order}, locals=[at_fault]) if fails else recorded({"order": order}, 45),
+        )
+        place = (file, 9, "receipt")
+        written = transaction(
+            "rolled_back" if fails else "committed",
+            row("orders", {"id": id}, after={"id": id, "state": "new"}, at_ms=4, by="save_order", at=place),
+            row(
+                "orders",
+                {"id": id},
+                before={"state": "new"},
+                after={"state": "paid"},
+                at_ms=6,
+                by="save_order",
+                at=place,
+            ),
+            start_ms=3,
+            ms=50,
+        )
+        code = {"code.file.path": file, "code.line.number": 9, "code.function.name": "receipt"}
+        save = span("save_order", start_ms=2, ms=8, attributes=recorded({"note": note}, {"id": id}) | code)
+        connect = span("connect", start_ms=1, ms=1, attributes={"db.system.name": "sqlite"})
+        body = {"error": "try again"} if fails else {"id": id}
+        told = recorded(
+            {"method": "POST", "path": "/checkout", "headers": {"host": "shop"}, "body": order},
+            {"status": status, "headers": {}, "body": body},
+        )
+        children = [connect, save, written, share]
+        root = http("POST", "/checkout", status, route="/checkout", ms=60, attributes=told, children=children)
+        return self.send(root, resource=RECORDER, **rest)
 
     def succeeds(self, path: str = "/products", *, status: int = 200, ms: float = 9) -> str:
         return self.send(http("GET", path, status, route=path, ms=ms))

@@ -120,6 +120,26 @@ def test_hover_tells_the_failure(nvim: Neovim, shop: Shop) -> None:
     assert "division by zero" in text
 
 
+INLAY_HINTS = """
+return vim.tbl_map(function(h)
+  return { h.inlay_hint.position.line + 1, h.inlay_hint.label }
+end, vim.lsp.inlay_hint.get({ bufnr = 0 }))
+"""
+
+
+def test_inlay_hints_show_recorded_values_when_asked_for(start_neovim: StartNeovim, shop: Shop) -> None:
+    shop.orders(0)
+    nvim = start_neovim(settings={"settings": {"inlayHints": True}})
+    nvim.open(shop.checkout)
+    nvim.lua("vim.lsp.inlay_hint.enable(true)")
+    wait_for_hint(nvim)
+    nvim.eventually(f"return #(function() {INLAY_HINTS} end)() > 0", what="an inlay hint")
+    ((line, label),) = nvim.lua(INLAY_HINTS)
+    assert line == FAULT_LINE
+    assert label.startswith("order = {")
+    assert "people: 0" in label
+
+
 def test_a_code_action_opens_why(nvim: Neovim, shop: Shop) -> None:
     shop.fails()
     nvim.open(shop.checkout, FAULT_LINE)

@@ -11,7 +11,20 @@ import pytest
 from tests.e2e.launch import clean_environment
 from tests.e2e.neovim.driver import INIT, PLUGIN, Neovim
 
-COMMANDS = ["tail", "why", "trace", "errors", "doctor", "dismiss", "restore", "restart"]
+COMMANDS = [
+    "tail",
+    "why",
+    "trace",
+    "debug",
+    "diff",
+    "history",
+    "blame",
+    "errors",
+    "doctor",
+    "dismiss",
+    "restore",
+    "restart",
+]
 HELP = (PLUGIN / "doc" / "flux.txt").read_text()
 README = (PLUGIN / "README.md").read_text()
 
@@ -81,6 +94,10 @@ def test_setup_is_one_way_to_configure(tmp_path: Path) -> None:
         ("Flux tail --since ", ["5m", "30m", "2h", "1d"]),
         ("Flux tail --fn ", []),
         ("Flux errors ", ["--all", "--since"]),
+        ("Flux d", ["debug", "diff", "doctor", "dismiss"]),
+        ("Flux diff --", ["--all"]),
+        ("Flux diff 550e 1234 ", []),
+        ("Flux history users 42 ", []),
         ("Flux nonsense ", []),
         ("botright Flux wh", ["why"]),
     ],
@@ -97,6 +114,11 @@ def test_completes(nvim: Neovim, typed: str, expected: list[str]) -> None:
         ("Flux tail --fn", ":Flux tail: --fn needs a function"),
         ("Flux tail --slow fast", "--slow takes milliseconds, not fast"),
         ("Flux tail 550e", ":Flux tail: it takes no 550e"),
+        ("Flux diff 550e 1234 abcd", ":Flux diff: it takes no abcd"),
+        ("Flux debug 550e 1234", ":Flux debug: it takes no 1234"),
+        ("Flux debug", "no-such-flux-ls is not executable"),
+        ("Flux history users 42", "no-such-flux-ls is not executable"),
+        ("Flux blame", "no-such-flux-ls is not executable"),
         ("Flux why 550e", "no-such-flux-ls is not executable. Install it with `pip install flux-ls`"),
         ("Flux why", "nothing failed in this buffer"),
         ("Flux restore", "which one?"),

@@ -39,7 +39,7 @@ def test_why_names_cause_and_location_and_goes_there(nvim: Neovim, shop: Shop) -
         f"shop/checkout.py:{FAULT_LINE}",
     ]
     assert nvim.lua("return vim.bo.modifiable") is False
-    assert nvim.lua("return vim.wo.winbar").endswith("<CR> open  t trace  q close ")
+    assert nvim.lua("return vim.wo.winbar").endswith("<CR> open  t trace  d debug  c compare  q close ")
     # On a line without a place: to the line responsible.
     nvim.keys("gg<CR>")
     assert nvim.place()[:2] == ("checkout.py", FAULT_LINE)
@@ -54,9 +54,34 @@ def test_why_names_cause_and_location_and_goes_there(nvim: Neovim, shop: Shop) -
     # Asked again, the same window shows it, keys and all.
     nvim.command(f"Flux why {request[:6]}")
     nvim.eventually("return vim.bo.filetype == 'flux-why'")
-    assert nvim.lua("return vim.wo.winbar").endswith("<CR> open  t trace  q close ")
+    assert nvim.lua("return vim.wo.winbar").endswith("<CR> open  t trace  d debug  c compare  q close ")
     assert nvim.lua("return #vim.api.nvim_list_wins()") == 2
     assert nvim.messages() == ""
+
+
+def test_why_tells_what_was_recorded(nvim: Neovim, shop: Shop) -> None:
+    for people in [2] * 8 + [0] * 6:
+        request = shop.orders(people)
+    nvim.open(shop.folder / "shop" / "web.py")
+    nvim.command(f"Flux why {request}")
+    nvim.eventually("return vim.bo.filetype == 'flux-why'")
+    text = nvim.lines()
+    assert text[text.index("  LOCALS") + 1] == "  order = {people: 0, total: 90}"
+    rows = text.index("  DATA CHANGES")
+    assert text[rows + 1 : rows + 3] == [
+        "  orders id=42  inserted  state: new  (rolled back)",
+        "  orders id=42  state: new → paid  (rolled back)",
+    ]
+    received = text[text.index("  INPUT") :]
+    assert "  body" in received
+    assert "    people = 0" in received
+    assert "  1 header" in received
+    common = text[text.index("  IN COMMON") + 1]
+    assert common.startswith("  people ")
+    assert common.endswith(": 6/6 failures, 0/8 successes")
+    nvim.lua("vim.fn.search('state: new →')")
+    nvim.keys("<CR>")
+    assert nvim.place()[:2] == ("checkout.py", 9)
 
 
 def test_why_finds_the_failure_of_the_line_and_of_the_function(nvim: Neovim, shop: Shop) -> None:

@@ -1,5 +1,6 @@
 --- The one place that talks to the language server.
 
+local json = require('flux.json')
 local notice = require('flux.notice')
 
 local M = {}
@@ -16,6 +17,9 @@ local function without_null(value)
   if type(value) ~= 'table' then
     return value
   end
+  if next(value) == nil then
+    return value -- It knows whether it is a list.
+  end
   local result = {}
   if vim.islist(value) then
     for _, item in ipairs(value) do
@@ -31,6 +35,20 @@ local function without_null(value)
   return result
 end
 M.without_null = without_null
+
+--- The answer of a command. Where the server gives it as text, it has what Neovim's tables do not: null, the order of
+--- names, numbers of any length.
+---@param result any
+---@return any
+local function understood(result)
+  if type(result) == 'table' and type(result.json) == 'string' then
+    return json.decode(result.json)
+  end
+  return without_null(result)
+end
+
+---@type lsp.ResponseError
+local STOPPED = { code = 0, message = 'the server is not running any more' }
 
 --- The server that is responsible for the current buffer, else any that is running.
 ---@return vim.lsp.Client?
@@ -130,7 +148,7 @@ function M.request(client, method, params, callback)
     callback(err, without_null(result))
   end, vim.api.nvim_get_current_buf())
   if not sent then
-    callback({ code = 0, message = 'the server is not running any more' })
+    callback(STOPPED)
   end
 end
 
@@ -151,26 +169,44 @@ end
 ---@param params? table<string, any>
 ---@param callback fun(err?: lsp.ResponseError, result?: any)
 function M.ask(client, name, params, callback)
-  M.request(client, 'workspace/executeCommand', command_params(name, params), callback)
+  local sent = client:request('workspace/executeCommand', command_params(name, params), function(err, result)
+    callback(err, understood(result))
+  end, vim.api.nvim_get_current_buf())
+  if not sent then
+    callback(STOPPED)
+  end
 end
 
---- Lets the user choose among the requests that an id may mean.
----@param candidates flux.Request[]
----@param callback fun(id: string)
+--- Which of the parameters may mean any of the candidates.
+---@param params table<string, any>
+---@param candidates (flux.Request|string)[]
+---@return string? name
+local function ambiguous(params, candidates)
+  local first = candidates[1]
+  if type(first) ~= 'table' then
+    return params.table and 'table'
+  end
+  for _, name in ipairs({ 'id', 'other' }) do
+    local given = type(params[name]) == 'string' and params[name]:lower():gsub('^req:', '')
+    if given and given ~= first.id and vim.startswith(first.id, given) then
+      return name
+    end
+  end
+  return params.id and 'id'
+end
+
+--- Lets the user choose what a request id, or a table's name, stands for.
+---@param candidates (flux.Request|string)[]
+---@param callback fun(meant: string)
 local function disambiguate(candidates, callback)
-  local request_of = require('flux.request')
+  local of_requests = type(candidates[1]) == 'table'
   vim.ui.select(candidates, {
-    prompt = 'Which request?',
+    prompt = of_requests and 'Which request?' or 'Which table?',
     kind = 'flux',
-    format_item = function(request)
-      local words = vim.tbl_map(function(piece)
-        return piece[1]
-      end, request_of.heading(request))
-      return vim.trim(table.concat(words))
-    end,
+    format_item = of_requests and require('flux.request').words or nil,
   }, function(choice)
     if choice then
-      callback(choice.id)
+      callback(of_requests and choice.id or choice)
     end
   end)
 end
@@ -191,9 +227,11 @@ function M.command(name, params, callback)
         return
       end
       local data = without_null(err.data)
-      if params and params.id and type(data) == 'table' and data.candidates then
-        disambiguate(data.candidates, function(id)
-          M.command(name, vim.tbl_extend('force', params, { id = id }), callback)
+      local candidates = type(data) == 'table' and data.kind == 'ambiguous' and data.candidates or {}
+      local meant = #candidates > 0 and ambiguous(params or {}, candidates)
+      if meant then
+        disambiguate(candidates, function(choice)
+          M.command(name, vim.tbl_extend('force', params or {}, { [meant] = choice }), callback)
         end)
       else
         notice.fail(err.message or 'the server failed without a word')
@@ -208,6 +246,7 @@ end
 ---@param timeout_ms integer
 ---@return any result nil when there is none in time
 ---@return string? problem
+---@return table? data What the server tells of the problem.
 function M.command_now(name, params, timeout_ms)
   local client = M.running()
   if not client then
@@ -219,9 +258,9 @@ function M.command_now(name, params, timeout_ms)
     return nil, ('the server did not answer (%s)'):format(reason or 'stopped')
   end
   if answer.err then
-    return nil, answer.err.message
+    return nil, answer.err.message, without_null(answer.err.data)
   end
-  return without_null(answer.result)
+  return understood(answer.result)
 end
 
 --- The folders a relative path of an answer may be relative to, the likeliest first.

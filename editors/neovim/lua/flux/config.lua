@@ -8,7 +8,7 @@ local M = {}
 ---@field settings? table<string, any> Server settings, such as `{ store = '…', otlpHttpPort = 4318 }`.
 ---@field hints? { virtual_text?: boolean } The failure in words at the end of its line.
 ---@field lenses? boolean Code lenses on functions that have something to say.
----@field view? 'split'|'vsplit'|'float'|'tab' Where why, trace and doctor open.
+---@field view? 'split'|'vsplit'|'float'|'tab' Where everything but the tail and the diff opens.
 ---@field tail? { height?: integer, limit?: integer } Lines the tail's window shows, requests it keeps.
 ---@field default_mappings? boolean Keys inside Flux's own windows.
 

@@ -128,6 +128,28 @@ function M.choose(ids, callback)
   end
 end
 
+local LOOKED_THROUGH = 200
+
+--- Calls back with the request that is meant: the one given, or the finding at the cursor, or the last that failed.
+---@param ids string[]
+---@param callback fun(id: string)
+function M.choose_or_latest(ids, callback)
+  if ids[1] or type(vim.b.flux_request) == 'string' or #M.at_cursor() > 0 then
+    M.choose(ids, callback)
+    return
+  end
+  client_of.command('tail', { errors_only = true, limit = LOOKED_THROUGH }, function(answer)
+    local failed = vim.iter(answer.requests or {}):rev():find(function(request)
+      return request.failed
+    end)
+    if failed then
+      callback(failed.id)
+    else
+      notice.warn('no request has failed. Give a request id, or see :Flux tail')
+    end
+  end)
+end
+
 --- Calls back with the fingerprint of the issue group that a request, or a finding, belongs to.
 ---@param id string
 ---@param found? flux.Finding

@@ -16,6 +16,7 @@ local links = {
   FluxLocation = 'Directory',
   FluxQuiet = 'Comment',
   FluxBar = 'Special',
+  FluxStep = 'Visual',
 }
 
 function M.define()

@@ -1,6 +1,7 @@
 --- From a frame of an answer to the place in the editor.
 
 local notice = require('flux.notice')
+local plain = require('flux.plain')
 
 local M = {}
 
@@ -15,6 +16,7 @@ local M = {}
 ---@field in_app? boolean
 ---@field source? string The text of the line.
 ---@field reason? string Why it is gone or unmapped.
+---@field locals? table<string, any>
 
 --- The file of a frame, if there is one that today's text can be shown in.
 ---@param frame? flux.Frame
@@ -38,26 +40,31 @@ function M.file(frame, roots)
 end
 
 ---@param window integer
-local function holds_text(window)
+---@return boolean
+function M.holds_text(window)
   return vim.api.nvim_win_get_config(window).relative == ''
     and vim.bo[vim.api.nvim_win_get_buf(window)].buftype == ''
 end
 
---- Goes to a window for source text: the last one used, else any, else a new one.
-local function enter_source_window()
-  if holds_text(vim.api.nvim_get_current_win()) then
-    return
-  end
-  local last = vim.fn.win_getid(vim.fn.winnr('#'))
+--- The window for source text: the current one if it is that, else the last one used, else any.
+---@return integer?
+function M.source_window()
   local windows = vim.api.nvim_tabpage_list_wins(0)
-  table.insert(windows, 1, last)
-  for _, window in ipairs(windows) do
-    if window ~= 0 and vim.api.nvim_win_is_valid(window) and holds_text(window) then
-      vim.api.nvim_set_current_win(window)
-      return
-    end
+  table.insert(windows, 1, vim.fn.win_getid(vim.fn.winnr('#')))
+  table.insert(windows, 1, vim.api.nvim_get_current_win())
+  return vim.iter(windows):find(function(window)
+    return window ~= 0 and vim.api.nvim_win_is_valid(window) and M.holds_text(window)
+  end)
+end
+
+--- Goes to the window for source text, a new one if there is none.
+local function enter_source_window()
+  local window = M.source_window()
+  if window then
+    vim.api.nvim_set_current_win(window)
+  else
+    vim.cmd('aboveleft new')
   end
-  vim.cmd('aboveleft new')
 end
 
 ---@param frame? flux.Frame
@@ -90,6 +97,34 @@ function M.jump(frame, roots)
     vim.cmd('normal! ^')
   end
   return true
+end
+
+--- The pieces that name a place.
+---@param frame flux.Frame
+---@return flux.Piece[]
+function M.pieces(frame)
+  local name = frame['function']
+  return {
+    { ('%s:%d'):format(plain.text(frame.path), frame.line), 'FluxLocation' },
+    { name and name ~= '' and '  in ' .. plain.text(name) or '', 'FluxQuiet' },
+  }
+end
+
+--- What to know about how the recorded place and today's code fit together.
+---@param frame flux.Frame
+---@return string?
+function M.anchor_words(frame)
+  local recorded = plain.text(('%s line %s'):format(frame.recorded_path, frame.recorded_line))
+  local because = frame.reason and ': ' .. plain.text(frame.reason) or ''
+  if frame.anchor == 'moved' then
+    return 'moved since it was recorded as ' .. recorded
+  elseif frame.anchor == 'edited' then
+    return 'unverified: the code was edited since; recorded as ' .. recorded
+  elseif frame.anchor == 'gone' then
+    return ("gone from today's code%s; recorded as %s"):format(because, recorded)
+  elseif frame.anchor == 'unmapped' then
+    return 'not found in this workspace' .. because
+  end
 end
 
 --- Why a frame cannot be jumped to, in words.

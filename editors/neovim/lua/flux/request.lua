@@ -54,4 +54,14 @@ function M.heading(request)
   }
 end
 
+--- The same in one line of text.
+---@param request flux.Request
+---@return string
+function M.words(request)
+  local words = vim.tbl_map(function(piece)
+    return piece[1]
+  end, M.heading(request))
+  return vim.trim(table.concat(words))
+end
+
 return M

@@ -1,5 +1,7 @@
 --- Flux's own windows: scratch buffers with a few keys, each key a <Plug> mapping that users can move.
 
+local plain = require('flux.plain')
+
 local M = {}
 
 ---@class flux.Span Part of a line and how it is shown, in bytes, end exclusive.
@@ -20,10 +22,11 @@ local M = {}
 ---@field filetype string
 ---@field window? 'split'|'vsplit'|'float'|'tab'
 ---@field height? integer
----@field wrap? boolean Long lines go on below, by words.
+---@field wrap? integer Long lines go on below, by words, so many cells in.
 
 ---@class flux.Key
 ---@field lhs string
+---@field others? string[] Keys that do the same.
 ---@field plug string The name inside `<Plug>(flux-…)`.
 ---@field hint string One word for the bar above the window.
 ---@field desc string
@@ -58,15 +61,8 @@ end
 ---@param cells integer
 ---@return string
 function M.fit(text, cells)
-  text = M.one_line(text)
-  if vim.fn.strdisplaywidth(text) > cells then
-    local kept = vim.fn.strchars(text)
-    while kept > 0 and vim.fn.strdisplaywidth(vim.fn.strcharpart(text, 0, kept)) > cells - 1 do
-      kept = kept - 1
-    end
-    text = vim.fn.strcharpart(text, 0, kept) .. '…'
-  end
-  return text .. (' '):rep(cells - vim.fn.strdisplaywidth(text))
+  text = plain.cut(M.one_line(text), cells)
+  return text .. (' '):rep(cells - vim.api.nvim_strwidth(text))
 end
 
 ---@param bufnr integer
@@ -81,6 +77,8 @@ function M.write(bufnr, first, last, lines)
   if first < 0 then
     first = vim.api.nvim_buf_line_count(bufnr) + 1 + first
   end
+  -- Marks would outlive the lines that they are on.
+  vim.api.nvim_buf_clear_namespace(bufnr, M.namespace, first, last)
   vim.api.nvim_buf_set_lines(bufnr, first, last, false, texts)
   vim.bo[bufnr].modifiable = false
   vim.bo[bufnr].modified = false
@@ -129,14 +127,59 @@ end
 
 --- Makes a split as high as its text asks for, within half of the screen.
 ---@param window integer
----@param lines integer
-local function fit_height(window, lines)
+---@param more? integer Lines that are to come.
+function M.fit_height(window, more)
   local config = vim.api.nvim_win_get_config(window)
   local full = vim.o.lines - vim.o.cmdheight - 2
   if config.relative ~= '' or vim.api.nvim_win_get_height(window) >= full - 1 then
     return
   end
+  -- One for the bar above.
+  local lines = vim.api.nvim_win_text_height(window, {}).all + 1 + (more or 0)
   vim.api.nvim_win_set_height(window, math.max(4, math.min(lines, math.floor(full / 2))))
+end
+
+--- The buffer of a view.
+---@param name string
+---@return integer? bufnr
+function M.find(name)
+  return vim.iter(vim.api.nvim_list_bufs()):find(function(candidate)
+    return vim.api.nvim_buf_get_name(candidate) == 'flux://' .. name
+  end)
+end
+
+--- A buffer for a view, in no window yet.
+---@param name string
+---@return integer bufnr
+function M.scratch(name)
+  local bufnr = vim.api.nvim_create_buf(false, true)
+  vim.api.nvim_buf_set_name(bufnr, 'flux://' .. name)
+  vim.bo[bufnr].bufhidden = 'wipe'
+  vim.bo[bufnr].modifiable = false
+  vim.bo[bufnr].undolevels = -1
+  return bufnr
+end
+
+--- Takes from a window what belongs to source text.
+---@param window integer
+---@param wrap? integer How far in long lines go on.
+function M.dress(window, wrap)
+  for option, value in pairs({
+    number = false,
+    relativenumber = false,
+    signcolumn = 'no',
+    foldcolumn = '0',
+    colorcolumn = '',
+    cursorline = true,
+    list = false,
+    spell = false,
+    wrap = wrap ~= nil,
+    linebreak = wrap ~= nil,
+    breakindent = wrap ~= nil,
+    breakindentopt = wrap and ('shift:%d'):format(wrap) or '',
+  }) do
+    vim.wo[window][0][option] = value
+  end
 end
 
 --- Opens the view of this name, or goes to it.
@@ -146,37 +189,14 @@ end
 ---@return boolean fresh Whether its buffer is new.
 function M.open(options)
   require('flux.highlights').define()
-  local name = 'flux://' .. options.name
-  local bufnr = vim.iter(vim.api.nvim_list_bufs()):find(function(candidate)
-    return vim.api.nvim_buf_get_name(candidate) == name
-  end)
+  local bufnr = M.find(options.name)
   local fresh = not bufnr
-  if not bufnr then
-    bufnr = vim.api.nvim_create_buf(false, true)
-    vim.api.nvim_buf_set_name(bufnr, name)
-    vim.bo[bufnr].bufhidden = 'wipe'
-    vim.bo[bufnr].modifiable = false
-    vim.bo[bufnr].undolevels = -1
-  end
+  bufnr = bufnr or M.scratch(options.name)
   local window = show(bufnr, options)
   if fresh then
     vim.bo[bufnr].filetype = options.filetype
   end
-  for option, value in pairs({
-    number = false,
-    relativenumber = false,
-    signcolumn = 'no',
-    foldcolumn = '0',
-    cursorline = true,
-    list = false,
-    spell = false,
-    wrap = options.wrap == true,
-    linebreak = options.wrap == true,
-    breakindent = options.wrap == true,
-    breakindentopt = options.wrap and 'shift:20' or '',
-  }) do
-    vim.wo[window][0][option] = value
-  end
+  M.dress(window, options.wrap)
   if options.height and (options.window or '') == 'split' then
     vim.api.nvim_win_set_height(window, options.height)
     vim.wo[window][0].winfixheight = true
@@ -194,7 +214,7 @@ function M.show(options, lines, keys)
   M.write(bufnr, 0, -1, lines)
   vim.api.nvim_win_set_cursor(window, { 1, 0 })
   vim.wo[window][0].winbar = M.keys(bufnr, keys)
-  fit_height(window, #lines + 1)
+  M.fit_height(window)
   return bufnr
 end
 
@@ -214,13 +234,18 @@ function M.step_aside()
   end
 end
 
---- Gives the keys their meaning, `q` included, and maps them unless the user has keys of their own for them.
+--- Gives the keys their meaning, `q` to close included, and maps them unless the user has keys of their own for them.
 ---@param bufnr integer
 ---@param keys flux.Key[]
 ---@return string hints The keys, for the right of a 'winbar'.
 function M.keys(bufnr, keys)
   local all = vim.list_extend({}, keys)
-  all[#all + 1] = { lhs = 'q', plug = 'close', hint = 'close', desc = 'close this window', run = M.close }
+  local closes = vim.iter(keys):any(function(key)
+    return key.plug == 'close'
+  end)
+  if not closes then
+    all[#all + 1] = { lhs = 'q', plug = 'close', hint = 'close', desc = 'close this window', run = M.close }
+  end
   for _, key in ipairs(all) do
     local plug = ('<Plug>(flux-%s)'):format(key.plug)
     vim.keymap.set('n', plug, key.run, { buffer = bufnr, desc = 'Flux: ' .. key.desc })
@@ -243,7 +268,9 @@ function M.default_keys(bufnr, keys)
     local plug = ('<Plug>(flux-%s)'):format(key.plug)
     if vim.fn.hasmapto(plug, 'n') == 0 then
       local options = { buffer = bufnr, remap = true, nowait = true, desc = 'Flux: ' .. key.desc }
-      vim.keymap.set('n', key.lhs, plug, options)
+      for _, lhs in ipairs({ key.lhs, unpack(key.others or {}) }) do
+        vim.keymap.set('n', lhs, plug, options)
+      end
       hints[#hints + 1] = ('%s %s'):format(key.lhs, key.hint)
     end
   end

@@ -57,5 +57,6 @@ def _bound_again(clause: Node, alias: str) -> bool:
 
 def _told(type: str, message: str) -> str:
     name, _, _ = type.rpartition(".")[2].partition("\n")
-    first = message.partition("\n")[0][:80]
+    first = message.partition("\n")[0]
+    first = first if len(first) <= 80 else f"{first[:79].rstrip()}…"
     return f"{name}: {first}" if first else name

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tree_sitter import Node
 
+from flux_ls.analysis.recorded import row_changes
 from flux_ls.analysis.suggestions.contexts import with_argument
 from flux_ls.analysis.suggestions.failing import FailingLine, only
 from flux_ls.analysis.suggestions.names import assigned, dotted, imports
@@ -12,6 +13,7 @@ from flux_ls.analysis.suggestions.outbound import CallOut, calls_out
 from flux_ls.analysis.suggestions.suggestion import Suggestion
 from flux_ls.analysis.suggestions.syntax import arguments, field, keyword, positional, statement_of, text
 from flux_ls.analysis.suggestions.values import type_of
+from flux_ls.record.wire import OUTCOME, TRANSACTION
 
 _VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request", "stream", "send")
 _CLIENTS = {
@@ -32,6 +34,7 @@ _TIMED_OUT = re.compile(r"time[d]?[ -]?out", re.IGNORECASE)
 _TIMEOUTS = re.compile(r"(?:Timeout|TimeoutError|TimeoutException|TimedOut|TimeLimitExceeded|timeout)$")
 _BEFORE_SENDING = re.compile(r"Connect|Pool")
 _HUNG_MS = 5_000
+_LONG_MS = 100
 _REPEATABLE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE")
 _REFUSED = re.compile(r"\[Errno (?:111|61|10061)\]|Connection refused|Connect call failed|actively refused")
 _ADDRESSES = (
@@ -45,10 +48,8 @@ _ADDRESSES = (
 
 def missing_timeout(failing: FailingLine) -> Iterator[Suggestion]:
     """A call of an HTTP library without a limit of its own, that took too long: on the line, or handled there."""
-    yield from _missing_timeout(failing)
-    for link in failing.failure.chain:
-        if link.relation in ("context", "cause") and (handled := failing.elsewhere(link)) is not None:
-            yield from _missing_timeout(handled)
+    for each in _with_handled(failing):
+        yield from _missing_timeout(each)
 
 
 def _missing_timeout(failing: FailingLine) -> Iterator[Suggestion]:
@@ -160,6 +161,47 @@ def _spreads(call: Node) -> bool:
 
 def unsafe_repeat(failing: FailingLine) -> Iterator[Suggestion]:
     """A request that changes something, was sent, and got no answer: to send it again may do it twice."""
+    for each in _with_handled(failing):
+        yield from _unsafe_repeat(each)
+
+
+def held_transaction(failing: FailingLine) -> Iterator[Suggestion]:
+    """A call that took too long while a transaction was open: its locks waited as well, and its writes were lost."""
+    if not any(_is_timeout(each) and each.nodes("call") for each in _with_handled(failing)):
+        return
+    call = _slowest(failing)
+    if call is None or call.took_ms < _LONG_MS:
+        return
+    around = [
+        span
+        for span in failing.spans
+        if span.name == TRANSACTION
+        and OUTCOME in span.attributes
+        and span.start_ns <= call.span.start_ns
+        and call.span.end_ns <= span.end_ns
+    ]
+    rows = [change for span in around for change in row_changes((span,))]
+    if not rows:
+        return
+    took = round(max(span.end_ns - span.start_ns for span in around) / 1e6)
+    named = ", ".join(dict.fromkeys(change.table for change in rows))
+    lost = " and was rolled back" if all(change.outcome == "rolled_back" for change in rows) else ""
+    yield Suggestion(
+        f"Make the {call.method} before or after the transaction, or in a background step",
+        f"a transaction that wrote to {named} was open for {took:,} ms, {call.took_ms:,} ms of them waiting for"
+        f" {call.what}{',' if lost else ''}{lost}",
+    )
+
+
+def _with_handled(failing: FailingLine) -> Iterator[FailingLine]:
+    """The line, and those of the same function whose exceptions it was raised over."""
+    yield failing
+    for link in failing.failure.chain:
+        if link.relation in ("context", "cause") and (handled := failing.elsewhere(link)) is not None:
+            yield handled
+
+
+def _unsafe_repeat(failing: FailingLine) -> Iterator[Suggestion]:
     if not _is_timeout(failing) or _BEFORE_SENDING.search(failing.error) or not failing.nodes("call"):
         return
     lost = [

@@ -9,7 +9,7 @@ from flux_ls.analysis.suggestions.contexts import with_argument
 from flux_ls.analysis.suggestions.failing import FailingLine, only
 from flux_ls.analysis.suggestions.names import dotted, imports
 from flux_ls.analysis.suggestions.suggestion import Suggestion
-from flux_ls.analysis.suggestions.syntax import arguments, descendants, field, keyword, positional, text
+from flux_ls.analysis.suggestions.syntax import arguments, descendants, field, keyword, positional, spelled, text
 
 _UNIQUE = re.compile(
     r"UNIQUE constraint failed: ([\w.\", ]+)"
@@ -72,7 +72,7 @@ def detached_instance(failing: FailingLine) -> Iterator[Suggestion]:
     how = "selectinload" if "lazy load" in failing.message else "expire_on_commit=False"
     yield Suggestion(
         f"Load {of}.{name} while the session is open ({how})",
-        f"{text(node)[:80]} at {failing.place} is read after the session of the {of} was closed",
+        f"{spelled(node, 80)} at {failing.place} is read after the session of the {of} was closed",
     )
 
 

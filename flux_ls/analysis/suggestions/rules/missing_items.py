@@ -19,6 +19,7 @@ from flux_ls.analysis.suggestions.syntax import (
     literal,
     positional,
     role,
+    spelled,
     text,
 )
 from flux_ls.analysis.suggestions.values import is_plain_dict, is_whole, listed, names, size_of, type_of
@@ -252,7 +253,7 @@ def largest_of_nothing(failing: FailingLine) -> Iterator[Suggestion]:
         else:
             edit = with_argument(failing, call, "default=None")
     yield Suggestion(
-        f"Give {name}() a default", f"{name}() at {failing.place} got nothing to choose from: {text(given)[:60]}", edit
+        f"Give {name}() a default", f"{name}() at {failing.place} got nothing to choose from: {spelled(given)}", edit
     )
 
 

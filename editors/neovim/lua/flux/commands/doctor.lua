@@ -36,7 +36,7 @@ function M.run(arguments)
   local id = arguments.ids[1]
   client_of.command('doctor', { id = id }, function(answer)
     view.show(
-      { name = id and ('request/%s/doctor'):format(id) or 'doctor', filetype = 'flux-doctor', wrap = true },
+      { name = id and ('request/%s/doctor'):format(id) or 'doctor', filetype = 'flux-doctor', wrap = 20 },
       render(answer.checks or {}),
       {
         {

@@ -14,12 +14,27 @@ local M = {}
 
 ---@class flux.Command
 ---@field summary string
----@field ids? boolean Whether it takes request ids.
+---@field ids? boolean Whether it takes request ids, or other bare words.
+---@field most? integer At most so many of them.
+---@field complete? fun(before: string[]): string[] Completes a bare word, given those before it; else it is an id.
 ---@field options? table<string, flux.Option> By name, without the dashes.
 ---@field run fun(arguments: flux.Arguments)
 
 ---@type string[]
-M.names = { 'tail', 'why', 'trace', 'errors', 'doctor', 'dismiss', 'restore', 'restart' }
+M.names = {
+  'tail',
+  'why',
+  'trace',
+  'debug',
+  'diff',
+  'history',
+  'blame',
+  'errors',
+  'doctor',
+  'dismiss',
+  'restore',
+  'restart',
+}
 
 ---@param name string
 ---@return flux.Command
@@ -81,8 +96,9 @@ function M.run(invocation)
   end
   local chosen = command(name)
   local arguments, problem = M.parse(words, chosen.options or {})
-  if arguments and not chosen.ids and #arguments.ids > 0 then
-    arguments, problem = nil, ('it takes no %s'):format(arguments.ids[1])
+  local most = chosen.ids and (chosen.most or math.huge) or 0
+  if arguments and #arguments.ids > most then
+    arguments, problem = nil, ('it takes no %s'):format(arguments.ids[most + 1])
   end
   if not arguments then
     notice.fail((':Flux %s: %s'):format(name, problem))
@@ -127,7 +143,30 @@ function M.complete(lead, line, position)
     table.sort(names)
     return starting_with(names, lead)
   end
-  return starting_with(require('flux.stream').recent_ids(), lead)
+  local words = vim.split(vim.trim(typed:match('Flux!?%s+%S+%s(.*)$') or ''), '%s+', { trimempty = true })
+  local arguments = M.parse(words, chosen.options or {})
+  local bare = arguments and arguments.ids or {}
+  if #bare >= (chosen.most or math.huge) then
+    return {}
+  end
+  local candidates = chosen.complete and chosen.complete(bare) or require('flux.stream').recent_ids()
+  return starting_with(candidates, lead)
+end
+
+--- The bare words that parameters of the server's command stand for.
+---@param params any
+---@return string[]
+local function words_of(params)
+  if type(params) ~= 'table' then
+    return type(params) == 'string' and { params } or {}
+  end
+  local words = {}
+  for _, name in ipairs({ 'table', 'id', 'other' }) do
+    if type(params[name]) == 'string' then
+      words[#words + 1] = params[name]
+    end
+  end
+  return words
 end
 
 --- What the server's commands do when a lens or a code action names them: they open Flux's views.
@@ -135,15 +174,13 @@ end
 function M.client_side()
   local function opening(name)
     return function(clicked, context)
-      local params = (clicked.arguments or {})[1]
-      local id = type(params) == 'table' and params.id or params
-      command(name).run({ ids = type(id) == 'string' and { id } or {}, options = {} })
+      command(name).run({ ids = words_of((clicked.arguments or {})[1]), options = {} })
       -- Neovim 0.11 takes a lens off the screen when it is run.
       require('flux.lenses').refresh(context.bufnr)
     end
   end
   local commands = {}
-  for _, name in ipairs({ 'tail', 'why', 'trace', 'errors', 'doctor' }) do
+  for _, name in ipairs({ 'tail', 'why', 'trace', 'debug', 'diff', 'history', 'blame', 'errors', 'doctor' }) do
     commands['flux.server.' .. name] = opening(name)
   end
   return commands

@@ -1,5 +1,6 @@
 --- The live tail: every request as it finishes, one line each; under a failure, its error in one line.
 
+local leads = require('flux.leads')
 local notice = require('flux.notice')
 local phrases = require('flux.phrases')
 local request_of = require('flux.request')
@@ -218,18 +219,6 @@ local function under_cursor(tail)
   return id and tail.shown[id].request
 end
 
----@param tail flux.Tail
----@param action fun(request: flux.Request)
----@return fun()
-local function with_request(tail, action)
-  return function()
-    local request = under_cursor(tail)
-    if request then
-      action(request)
-    end
-  end
-end
-
 ---@param options table<string, string|true>
 ---@return flux.Filter
 local function filter_of(options)
@@ -310,38 +299,29 @@ function M.run(arguments)
       end,
     })
   end
+  local function which()
+    local request = under_cursor(tail)
+    return request and request.id
+  end
   tail.hints = view.keys(bufnr, {
     {
       lhs = '<CR>',
       plug = 'open',
       hint = 'open',
       desc = 'go to the line responsible; the trace of a request that did not fail',
-      run = with_request(tail, function(request)
-        if request.failed then
+      run = function()
+        local request = under_cursor(tail)
+        if request and request.failed then
           require('flux.commands.why').jump(request.id)
-        else
+        elseif request then
           require('flux.commands.trace').open(request.id)
         end
-      end),
+      end,
     },
-    {
-      lhs = 'w',
-      plug = 'why-here',
-      hint = 'why',
-      desc = 'why this request failed',
-      run = with_request(tail, function(request)
-        require('flux.commands.why').open(request.id)
-      end),
-    },
-    {
-      lhs = 't',
-      plug = 'trace-here',
-      hint = 'trace',
-      desc = 'the trace of this request',
-      run = with_request(tail, function(request)
-        require('flux.commands.trace').open(request.id)
-      end),
-    },
+    leads.why(which),
+    leads.trace(which),
+    leads.debug(which),
+    leads.diff(which),
   })
   show_state(tail)
 end

@@ -2,6 +2,7 @@
 
 local client_of = require('flux.client')
 local finding = require('flux.finding')
+local leads = require('flux.leads')
 local location = require('flux.location')
 local notice = require('flux.notice')
 local phrases = require('flux.phrases')
@@ -119,16 +120,9 @@ local function show(answer, client)
           end
         end,
       },
-      {
-        lhs = 'w',
-        plug = 'why-here',
-        hint = 'why',
-        desc = 'why this request failed',
-        run = function()
-          view.step_aside()
-          require('flux.commands.why').open(request.id)
-        end,
-      },
+      leads.why(request.id),
+      leads.debug(request.id),
+      leads.diff(request.id),
     }
   )
   vim.b[bufnr].flux_request = request.id

@@ -2,10 +2,14 @@
 
 local client_of = require('flux.client')
 local finding = require('flux.finding')
+local leads = require('flux.leads')
 local location = require('flux.location')
 local notice = require('flux.notice')
 local phrases = require('flux.phrases')
+local plain = require('flux.plain')
+local recorded = require('flux.recorded')
 local request_of = require('flux.request')
+local rows = require('flux.rows')
 local view = require('flux.view')
 
 ---@class flux.command.Why: flux.Command
@@ -13,6 +17,11 @@ local M = {
   summary = 'why a request failed',
   ids = true,
 }
+
+local VALUE_CELLS = 240
+local ROW_CELLS = 150
+local MOST_NAMES = 30
+local MOST_ROWS = 20
 
 -- What stands before an exception of a chain.
 local LINK_WORDS = {
@@ -60,40 +69,15 @@ local function error_words(raised)
   return message == '' and raised.type or ('%s: %s'):format(raised.type, message)
 end
 
---- The pieces that name a place.
----@param frame flux.Frame
-local function place(frame)
-  return {
-    { ('%s:%d'):format(frame.path, frame.line), 'FluxLocation' },
-    { frame['function'] and frame['function'] ~= '' and '  in ' .. frame['function'] or '', 'FluxQuiet' },
-  }
-end
-
----@param frame flux.Frame
----@return string? words What to know about how the recorded place and today's code fit together.
-local function anchor_words(frame)
-  local recorded = ('%s line %s'):format(frame.recorded_path, frame.recorded_line)
-  local because = frame.reason and ': ' .. frame.reason or ''
-  if frame.anchor == 'moved' then
-    return 'moved since it was recorded as ' .. recorded
-  elseif frame.anchor == 'edited' then
-    return 'unverified: the code was edited since; recorded as ' .. recorded
-  elseif frame.anchor == 'gone' then
-    return ("gone from today's code%s; recorded as %s"):format(because, recorded)
-  elseif frame.anchor == 'unmapped' then
-    return 'not found in this workspace' .. because
-  end
-end
-
 ---@param page flux.Page
 ---@param frame flux.Frame
 local function add_location(page, frame)
-  add(page, vim.list_extend({ { '  ' } }, place(frame)), frame)
+  add(page, vim.list_extend({ { '  ' } }, location.pieces(frame)), frame)
   local source = vim.trim(frame.source or '')
   if source ~= '' then
     add(page, { { ('    %d │ '):format(frame.line), 'FluxQuiet' }, { source } }, frame)
   end
-  local words = anchor_words(frame)
+  local words = location.anchor_words(frame)
   if words then
     add(page, { { '  ' .. words, 'FluxHandled' } }, frame)
   end
@@ -109,23 +93,57 @@ local function add_raised(page, raised, frame, before, group)
   local pieces = { { '  ' }, before, { first, group } }
   if frame then
     vim.list_extend(pieces, { { '  ' } })
-    vim.list_extend(pieces, place(frame))
+    vim.list_extend(pieces, location.pieces(frame))
   end
   add(page, pieces, frame)
 end
 
+--- Names and values, one a line.
+---@param page flux.Page
+---@param told table<string, any>
+---@param indent string
+local function add_named(page, told, indent)
+  local names = recorded.names(told)
+  for position = 1, math.min(#names, MOST_NAMES) do
+    local name = names[position]
+    local head = { { indent .. plain.text(name) .. ' = ', 'FluxQuiet' } }
+    add(page, vim.list_extend(head, { { recorded.bare(told, name, VALUE_CELLS) } }))
+  end
+  if #names > MOST_NAMES then
+    add(page, { { ('%s… %d more'):format(indent, #names - MOST_NAMES), 'FluxQuiet' } })
+  end
+end
+
+--- What came in. Nobody reads the headers of a request here.
 ---@param page flux.Page
 ---@param input table<string, any>
----@param indent string
-local function add_values(page, input, indent)
-  for key, value in vim.spairs(input) do
-    if type(value) == 'table' and not vim.islist(value) then
-      add(page, { { indent .. key } })
-      add_values(page, value, indent .. '  ')
+local function add_input(page, input)
+  for _, name in ipairs(recorded.names(input)) do
+    local value = input[name]
+    local object = recorded.is_object(value) and not recorded.is_mark(value)
+    if object and name == 'headers' then
+      local count = #recorded.names(value)
+      add(page, { { count > 0 and '  ' .. phrases.counted(count, 'header') or '', 'FluxQuiet' } })
+    elseif object and next(value) ~= nil then
+      add(page, { { '  ' .. plain.text(name) } })
+      add_named(page, value, '    ')
     else
-      local words = type(value) == 'table' and vim.json.encode(value) or tostring(value)
-      add(page, { { indent .. key .. ' = ', 'FluxQuiet' }, { words } })
+      local head = { { '  ' .. plain.text(name) .. ' = ', 'FluxQuiet' } }
+      add(page, vim.list_extend(head, { { recorded.bare(input, name, VALUE_CELLS) } }))
     end
+  end
+end
+
+---@param page flux.Page
+---@param changes flux.RowChange[]
+local function add_row_changes(page, changes)
+  for position, row in ipairs(changes) do
+    if position > MOST_ROWS then
+      local more = phrases.counted(#changes - MOST_ROWS, 'more change')
+      add(page, { { '  … ' .. more, 'FluxQuiet' } })
+      return
+    end
+    add(page, vim.list_extend({ { '  ' } }, rows.change(row, ROW_CELLS)), row.frame)
   end
 end
 
@@ -150,10 +168,26 @@ local function render(answer)
     local failed = answer.request.failed
     add(page, { { failed and '  It failed, but no span says why.' or '  This request did not fail.' } })
   end
+  local locals = answer.location and answer.location.locals
+  if locals and #recorded.names(locals) > 0 then
+    section(page, 'LOCALS')
+    add_named(page, locals, '  ')
+  end
+  if #(answer.row_changes or {}) > 0 then
+    section(page, 'DATA CHANGES')
+    add_row_changes(page, answer.row_changes)
+  end
+  if #(answer.suggestions or {}) > 0 then
+    section(page, 'SUGGESTION')
+    for _, suggestion in ipairs(answer.suggestions) do
+      add(page, { { '  ' .. plain.text(suggestion.title) } })
+      add(page, { { '    ' .. plain.text(suggestion.evidence), 'FluxQuiet' } })
+    end
+  end
   if #(answer.frames or {}) > 1 then
     section(page, 'PATH')
     for _, frame in ipairs(answer.frames) do
-      add(page, vim.list_extend({ { '  ' } }, place(frame)), frame)
+      add(page, vim.list_extend({ { '  ' } }, location.pieces(frame)), frame)
     end
   end
   if #(answer.chain or {}) > 1 then
@@ -176,9 +210,19 @@ local function render(answer)
       add_raised(page, handled, handled.location, { '' }, 'FluxHandled')
     end
   end
-  if answer.input and not vim.tbl_isempty(answer.input) then
+  if answer.input and #recorded.names(answer.input) > 0 then
     section(page, 'INPUT')
-    add_values(page, answer.input, '  ')
+    add_input(page, answer.input)
+  end
+  if #(answer.contrast or {}) > 0 then
+    section(page, 'IN COMMON')
+    for _, found in ipairs(answer.contrast) do
+      add(page, {
+        { '  ' .. plain.text(found.condition) },
+        { (': %d/%d failures, '):format(found.failing, found.failing_total), 'FluxQuiet' },
+        { ('%d/%d successes'):format(found.passing, found.passing_total), 'FluxQuiet' },
+      })
+    end
   end
   if answer.group then
     section(page, 'SEEN')
@@ -216,16 +260,9 @@ local function show(answer, client)
           end
         end,
       },
-      {
-        lhs = 't',
-        plug = 'trace-here',
-        hint = 'trace',
-        desc = 'the trace of this request',
-        run = function()
-          view.step_aside()
-          require('flux.commands.trace').open(request.id)
-        end,
-      },
+      leads.trace(request.id),
+      leads.debug(request.id),
+      leads.diff(request.id),
     }
   )
   vim.b[bufnr].flux_request = request.id
