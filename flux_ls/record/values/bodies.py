@@ -28,7 +28,7 @@ def body(content_type: Text | None, raw: bytes, total: int | None = None, budget
     try:
         return Captured(
             _tree(
-                _as_text(content_type or "").strip().lower(),
+                _as_text(content_type or "").strip(),
                 bytes(raw[:_LONGEST_PARSED]),
                 max(total or 0, len(raw)),
                 budget,
@@ -53,7 +53,8 @@ def headers(pairs: Iterable[tuple[Text, Text]], budget: int = VALUE_BUDGET) -> C
     return snapshot_items(by_name.items(), budget)
 
 
-def _tree(content_type: str, raw: bytes, total: int, budget: int) -> Tree:
+def _tree(content_type_as_sent: str, raw: bytes, total: int, budget: int) -> Tree:
+    content_type = content_type_as_sent.lower()
     if not raw:
         return None if not total else {BYTES: "", "length": total}
     whole = total == len(raw)
@@ -64,7 +65,7 @@ def _tree(content_type: str, raw: bytes, total: int, budget: int) -> Tree:
             pass
     if content_type.startswith("application/x-www-form-urlencoded"):
         return _form(raw, total, budget)
-    if content_type.startswith("multipart/") and (found := _BOUNDARY.search(content_type)) is not None:
+    if content_type.startswith("multipart/") and (found := _BOUNDARY.search(content_type_as_sent)) is not None:
         return _multipart(raw, total, (found[1] or found[2]).encode("latin-1"), budget)
     if content_type and not _TEXTUAL.match(content_type) and b"\0" in raw[:4096]:
         shown = raw[:96]

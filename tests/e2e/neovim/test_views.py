@@ -256,6 +256,8 @@ def test_recent_ids_are_completed(nvim: Neovim, shop: Shop) -> None:
     older = shop.succeeds(ms=500)
     newer = shop.succeeds(ms=1)
     nvim.open(shop.checkout)
+    # A server that has just started may take longer than completion waits for it.
+    nvim.eventually("return #vim.fn.getcompletion('Flux why ', 'cmdline') > 0", what="the server to answer at once")
     assert nvim.lua("return vim.fn.getcompletion('Flux why ', 'cmdline')") == [newer[:8], older[:8]]
     assert nvim.lua("return vim.fn.getcompletion(..., 'cmdline')", f"Flux trace {older[:4]}") == [older[:8]]
 

@@ -2,6 +2,7 @@
 
 import gc
 import io
+import logging
 import weakref
 from collections.abc import Iterator
 
@@ -152,9 +153,11 @@ def test_a_teardown_that_fails(sent: Sent) -> None:
     assert sent.failed == {failed.trace_id}
 
 
-def test_a_recording_that_waits_to_be_sent_keeps_nothing_of_the_applications(sent: Sent) -> None:
+def test_a_recording_that_waits_to_be_sent_keeps_nothing_of_the_applications(
+    sent: Sent, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, "shop")  # what is logged is kept, with its traceback
     application = shop()
-    application.logger.disabled = True  # pytest keeps what is logged
     kept: list[weakref.ref[object]] = []
 
     class Resource:
