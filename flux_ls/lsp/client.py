@@ -1,5 +1,7 @@
 """What the client can do, read once from its capabilities: nothing is assumed that it did not say."""
 
+from collections.abc import Mapping
+
 import attrs
 from lsprotocol import types
 
@@ -30,6 +32,8 @@ class Client:
     """Knows of an action that is the one to take."""
     document_edits: bool = False
     """Takes edits for a version of a document, and refuses them for another."""
+    json_text: bool = False
+    """Wants answers of commands as JSON text: what it decodes itself loses null, or the order of names."""
 
 
 def read(capabilities: types.ClientCapabilities, encoding: str) -> Client:
@@ -53,4 +57,13 @@ def read(capabilities: types.ClientCapabilities, encoding: str) -> Client:
         action_kinds=bool(text.code_action and text.code_action.code_action_literal_support),
         preferred_actions=bool(text.code_action and text.code_action.is_preferred_support),
         document_edits=bool(workspace.workspace_edit and workspace.workspace_edit.document_changes),
+        json_text=_wants_json_text(capabilities.experimental),
     )
+
+
+def _wants_json_text(experimental: object) -> bool:
+    """Whether the client said `{"flux": {"json": true}}`, in whatever form pygls hands it on."""
+    told = experimental
+    for name in ("flux", "json"):
+        told = told.get(name) if isinstance(told, Mapping) else getattr(told, name, None)
+    return told is True

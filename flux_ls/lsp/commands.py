@@ -4,6 +4,7 @@ Each takes one object of named parameters and answers with the same data as `flu
 a Markdown document, for clients that show it, and `uri`: that document's address.
 """
 
+import json
 import types as builtin
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
@@ -133,7 +134,14 @@ async def execute(server: "FluxServer", params: types.ExecuteCommandParams) -> o
         raise JsonRpcInvalidParams(f"there is no command {params.command!r}; there are {', '.join(_BY_ID)}")
     asked = read_parameters(command, params.arguments)
     session = await server.session()
-    return await session.answer(command, asked, params.work_done_token)
+    answer = await session.answer(command, asked, params.work_done_token)
+    return _as_json_text(answer) if server.client.json_text and isinstance(answer, Mapping) else answer
+
+
+def _as_json_text(answer: Mapping[str, object]) -> dict[str, object]:
+    beside = {name: answer[name] for name in ("text", "uri") if name in answer}
+    data = {name: value for name, value in answer.items() if name not in beside}
+    return {"json": json.dumps(data, separators=(",", ":")), **beside}
 
 
 async def document_text(server: "FluxServer", uri: str) -> str:

@@ -1,5 +1,6 @@
 """`workspace/executeCommand`: the answers as data, as a page, and what is said when there is none."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -202,3 +203,21 @@ async def test_answers_are_shown_on_request(shop: Shop) -> None:
 )
 def test_addresses(uri: str, question: object) -> None:
     assert question_of(uri) == question
+
+
+@pytest.mark.asyncio
+async def test_answers_as_json_text_forget_nothing(shop: Shop) -> None:
+    """Neovim's tables lose null members, the order of names, and the last digits of long numbers."""
+    body = {"plan": None, "email": "é", "account": 2**60 + 1}
+    request = shop.fail_recorded(body=body)
+
+    def wanting(capabilities: types.ClientCapabilities) -> None:
+        capabilities.experimental = {"flux": {"json": True}}
+
+    async with editor(shop.root, store=shop.store, capabilities=wanting) as client:
+        answer = await client.command("debug", {"id": request})
+        assert set(answer) == {"json", "text", "uri"}
+        told = json.loads(answer["json"])["spans"][0]["input"]["body"]
+        assert (told, list(told)) == (body, list(body))
+    async with editor(shop.root, store=shop.store) as client:
+        assert "json" not in await client.command("debug", {"id": request})

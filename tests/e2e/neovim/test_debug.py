@@ -364,3 +364,19 @@ def test_a_step_without_anything_says_so(nvim: Neovim, shop: Shop) -> None:
     assert step(nvim) == ("▶ 2/3 empty 10ms", ["nothing else was recorded of it"])
     nvim.keys("n")
     assert step(nvim) == ("▶ 3/3 called 10ms", ["in (nothing)"])
+
+
+def test_nothing_that_was_recorded_is_lost_on_the_way(nvim: Neovim, shop: Shop) -> None:
+    values = {"plan": None, "email": "alice@example.com", "account": 2**60 + 1, "rate": 1.0, "tags": {}}
+    change = row("users", {"id": 7}, before={"plan": "free"}, after={"plan": None}, at_ms=2, by="create")
+    create = span("create", start_ms=1, ms=5, attributes=recorded(values))
+    root = http("POST", "/signup", children=[create, transaction("committed", change, start_ms=2, ms=20)], ms=30)
+    request = shop.send(root, resource=RECORDER)
+    nvim.open(shop.checkout)
+    debug(nvim, request)
+    nvim.keys("n")
+    assert step(nvim)[1] == [
+        'in plan=null, email="alice@example.com", account=1152921504606846977, rate=1.0, tags={}',
+        "row users id=7 plan: free → null (committed)",
+        "now users id=7 plan=null (not committed yet)",
+    ]

@@ -37,7 +37,7 @@ MULTIPART = (
             "f": [{"filename": "a.png", "type": "image/png", "size": 4},
                   {"filename": "b.txt", "type": None, "size": 4}],
         }),
-        (b"Multipart/Form-Data; Boundary=----WebKitFormBoundaryX7", MULTIPART.replace(b"--b", b"------WebKitFormBoundaryX7"),
+        (b"Multipart/Form-Data; Boundary=----FormBoundaryX7", MULTIPART.replace(b"--b", b"------FormBoundaryX7"),
          {"plan": "pro", "password": REDACTED,
           "f": [{"filename": "a.png", "type": "image/png", "size": 4},
                 {"filename": "b.txt", "type": None, "size": 4}]}),
