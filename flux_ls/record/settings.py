@@ -31,7 +31,7 @@ class RecorderSettings:
     record_rate: float = 1.0
     record_value_bytes: int = 4096
     record_span_bytes: int = 32768
-    record_calls: int = 50
+    record_calls: int = 20
     record_row_reads: bool = True
 
 

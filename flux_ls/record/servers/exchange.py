@@ -51,6 +51,7 @@ class Exchange(Awaiting):
         "_call",
         "_current",
         "_detached",
+        "_died_ns",
         "_error",
         "_holding",
         "_nested",
@@ -90,6 +91,7 @@ class Exchange(Awaiting):
         self._nested = 0
         """The parent of the span that we make inside another request's recording."""
         self._error: BaseException | None = None
+        self._died_ns = 0
         self._before: Any = None
         self._serving: Token[Exchange | None] | None = None
         self._awaiting: Token[Awaiting | None] | None = None
@@ -195,6 +197,7 @@ class Exchange(Awaiting):
         with Guard("recording an exception"):
             if self._error is not error:
                 self._error = error
+                self._died_ns = now_ns()
                 self._untold = False
             recording.mark_failed()
             self._look_at(recording, error)
@@ -285,7 +288,9 @@ class Exchange(Awaiting):
             events = getattr(self._span, "events", ())
             if not self._broken and any(event.name == "exception" for event in events):
                 return
-            at = now_ns()
+            # What the answer tells of belongs before it; what followed an answer that went well, after it.
+            told_by_answer = self.status >= 500 and not self._broken
+            at = self._died_ns if told_by_answer else now_ns()
             recording.add(
                 MadeSpan(
                     "response body" if self._broken else "exception",

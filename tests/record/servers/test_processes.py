@@ -88,12 +88,13 @@ def test_django(name: str, disabled: str, tmp_path: Path) -> None:
                     talk(port, each)
             talk(port, Talk("user", (request("GET", "/users/7"),)))
             talk(port, Talk("missing", (request("GET", "/users/404"),)))
+            talk(port, Talk("gated", (request("GET", "/gated"),)))
 
             def served() -> dict[str, Got]:
                 requests = [got for got in receiver.spans if got.span["kind"] == 2]
                 return {json.loads(got.attributes["flux.input"])["path"]: got for got in requests}
 
-            eventually(lambda: len(served()) == 6, lambda: (sorted(served()), log.read_text()))
+            eventually(lambda: len(served()) == 7, lambda: (sorted(served()), log.read_text()))
             process.stop()
         found = served()
 
@@ -114,6 +115,11 @@ def test_django(name: str, disabled: str, tmp_path: Path) -> None:
     assert output("/users/404")["status"] == 404
     if disabled:  # the instrumentation takes a Http404 for an error
         assert "status" not in found["/users/404"].span
+    gated = found["/gated"].span
+    (told,) = [got.span for got in inside("/gated") if got.span["events"]]
+    # A part of the request, and not something that failed after it.
+    assert int(gated["startTimeUnixNano"]) <= int(told["endTimeUnixNano"]) <= int(gated["endTimeUnixNano"])
+    assert "LookupError" in str(told["events"])
     for path in ("/fails", "/background"):
         assert output(path)["status"] == 500
         assert found[path].span["status"]["code"] == 2

@@ -1,5 +1,6 @@
 """A Django application with every kind of answer: its settings, its views, and its WSGI and ASGI entry points."""
 
+import inspect
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -8,11 +9,32 @@ from typing import Any
 SECRET_KEY = "for tests only"
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = __name__
-MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware", f"{__name__}.gate"]
 DEBUG = False
 USE_TZ = True
 
 FILE = Path(__file__).with_name("flask_shop.py")
+
+
+def gate(get_response: Any) -> Any:
+    """A middleware that fails."""
+
+    def check(request: Any) -> None:
+        if request.path == "/gated":
+            raise LookupError("no key")
+
+    async def through_async(request: Any) -> Any:
+        check(request)
+        return await get_response(request)
+
+    def through(request: Any) -> Any:
+        check(request)
+        return get_response(request)
+
+    return through_async if inspect.iscoroutinefunction(get_response) else through
+
+
+gate.sync_capable = gate.async_capable = True  # type: ignore[attr-defined]
 
 
 def _views() -> list[Any]:
