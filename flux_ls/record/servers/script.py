@@ -67,7 +67,7 @@ def install(patches: Patches) -> None:
     if _run is not None or os.environ.get(RECORD) != "1" or hasattr(sys.modules.get("__main__"), "__file__"):
         return
     command = this_command()
-    if command is None:
+    if command is None or (command.path is not None and not os.path.exists(command.path)):  # noqa: PTH110
         return
     _run = _Run(command)
     if not command.serves or command.starts_here:

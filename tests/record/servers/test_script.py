@@ -95,6 +95,15 @@ def test_how_programs_end(tmp_path: Path, text: str, code: int | None, message: 
     assert ("status" in found.span) == (message is not None)
 
 
+def test_a_file_that_is_not_there_is_no_run(tmp_path: Path) -> None:
+    argv = [sys.executable, "nightly.py"]
+    with Receiver() as receiver:
+        ended = run(argv, tmp_path, as_flux_run_does(receiver.endpoint))
+        spans = receiver.spans
+    assert ended == run(argv, tmp_path)
+    assert spans == []
+
+
 def test_what_it_does_belongs_to_it(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "shop.db") as database:
         database.execute("create table rate (name text)")
