@@ -1,5 +1,6 @@
 """Walking through the steps of a request with single keys."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,7 +17,8 @@ _QUIT = (QUIT, "Q", "\x1b")
 
 def walk(terminal: Terminal, root: Path, steps: Sequence[Step], show: Callable[[int], None]) -> None:
     """Shows one step after the other until the user has enough; `show` prints the step of an index."""
-    with Keys() as keys:
+    # Ctrl-C ends it wherever it comes, between two keys as well.
+    with Keys() as keys, contextlib.suppress(KeyboardInterrupt):
         _walk(terminal, root, steps, show, keys)
 
 

@@ -253,7 +253,8 @@ def test_gunicorn_with_two_workers(flux_run: FluxRun) -> None:
         eventually(lambda: pids.add(get(port, "/ok")[1]) or len(pids) == 2)
         assert get(port, "/boom")[0] == 500
         flux_run.wait_for("GET /boom", "GET /ok")
-    assert "Error" not in flux_run.log().replace("ValueError: boom", "")
+    own = flux_run.log().replace("ValueError: boom", "").replace('raise ValueError("boom")', "")
+    assert "Error" not in own
 
 
 @pytest.mark.slow

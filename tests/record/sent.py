@@ -1,6 +1,7 @@
 """What the recorder would send, read in the process that recorded it."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -73,6 +74,10 @@ class Sent:
 
     @property
     def spans(self) -> list[SentSpan]:
+        # A server's thread may still be about to end what its client has read to the end.
+        deadline = time.monotonic() + 5
+        while recording.OPEN and time.monotonic() < deadline:
+            time.sleep(0.005)
         for each in list(recording.OPEN.values()):
             # Nothing may be left open by what has run to its end.
             raise AssertionError(f"a recording is still open: {each.trace_id:032x} {each.spans}")
