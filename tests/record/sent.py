@@ -136,6 +136,9 @@ def recorder(*installed: Any) -> Iterator[Sent]:
     provider = TracerProvider()
     provider.add_span_processor(RecordingProcessor())
     sent = Sent(provider)
+    # Tests before this one may have left something open in this process, on purpose.
+    recording.disconnect()
+    recording.CURRENT.set(None)
     recording.connect(sent.take, get_current_span)
     undo: list[Callable[[], None]] = []
     try:
