@@ -87,7 +87,7 @@ def bounded(facts: Facts) -> Facts:
             if item is None:
                 del waiting[place]
                 continue
-            cost = len(msgspec.json.encode(item)) + (0 if kept[place] else len(place) + 6)
+            cost = len(msgspec.json.encode(item)) + (0 if kept[place] else len(msgspec.json.encode(place)) + 4)
             if cost <= room and left:
                 path, fact = item
                 kept[place][path] = fact
