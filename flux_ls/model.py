@@ -22,7 +22,7 @@ RowOperation = Literal["insert", "update", "delete"]
 RowOutcome = Literal["committed", "rolled_back", "unknown"]
 
 
-class Frame(Struct, frozen=True):
+class Frame(Struct, frozen=True, omit_defaults=True):
     """One stack entry, as it was recorded."""
 
     path: str
@@ -33,6 +33,10 @@ class Frame(Struct, frozen=True):
     source: str | None = None
     """The text of the line, when the stack trace carried it."""
     language: Language = "python"
+    revision: str | None = None
+    """The commit that ran, where the telemetry told it."""
+    blob: str | None = None
+    """The id that git gives to the text that ran, where it differed from the commit's."""
 
 
 class Raised(Struct, frozen=True):
@@ -263,7 +267,10 @@ class LocatedFrame(Struct, frozen=True):
     """Qualified name where the source could be read, else as recorded."""
     function_line: int | None
     """Line of today's `def`, for lenses."""
+    function_edited: bool = False
+    """The line is as it was, but its function is not."""
     reason: str | None = None
-    """Why it is unmapped or gone."""
+    """Why it is unmapped or gone; else what would make the place surer: the commit that ran, say, where it is not
+    here."""
     candidates: tuple[str, ...] = ()
     """Files that fit equally well."""

@@ -17,6 +17,7 @@ from flux_ls.analysis.chain import (
 from flux_ls.analysis.evidence import Died, Evidence
 from flux_ls.analysis.request import http_status
 from flux_ls.analysis.root_cause import Step
+from flux_ls.analysis.version import Versions, as_it_ran
 from flux_ls.model import Frame, Link, LinkRelation, Raised, Span
 
 CHAIN_LIMIT = 16
@@ -70,7 +71,18 @@ def find_fault(evidence: Evidence, steps: Sequence[Step]) -> Fault:
         frames, own = (*frames, location), (*own, location)
     # A time limit is the fault; the await that it cancelled is the place.
     root = next((raised for raised in reversed(way) if not is_cancellation(raised)), way[-1])
-    return Fault(root.type, root.message, location, reason, frames, _chain([*above, died], ways), own)
+    versions = Versions()
+    for at, record in recorded:
+        versions.learn(spans[at], fault_path(record.raised, contexts=True))
+    return Fault(
+        type=root.type,
+        message=root.message,
+        location=None if location is None else versions.of(location),
+        location_reason=reason,
+        frames=versions.of_all(frames),
+        chain=versions.of_chain(_chain([*above, died], ways)),
+        own_frames=versions.of_all(own),
+    )
 
 
 def _unrecorded_fault(evidence: Evidence, steps: Sequence[Step]) -> Fault:
@@ -210,7 +222,8 @@ def _code_location(evidence: Evidence, index: int) -> Frame | None:
         path, line = attributes.get("code.file.path"), attributes.get("code.line.number")
         if isinstance(path, str) and path and isinstance(line, int) and line > 0:
             function = attributes.get("code.function.name")
-            return Frame(path, line, function if isinstance(function, str) else "", in_app=True)
+            frame = Frame(path, line, function if isinstance(function, str) else "", in_app=True)
+            return as_it_ran(frame, tree.spans[at])
     return None
 
 

@@ -182,7 +182,7 @@ def _row_change(span: Span, event: Event) -> RowChange | None:
         span_id=writer.lower() if isinstance(writer, str) and writer else span.span_id,
         request_id=span.trace_id,
         at_ns=event.at_ns or span.start_ns,
-        frame=_frame(told),
+        frame=_frame(told, span.resource.revision),
     )
 
 
@@ -198,12 +198,13 @@ def _columns(
     return tuple(ColumnChange(name, before.get(name, NOT_LOADED), after.get(name, NOT_LOADED)) for name in names)
 
 
-def _frame(told: Mapping[str, AttributeValue]) -> Frame | None:
+def _frame(told: Mapping[str, AttributeValue], revision: str | None) -> Frame | None:
     path, line = told.get("code.file.path"), told.get("code.line.number")
     function = told.get("code.function.name")
     if not isinstance(path, str) or not path or not _is_line(line):
         return None
-    return Frame(path, cast(int, line), function if isinstance(function, str) else "", in_app=True)
+    name = function if isinstance(function, str) else ""
+    return Frame(path, cast(int, line), name, in_app=True, revision=revision)
 
 
 def _is_line(line: AttributeValue) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 
+from flux_ls.analysis.version import as_it_ran
 from flux_ls.model import Frame, Request, Span
 
 _VARYING = re.compile(r"^(?:\d+|[0-9a-fA-F]{8,}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|.*\d.{15,})$")
@@ -22,11 +23,11 @@ def handler_of(entry: Span) -> Frame | None:
     path, line = entry.attributes.get("code.file.path"), entry.attributes.get("code.line.number")
     function = entry.attributes.get("code.function.name")
     if isinstance(path, str) and isinstance(line, int) and isinstance(function, str):
-        return Frame(path, line, function, in_app=True)
+        return as_it_ran(Frame(path, line, function, in_app=True), entry)
     for record in reversed(entry.exceptions):
         for frame in record.raised.frames:
             if frame.in_app:
-                return frame
+                return as_it_ran(frame, entry)
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from flux_ls.analysis.recorded import has_output, input_of, locals_of, output_of, row_changes
+from flux_ls.analysis.version import as_it_ran
 from flux_ls.answers.frames import Glance, frame_shape
 from flux_ls.answers.rows import row_shape
 from flux_ls.answers.shapes import FrameShape, SpanShape, Trace, milliseconds, request_shape
@@ -126,10 +127,10 @@ def _frame(workspace: Workspace | Glance, span: Span) -> FrameShape | None:
     if span.exceptions:
         frames = [frame for frame in span.exceptions[-1].raised.frames if frame.in_app]
         if frames:
-            return frame_shape(workspace, frames[-1], span.end_ns, locals_of(span))
+            return frame_shape(workspace, as_it_ran(frames[-1], span), span.end_ns, locals_of(span))
     path, line = span.attributes.get("code.file.path"), span.attributes.get("code.line.number")
     function = span.attributes.get("code.function.name")
     if not isinstance(path, str) or not isinstance(line, int) or line < 1:
         return None
     frame = Frame(path=path, line=line, function=function if isinstance(function, str) else "", in_app=True)
-    return frame_shape(workspace, frame, span.end_ns)
+    return frame_shape(workspace, as_it_ran(frame, span), span.end_ns)

@@ -23,6 +23,11 @@ def app(function: str, line: int = 1, path: str = "/srv/app/shop/payments.py") -
     return Frame(path, line, function, in_app=True)
 
 
+def ran(frame: Frame) -> Frame:
+    """The frame with the revision that `SHOP` ran."""
+    return replace(frame, revision=SHOP.revision)
+
+
 def lib(function: str = "send", line: int = 9) -> Frame:
     return Frame("/usr/lib/python3/site-packages/requests/sessions.py", line, function, in_app=False)
 

@@ -5,7 +5,7 @@ import pytest
 from flux_ls.analysis.assess import assess
 from flux_ls.model import Failure, Frame, Raised
 from tests.analysis.expected import only
-from tests.analysis.spans import PRICING, Part, app, client, event, lib, log, raised, request, server, span
+from tests.analysis.spans import PRICING, Part, app, client, event, lib, log, raised, ran, request, server, span
 
 VIEW, CHARGE, SEND = app("signup", 3, "/srv/app/shop/views.py"), app("charge", 42), app("send", 50)
 
@@ -363,7 +363,7 @@ def test_another_services_callers_do_not_split_a_group() -> None:
 def test_handled_failures_have_their_place_too() -> None:
     attempt = span("attempt", (1, 30), died=event(raised("E", "", CHARGE), 30))
     (handled,) = assess(request(server(200, attempt))).handled
-    assert handled.location == CHARGE
+    assert handled.location == ran(CHARGE)
     assert handled.handled
 
 
@@ -405,7 +405,7 @@ def test_what_each_link_is_to_the_chain(died: Raised, relations: list[tuple[str,
 def test_a_time_limit_is_the_fault_and_the_await_that_it_ended_the_place() -> None:
     cancelled = raised("asyncio.exceptions.CancelledError", "", CHARGE, lib())
     failure = only(server(500, died=event(raised("TimeoutError", "", VIEW, cause=cancelled))))
-    assert (failure.type, failure.location) == ("TimeoutError", CHARGE)
+    assert (failure.type, failure.location) == ("TimeoutError", ran(CHARGE))
 
 
 def test_a_cancellation_alone_is_told_as_it_is() -> None:

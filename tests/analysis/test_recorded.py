@@ -19,7 +19,7 @@ from flux_ls.analysis.recorded import (
 )
 from flux_ls.model import Attributes, ColumnChange, Event, Frame, FrameLocals, Span
 from flux_ls.record import wire
-from tests.analysis.spans import START_NS, TRACE, app, ms
+from tests.analysis.spans import START_NS, TRACE, app, ms, ran
 from tests.analysis.spans import span as part
 
 
@@ -139,7 +139,7 @@ def test_a_row_change_is_read_from_its_event() -> None:
     )
     assert change.columns == (ColumnChange("plan", "free", None),)
     assert (change.span_id, change.request_id, change.at_ns) == ("b" * 16, TRACE, ms(3))
-    assert change.frame == app("User.downgrade", 7, "/srv/app/shop/users.py")
+    assert change.frame == ran(app("User.downgrade", 7, "/srv/app/shop/users.py"))
 
 
 @pytest.mark.parametrize(
