@@ -16,6 +16,8 @@ class Text(Struct, frozen=True):
     lines: Sequence[str]
     functions: FunctionIndex | None
     """None where functions are not read: another language, or a template."""
+    length: int = 0
+    """Characters of all of it."""
     newline: str = "\n"
     """How most of its lines end."""
 

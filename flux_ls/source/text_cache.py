@@ -81,12 +81,17 @@ class TextCache:
         if held is not None:
             self._length -= self._held.pop(key).length
         content = read()
-        functions = FunctionIndex.parse(content) if _is_python(path, content) else None
-        self._held[key] = _Held(state, Text(split_lines(content), functions, line_end(content)), len(content))
+        self._held[key] = _Held(state, parsed(path, content), len(content))
         self._length += len(content)
         while self._length > _MAX_HELD and len(self._held) > 1:
             self._length -= self._held.popitem(last=False)[1].length
         return self._held[key].text
+
+
+def parsed(path: Path, content: str) -> Text:
+    """The text of a file of that name, with its functions where they can be read."""
+    functions = FunctionIndex.parse(content) if _is_python(path, content) else None
+    return Text(split_lines(content), functions, len(content), line_end(content))
 
 
 def _is_python(path: Path, content: str) -> bool:

@@ -5,11 +5,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from flux_ls.git import GitError
 from flux_ls.model import Frame, LocatedFrame
-from flux_ls.source.anchors import anchor
+from flux_ls.source.anchors import Anchor
+from flux_ls.source.by_text import anchor
+from flux_ls.source.carried import Ran, carry, carry_elsewhere, ran
 from flux_ls.source.functions import Function
+from flux_ls.source.history import History, Recorded, Unknown
+from flux_ls.source.line_maps import LineMaps
 from flux_ls.source.paths import PathMapper, Unmapped
 from flux_ls.source.places import Evidence, evidence
+from flux_ls.source.seen_texts import SeenTexts
 from flux_ls.source.text_cache import Dated, TextCache, Unreadable
 
 
@@ -29,29 +35,96 @@ class Workspace:
     ) -> None:
         self._mapper = PathMapper(roots, path_map, self._evidence, clock)
         self._texts = TextCache()
+        self._history = History(self._mapper.roots)
+        self._maps = LineMaps()
+        self._seen = SeenTexts()
         self._overlay: Mapping[Path, str] = {} if overlay is None else overlay
 
     def locate(self, frame: Frame, recorded_ns: int) -> LocatedFrame:
         """Where the frame is in today's text. Reads what it must, never raises."""
         mapped = self._mapper.map(frame)
+        today = None if isinstance(mapped, Unmapped) else mapped.path
+        recorded = self._history.recorded(frame, today)
+        if isinstance(recorded, Recorded):
+            return self._by_history(recorded)
         if isinstance(mapped, Unmapped):
-            return _unmapped(frame, mapped.reason, tuple(self.display_path(path) for path in mapped.candidates))
+            candidates = tuple(self.display_path(path) for path in mapped.candidates)
+            return _unmapped(frame, mapped.reason, candidates)
         try:
-            today = self._today(mapped.path)
+            found = self._by_file(frame, mapped.path, recorded_ns)
         except Unreadable as unreadable:
             return _unmapped(frame, str(unreadable), (self.display_path(mapped.path),))
-        found = anchor(frame, today.text, recorded_ns, today.modified_ns)
+        return self._located(frame, mapped.path, found, recorded)
+
+    def refresh(self) -> None:
+        """Asks git again for what may have changed: what is checked out, and commits that were not here."""
+        self._history.refresh()
+
+    def _by_history(self, recorded: Recorded) -> LocatedFrame:
+        """The frame where git says that its line went."""
+        frame, before = recorded.ran.frame, recorded.ran
+        home = recorded.repository.root / recorded.path
+        for path in self._history.today(recorded):
+            if (found := self._carried(before, path, same_file=path == home)) is not None:
+                return self._located(frame, path, found)
+        elsewhere = [
+            (path, found)
+            for path in self._history.changed(recorded)
+            if (found := self._carried_elsewhere(before, path)) is not None
+        ]
+        sure = [each for each in elsewhere if each[1].state == "moved"] or elsewhere
+        if len(sure) == 1:
+            return self._located(frame, *sure[0])
+        reason = f"{frame.function or 'its code'} is not in {recorded.path} any more, and in no file that changed since"
+        if len(sure) > 1:
+            reason = (
+                f"{frame.function} may be in several files: {', '.join(self.display_path(path) for path, _ in sure)}"
+            )
+        elif not home.is_file() and self._history.left_out(recorded):
+            reason = f"{recorded.path} is not checked out here: git sparse-checkout add {Path(recorded.path).parent}"
+        return self._located(frame, home, Anchor("gone", frame.line, reason=reason))
+
+    def _by_file(self, frame: Frame, path: Path, recorded_ns: int) -> Anchor:
+        """The frame in its file of today, of which is known at best that nobody has touched it since."""
+        today = self._today(path)
+        saved = self._texts.on_disk(path)
+        if saved.modified_ns is not None and saved.modified_ns <= recorded_ns:
+            self._seen.remember(path, frame, recorded_ns, saved.text)
+        if (text := self._seen.text(path, frame, recorded_ns)) is not None and (before := ran(frame, text)):
+            try:
+                lines = self._maps.between(text, today.text, path)
+            except GitError:
+                return anchor(frame, today.text, recorded_ns, today.modified_ns)
+            found = carry(before, today.text, lines)
+            return found or Anchor("gone", frame.line, reason=f"{frame.function} is not in the file any more")
+        return anchor(frame, today.text, recorded_ns, today.modified_ns)
+
+    def _carried(self, before: Ran, path: Path, *, same_file: bool) -> Anchor | None:
+        try:
+            today = self._today(path).text
+            return carry(before, today, self._maps.between(before.text, today, path), same_file=same_file)
+        except (Unreadable, GitError):
+            return None
+
+    def _carried_elsewhere(self, before: Ran, path: Path) -> Anchor | None:
+        try:
+            return carry_elsewhere(before, self._today(path).text)
+        except Unreadable:
+            return None
+
+    def _located(self, frame: Frame, path: Path, found: Anchor, unknown: Unknown = Unknown()) -> LocatedFrame:  # noqa: B008
         return LocatedFrame(
             frame=frame,
             anchor=found.state,
-            path=str(mapped.path),
-            display_path=self.display_path(mapped.path),
+            path=str(path),
+            display_path=self.display_path(path),
             line=found.line,
             column=found.column,
             end_column=found.end_column,
             function=found.function or frame.function,
             function_line=found.function_line,
-            reason=found.reason,
+            function_edited=found.function_edited,
+            reason=found.reason or unknown.reason,
         )
 
     def functions(self, path: Path) -> tuple[Function, ...]:

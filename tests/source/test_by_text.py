@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_ls.model import Frame
-from flux_ls.source.anchors import Anchor, anchor
+from flux_ls.source.anchors import Anchor
+from flux_ls.source.by_text import anchor
 from flux_ls.source.functions import FunctionIndex
 from flux_ls.source.lines import split_lines
 from flux_ls.source.places import Text

@@ -82,19 +82,24 @@ def test_unsaved_text_wins(root: Path) -> None:
     assert state(workspace.locate(recorded(), LATER)) == ("moved", 5)
     overlay[root / "shop/payments.py"] = TEXT.replace("charge", "pay")
     assert workspace.locate(recorded(), LATER).anchor == "unmapped"
-    assert state(workspace.locate(recorded(str(root / "shop/payments.py")), LATER)) == ("gone", 3)
+    assert state(workspace.locate(recorded(str(root / "shop/payments.py")), LATER)) == ("exact", 3)
     overlay.clear()
     assert state(workspace.locate(recorded(), LATER)) == ("exact", 3)
 
 
-def test_a_text_that_is_not_saved_counts_as_touched_unless_it_is_what_is_on_disk(root: Path) -> None:
+def test_what_is_not_saved_is_held_against_what_is_on_disk(root: Path) -> None:
     overlay = {root / "shop/payments.py": TEXT.replace("\n", "\r\n")}
     bare = frame("/srv/app/shop/payments.py", 3, "charge")
     workspace = Workspace([root], overlay=overlay)
     assert workspace.locate(bare, LATER).anchor == "exact"
     assert workspace.locate(bare, 0).anchor == "edited"
     overlay[root / "shop/payments.py"] += "# typed"
-    assert workspace.locate(bare, LATER).anchor == "edited"
+    assert workspace.locate(bare, LATER).anchor == "exact"
+    overlay[root / "shop/payments.py"] = "# typed\n" + TEXT
+    assert state(workspace.locate(bare, LATER)) == ("moved", 4)
+    overlay[root / "shop/payments.py"] = TEXT.replace(TEXT.splitlines()[2], "        pass")
+    assert state(workspace.locate(bare, LATER)) == ("edited", 3)
+    assert workspace.locate(bare, 0).anchor == "edited"
 
 
 def test_saved_changes_are_seen(root: Path) -> None:

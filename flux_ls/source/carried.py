@@ -1,0 +1,250 @@
+"""A recorded frame carried from the text that ran to today's text: which line became of it, by git's differences.
+
+A line counts as the same (`exact`, `moved`) only where no other can be meant: differences do not tell which of two
+equal lines is new. What is in doubt is `edited`, inside the right function.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from flux_ls.model import AnchorState, Frame
+from flux_ls.source.anchors import Anchor, alike, anchored, at_head, holds_code
+from flux_ls.source.bodies import body_lines, likeness, most_alike, same_body
+from flux_ls.source.functions import Function
+from flux_ls.source.line_map import LineMap
+from flux_ls.source.places import Evidence, Place, Text, evidence, place_at
+
+_TELLING = 8
+"""Characters from which on a line that stands elsewhere in its function is known again."""
+_ALIKE = 0.5
+_MOST_LOOKED_AT = 200
+"""Likeness costs: it is asked of so many lines."""
+
+
+class Ran(Struct, frozen=True):
+    """A frame in the text that ran."""
+
+    frame: Frame
+    text: Text
+    scope: Function | None
+    """The function that the frame ran; None for the module, or where functions are not read."""
+
+    @property
+    def line(self) -> str:
+        return self.text.lines[self.frame.line - 1].strip()
+
+
+def ran(frame: Frame, text: Text) -> Ran | None:
+    """The frame in a text; None where that text cannot be the one that ran."""
+    telling = Evidence.TEXT_AT_LINE if (frame.source or "").strip() else Evidence.POSSIBLE
+    found = evidence(frame, text)
+    if found < telling or found == Evidence.FUNCTION:
+        return None
+    here = place_at(frame, text, frame.line)
+    return None if here is None else Ran(frame, text, here.scope)
+
+
+def carry(before: Ran, today: Text, lines: LineMap, *, same_file: bool = True) -> Anchor | None:
+    """Where the frame is in what became of its file; None where the file has no such code any more.
+
+    `lines` leads from the text that ran to today's. `same_file` is False where the file has another name by now.
+    """
+    at = lines.at(before.frame.line)
+    function = _function(before, today, lines)
+    if function is None and before.scope is not None:
+        if at is None or today.functions is None or not holds_code(before.frame, today, at):
+            return None
+        # The line outlived its function: it was taken into another one.
+        around = today.functions.enclosing(at)
+        return None if around is None else anchored("edited", Place(at, around), before.frame, today)
+    if at is not None and _runs(function, today, at) and _sure(before, function, today, lines, at):
+        state: AnchorState = "exact" if same_file and at == before.frame.line else "moved"
+        edited = function is not None and not _same_code(before, function, today)
+        return anchored(state, Place(at, function), before.frame, today, function_edited=edited)
+    if at is None and (elsewhere := _only_copy(before, function, today)):
+        edited = function is not None and not _same_code(before, function, today)
+        return anchored("moved", elsewhere, before.frame, today, function_edited=edited)
+    return _edited(before, function, today, lines, at)
+
+
+def carry_elsewhere(before: Ran, today: Text) -> Anchor | None:
+    """Where the frame is in another file, which its function was moved to; None where that does not have it.
+
+    It has when it has a function of that name and much the same body, or under another name of the same body.
+    """
+    if before.scope is None or today.functions is None:
+        return None
+    body = body_lines(before.scope, before.text)
+    named = [each for each in today.functions.named(_bare(before.scope.name)) if each.kind == before.scope.kind]
+    close = [each for each in named if likeness(body, body_lines(each, today)) >= _ALIKE]
+    function = close[0] if len(close) == 1 else None
+    if function is None and not named:
+        function = most_alike(before.scope, before.text, today)
+        if function is not None and not same_body(body, body_lines(function, today)):
+            return None
+    if function is None:
+        return None
+    if copy := _only_copy(before, function, today):
+        edited = not same_body(body, body_lines(function, today))
+        return anchored("moved", copy, before.frame, today, function_edited=edited)
+    return _edited(before, function, today, LineMap(), None)
+
+
+def _function(before: Ran, today: Text, lines: LineMap) -> Function | None:
+    """What became of the function: by where its head is, by its name, or by its body."""
+    scope = before.scope
+    if scope is None or today.functions is None:
+        return None
+    named = [each for each in today.functions.scopes if each.name == scope.name and each.kind == scope.kind]
+    if scope.kind == "lambda":
+        return _nearest(named, lines.at(scope.line) or scope.line)
+    at = lines.at(scope.line)
+    if at is not None:
+        heads = [each for each in today.functions.scopes if each.line == at and each.kind == scope.kind]
+        if len(heads) == 1 and (heads[0].name == scope.name or not named):
+            return heads[0]
+    if len(named) == 1:
+        return named[0]
+    body = body_lines(scope, before.text)
+    if named:
+        same = [each for each in named if same_body(body, body_lines(each, today))]
+        return same[0] if len(same) == 1 else _nearest(named, at or _around(before, lines))
+    return _holding(scope, today, lines) or most_alike(scope, before.text, today)
+
+
+def _holding(scope: Function, today: Text, lines: LineMap) -> Function | None:
+    """The function that has more of the unchanged lines of one that is gone than all others together."""
+    assert today.functions is not None
+    kept = [at for line in range(scope.line, scope.last_line + 1) if (at := lines.at(line)) is not None]
+    holders = Counter(around for at in kept if (around := today.functions.enclosing(at)) is not None)
+    for holder, count in holders.most_common(1):
+        if 2 * count > len(kept) and 2 * count > scope.last_line - scope.line:
+            return holder
+    return None
+
+
+def _around(before: Ran, lines: LineMap) -> int:
+    """About where a line that was changed would be."""
+    return next(
+        (at for line in range(before.frame.line - 1, 0, -1) if (at := lines.at(line)) is not None), before.frame.line
+    )
+
+
+def _nearest(scopes: list[Function], line: int) -> Function | None:
+    return min(scopes, key=lambda scope: abs(scope.line - line), default=None)
+
+
+def _runs(function: Function | None, today: Text, line: int) -> bool:
+    """Whether a frame of the function can be on the line."""
+    return today.functions is None or function in today.functions.executing(line)
+
+
+def _sure(before: Ran, function: Function | None, today: Text, lines: LineMap, at: int) -> bool:
+    """Whether no other line can be meant than the one that the differences tell.
+
+    None can where the line is the only one of its kind in its function, then and now; nor where nothing was put in
+    or taken out between it and the nearest such lines above and below.
+    """
+    old, new = _reach(before.scope, before.text), _reach(function, today)
+    if lines.untouched(old.lines) == new.lines:
+        return True
+    if old.single(before.frame.line) and new.single(at):
+        return True
+    return all(_fenced(before.frame.line, lines, old, new, step) for step in (-1, 1))
+
+
+def _fenced(line: int, lines: LineMap, old: "_Reach", new: "_Reach", step: int) -> bool:
+    """Whether from a line on in one direction nothing differs up to one that is the only one of its kind."""
+    at = lines.at(line)
+    while at is not None:
+        line += step
+        if line not in old.lines:
+            # Where the function ends on this side, it does so in both texts.
+            return at + step not in new.lines
+        following = lines.at(line)
+        if following != at + step:
+            return False
+        at = following
+        if old.single(line) and new.single(at):
+            return True
+    return False
+
+
+class _Reach:
+    """The lines that a function's frame can be on."""
+
+    def __init__(self, text: Text, lines: range) -> None:
+        self.lines = lines
+        self._text = text
+        self._copies: Counter[str] | None = None
+
+    def single(self, line: int) -> bool:
+        """Whether no other line here has the text of this one."""
+        return self.copies(self._text.lines[line - 1].strip()) == 1
+
+    def copies(self, wanted: str) -> int:
+        if self._copies is None:
+            self._copies = Counter(self._text.lines[line - 1].strip() for line in self.lines)
+        return self._copies[wanted] if wanted else 0
+
+
+def _reach(scope: Function | None, text: Text) -> _Reach:
+    last = len(text.lines)
+    return _Reach(
+        text, range(1, last + 1) if scope is None else range(scope.first_line, min(scope.last_line, last) + 1)
+    )
+
+
+def _only_copy(before: Ran, function: Function | None, today: Text) -> Place | None:
+    """The line elsewhere in its function, where no difference leads to it, if it can only be that one."""
+    if function is None or before.scope is None or len(before.line) < _TELLING:
+        return None
+    new = _reach(function, today)
+    if not _reach(before.scope, before.text).single(before.frame.line) or new.copies(before.line) != 1:
+        return None
+    found = next(line for line in new.lines if today.lines[line - 1].strip() == before.line)
+    return Place(found, function) if _runs(function, today, found) else None
+
+
+def _same_code(before: Ran, function: Function, today: Text) -> bool:
+    assert before.scope is not None
+    return same_body(body_lines(before.scope, before.text), body_lines(function, today))
+
+
+def _edited(before: Ran, function: Function | None, today: Text, lines: LineMap, at: int | None) -> Anchor | None:
+    """The nearest that is left of the line: what stands for it, what is most like it, or what stood beside it."""
+
+    def here(line: int | None) -> Place | None:
+        if line is None or not _runs(function, today, line) or not holds_code(before.frame, today, line):
+            return None
+        return Place(line, function)
+
+    if place := here(at):
+        return anchored("edited", place, before.frame, today)
+    instead = [place for line in lines.instead_of(before.frame.line) if (place := here(line))]
+    within = instead or [place for line in _reach(function, today).lines if function and (place := here(line))]
+    if likest := _most_alike(before.line, within, today):
+        return anchored("edited", likest, before.frame, today)
+    if instead:
+        return anchored("edited", instead[0], before.frame, today)
+    old = _reach(before.scope, before.text).lines
+    for distance in range(1, len(old)):
+        for line in (before.frame.line - distance, before.frame.line + distance):
+            if line in old and (place := here(lines.at(line))):
+                return anchored("edited", place, before.frame, today)
+    return None if function is None else at_head(Place(function.line, function), today)
+
+
+def _most_alike(wanted: str, places: Sequence[Place], today: Text) -> Place | None:
+    best, found = _ALIKE, None
+    for place in places[:_MOST_LOOKED_AT]:
+        ratio = alike(wanted, today, place.line, best)
+        if ratio > best or (ratio and found is None):
+            best, found = ratio, place
+    return found
+
+
+def _bare(name: str) -> str:
+    return name.rpartition(".")[2]

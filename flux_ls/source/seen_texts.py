@@ -1,0 +1,34 @@
+"""Texts of files that nobody had touched when a frame of them was recorded: what ran, where no revision tells it."""
+
+from collections import OrderedDict
+from pathlib import Path
+
+from flux_ls.model import Frame
+from flux_ls.source.places import Text
+
+_KEPT_FRAMES = 512
+_KEPT_CHARACTERS = 8 * 1024 * 1024
+
+
+class SeenTexts:
+    """What each frame ran, as it was when it was looked at first; the least recently used are given up first."""
+
+    def __init__(self) -> None:
+        self._texts: OrderedDict[tuple[Path, Frame], tuple[int, Text]] = OrderedDict()
+
+    def remember(self, path: Path, frame: Frame, recorded_ns: int, text: Text) -> None:
+        if self._texts.get((path, frame)) == (recorded_ns, text):
+            return
+        self._texts[path, frame] = (recorded_ns, text)
+        self._texts.move_to_end((path, frame))
+        while len(self._texts) > _KEPT_FRAMES or self._characters() > _KEPT_CHARACTERS:
+            self._texts.popitem(last=False)
+
+    def text(self, path: Path, frame: Frame, recorded_ns: int) -> Text | None:
+        """The text that ran then; None where it was not seen in time."""
+        found = self._texts.get((path, frame))
+        return found[1] if found is not None and found[0] == recorded_ns else None
+
+    def _characters(self) -> int:
+        texts = {id(text): text for _, text in self._texts.values()}
+        return sum(text.length for text in texts.values()) if len(texts) > 1 else 0
