@@ -31,7 +31,7 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        if self._between and (self.cycle is None or self.cycle.response_complete) and _OFFERS_UPGRADE.search(data):
+        if self._between and (self.cycle is None or self.cycle.response_complete) and _offers_upgrade(data):
             self._hand_over(data)
             return
         super().data_received(data)
@@ -65,3 +65,9 @@ class Connection(HttpToolsProtocol):
         other.connection_made(self.transport)
         self.transport.set_protocol(other)
         other.data_received(data)
+
+
+def _offers_upgrade(data: bytes) -> bool:
+    """Whether the head says so, as far as it is there: a body may be long, and may say anything."""
+    end = data.find(b"\r\n\r\n")
+    return _OFFERS_UPGRADE.search(data, 0, end if end >= 0 else len(data)) is not None

@@ -24,6 +24,8 @@ from flux_ls.store.errors import (
 
 _BUSY_TIMEOUT_S = 5.0
 _OPEN_ATTEMPTS = 50
+_CHECKPOINT_PAGES = 4000
+"""Of the WAL, 16 MB. Pages of an index that every commit changes are carried over once for many of them."""
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -160,6 +162,7 @@ def _open_and_migrate(path: Path) -> sqlite3.Connection:
             _enter_wal(connection)
             # In WAL, NORMAL survives the death of every process; only a power cut can lose the last commits.
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             connection.execute("PRAGMA journal_size_limit = 67108864")
             with transaction(connection, path):
                 _migrate(connection, path)

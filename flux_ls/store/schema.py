@@ -9,9 +9,12 @@ that origins or routes were removed, so that a writer knows when to forget the i
 
 A `row_change` is what a request did to one row of the application's database; `source` is the span that told of it, so
 that a span that comes again replaces what it said before. `request_input` is what went into a request, in few words.
+
+What a route counts is kept by triggers, but for the requests that are added: there are many at a time, most of them of
+a few routes, and the writer counts them together.
 """
 
-VERSION = 2
+VERSION = 3
 FILE_NAME = "flux.db"
 APPLICATION_ID = int.from_bytes(b"Flux", "big")
 """In the file's header: what is not marked with it is somebody else's database and never touched."""
@@ -151,9 +154,6 @@ CREATE INDEX occurrence_issue ON occurrence (issue_id, at_ns, request_id);
 
 CREATE TABLE dismissal (fingerprint TEXT PRIMARY KEY, at_ns INTEGER NOT NULL) WITHOUT ROWID;
 
-CREATE TRIGGER request_added AFTER INSERT ON request BEGIN
-  UPDATE route SET requests = requests + 1, failures = failures + NEW.failed WHERE id = NEW.route_id;
-END;
 CREATE TRIGGER request_changed AFTER UPDATE OF route_id, failed ON request
 WHEN OLD.route_id <> NEW.route_id OR OLD.failed <> NEW.failed BEGIN
   UPDATE route SET requests = requests - 1, failures = failures - OLD.failed WHERE id = OLD.route_id;
@@ -170,5 +170,5 @@ CREATE TRIGGER occurrence_removed AFTER DELETE ON occurrence BEGIN
 END;
 {_RECORDED}"""
 
-MIGRATIONS: dict[int, str] = {1: _RECORDED}
+MIGRATIONS: dict[int, str] = {1: _RECORDED, 2: "DROP TRIGGER request_added;"}
 """From the version that is the key to the next one."""

@@ -70,9 +70,11 @@ class Writer:
         self._seq = 0
         self._last_id = 0
         self._pruned = 0
+        self._has_logs = True
         # Rows wait here to be written in one go; nobody asks for them before `_flush`.
         self._chunks: list[tuple[object, ...]] = []
-        self._requests: list[tuple[object, ...]] = []
+        self._requests: dict[int, tuple[Any, ...]] = {}
+        self._counted = 0
 
     def close(self) -> None:
         self._connection.close()
@@ -106,6 +108,8 @@ class Writer:
 
     def with_exception_logs(self, trace_ids: Sequence[bytes]) -> set[bytes]:
         """Those of these traces of which a log record tells of an exception."""
+        if not self._has_logs:
+            return set()
         return {row[0] for row in self._among("SELECT DISTINCT trace_id FROM log WHERE trace_id IN", trace_ids)}
 
     def new_request_id(self) -> int:
@@ -182,32 +186,30 @@ class Writer:
         """Creates or corrects a request."""
         self._seq += 1
         request = stored.request
-        self._requests.append(
-            (
-                stored.id,
-                bytes.fromhex(request.id),
-                self._seq,
-                self._route_id(request.service, route),
-                request.started_ns,
-                request.duration_ns,
-                stored.first_ns,
-                stored.last_ns,
-                request.service,
-                request.environment,
-                request.revision,
-                request.kind,
-                request.name,
-                request.method,
-                request.path,
-                request.route,
-                request.function,
-                request.status,
-                request.failed,
-                request.error,
-                request.complete,
-                request.spans,
-                stored.notable,
-            ),
+        self._requests[stored.id] = (
+            stored.id,
+            bytes.fromhex(request.id),
+            self._seq,
+            self._route_id(request.service, route),
+            request.started_ns,
+            request.duration_ns,
+            stored.first_ns,
+            stored.last_ns,
+            request.service,
+            request.environment,
+            request.revision,
+            request.kind,
+            request.name,
+            request.method,
+            request.path,
+            request.route,
+            request.function,
+            request.status,
+            request.failed,
+            request.error,
+            request.complete,
+            request.spans,
+            stored.notable,
         )
         if request.aliases:
             self._connection.executemany(
@@ -267,10 +269,11 @@ class Writer:
             raise StoreTooNew(self.path, version, schema.VERSION)
         if version < schema.VERSION:
             raise StoreCorrupt(self.path, "it was emptied")
-        self._seq, pruned, self._last_id = self._connection.execute(
+        self._seq, pruned, self._last_id, self._has_logs = self._connection.execute(
             "SELECT (SELECT value FROM counter WHERE name = 'seq'), (SELECT value FROM counter WHERE name = 'pruned'),"
-            " (SELECT coalesce(max(id), 0) FROM request)"
+            " (SELECT coalesce(max(id), 0) FROM request), EXISTS (SELECT 1 FROM log)"
         ).fetchone()
+        self._counted = self._last_id
         if pruned != self._pruned:
             self._forget_ids()
             self._pruned = pruned
@@ -292,9 +295,23 @@ class Writer:
         self._connection.executemany(
             "INSERT INTO chunk (request_id, origin_id, rooted, span_ids, raws) VALUES (?, ?, ?, ?, ?)", self._chunks
         )
-        self._connection.executemany(_PUT_REQUEST, self._requests)
+        self._connection.executemany(_PUT_REQUEST, self._requests.values())
+        self._connection.executemany(
+            "UPDATE route SET requests = requests + ?, failures = failures + ? WHERE id = ?", self._added()
+        )
         self._chunks.clear()
         self._requests.clear()
+
+    def _added(self) -> list[tuple[int, int, int]]:
+        """What the requests that are new add to their routes: how many there are, and how many of them failed."""
+        added: dict[int, list[int]] = {}
+        for id, row in self._requests.items():
+            if id > self._counted:
+                counts = added.setdefault(row[3], [0, 0])
+                counts[0] += 1
+                counts[1] += row[18]
+        self._counted = max(self._counted, *self._requests) if self._requests else self._counted
+        return [(requests, failures, route_id) for route_id, (requests, failures) in added.items()]
 
     def _issue_id(self, failure: Failure) -> int:
         location = failure.location
