@@ -82,10 +82,15 @@ class TracePart:
                 part.add_root(origin, raw)
         return part
 
-    def add(self, origin: int, span_id: bytes, raw: bytes) -> None:
+    def chunk(self, origin: int) -> Chunk:
+        """What comes of this origin; made when it is the first of it."""
         chunk = self.chunks.get(origin)
         if chunk is None:
             chunk = self.chunks[origin] = Chunk()
+        return chunk
+
+    def add(self, origin: int, span_id: bytes, raw: bytes) -> None:
+        chunk = self.chunk(origin)
         chunk.span_ids.append(span_id)
         chunk.raws.append(raw)
 
@@ -133,7 +138,9 @@ def read_spans(message: TraceExport, body: bytes = b"") -> SpanBatch:
             origin = origins.setdefault(Origin(resource, scope_spans.scope.SerializeToString()), len(origins))
             if _RECORDER in resource:
                 recorded.add(origin)
-            # The one loop that every span of every user goes through: no calls in it that can be done without.
+            # The one loop that every span of every user goes through: no calls in it that can be done without. Spans of
+            # one trace come in a row.
+            latest = b""
             for span, raw in zip(scope_spans.spans, next(came), strict=True):
                 trace_id, span_id = span.trace_id, span.span_id
                 start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
@@ -145,12 +152,16 @@ def read_spans(message: TraceExport, body: bytes = b"") -> SpanBatch:
                     start_ns = end_ns
                 elif end_ns < start_ns:
                     end_ns = start_ns
-                part = parts.get(trace_id)
-                if part is None:
-                    if len(trace_id) != 16 or not any(trace_id):
-                        rejected += 1
-                        continue
-                    part = parts[trace_id] = TracePart(trace_id, start_ns, end_ns)
+                if trace_id != latest or not latest:
+                    found = parts.get(trace_id)
+                    if found is None:
+                        if len(trace_id) != 16 or not any(trace_id):
+                            rejected += 1
+                            continue
+                        found = parts[trace_id] = TracePart(trace_id, start_ns, end_ns)
+                    part, latest = found, trace_id
+                    chunk = part.chunk(origin)
+                    keep_id, keep_raw = chunk.span_ids.append, chunk.raws.append
                 if start_ns < part.first_ns:
                     part.first_ns = start_ns
                 if end_ns > part.last_ns:
@@ -158,15 +169,13 @@ def read_spans(message: TraceExport, body: bytes = b"") -> SpanBatch:
                 parent_id = span.parent_span_id
                 if not parent_id or parent_id == _NO_ID:
                     part.add_root(origin, raw)
-                if span.status.code == _STATUS_ERROR:
+                if not part.notable and (
+                    span.status.code == _STATUS_ERROR
+                    or ((events := span.events) and any(event.name == "exception" for event in events))
+                ):
                     part.notable = True
-                elif events := span.events:
-                    part.notable = part.notable or any(event.name == "exception" for event in events)
-                chunk = part.chunks.get(origin)
-                if chunk is None:
-                    chunk = part.chunks[origin] = Chunk()
-                chunk.span_ids.append(span_id)
-                chunk.raws.append(raw)
+                keep_id(span_id)
+                keep_raw(raw)
     return SpanBatch(list(origins), list(parts.values()), rejected, frozenset(recorded))
 
 

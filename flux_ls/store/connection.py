@@ -24,8 +24,8 @@ from flux_ls.store.errors import (
 
 _BUSY_TIMEOUT_S = 5.0
 _OPEN_ATTEMPTS = 50
-_CHECKPOINT_PAGES = 4000
-"""Of the WAL, 16 MB. Pages of an index that every commit changes are carried over once for many of them."""
+WAL_PAGES = 16_000
+"""64 MB: a WAL that has grown to this is carried over by the commit that finds it so."""
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -45,7 +45,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
 def _open_as_reader(path: Path) -> sqlite3.Connection:
     with translated(path):
-        connection = _connect(path)
+        connection = connected(path)
         try:
             found = _checked_version(connection, path)
             if found == 0:
@@ -152,7 +152,7 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
 
 def _open_and_migrate(path: Path) -> sqlite3.Connection:
     with translated(path):
-        connection = _connect(path)
+        connection = connected(path)
         try:
             found = _checked_version(connection, path)
             if found > schema.VERSION:
@@ -162,7 +162,7 @@ def _open_and_migrate(path: Path) -> sqlite3.Connection:
             _enter_wal(connection)
             # In WAL, NORMAL survives the death of every process; only a power cut can lose the last commits.
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
             connection.execute("PRAGMA journal_size_limit = 67108864")
             with transaction(connection, path):
                 _migrate(connection, path)
@@ -179,7 +179,8 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connected(path: Path) -> sqlite3.Connection:
+    """A connection to a file that is there, whatever is in it."""
     # Never made here: `_make_private` does that with the permissions it is to have.
     name = os.fsencode(path.absolute().as_posix())
     uri = f"file://{'' if name.startswith(b'/') else '/'}{quote_from_bytes(name, safe='/:')}?mode=rw"

@@ -16,6 +16,7 @@ from flux_ls.otlp.decode import glimpse
 from flux_ls.otlp.stacktrace import DEFAULT_RULE, InAppRule
 from flux_ls.store import schema
 from flux_ls.store.changes import Recordings
+from flux_ls.store.checkpoint import Checkpoints
 from flux_ls.store.connection import file_number, open_for_writing, transaction, translated
 from flux_ls.store.errors import StoreCorrupt, StoreTooNew, StoreUnreachable
 from flux_ls.store.rows import REQUEST_COLUMNS, packed, request_of
@@ -63,6 +64,7 @@ class Writer:
         self.path = path
         self._connection, self._file = _opened(path)
         self._traces = SpanSource(self._connection, rule)
+        self._checkpoints = Checkpoints(path)
         self.recordings = Recordings(self._connection)
         self._origins: dict[Origin, int] = {}
         self._routes: dict[tuple[str, str], int] = {}
@@ -72,11 +74,13 @@ class Writer:
         self._pruned = 0
         self._has_logs = True
         # Rows wait here to be written in one go; nobody asks for them before `_flush`.
-        self._chunks: list[tuple[object, ...]] = []
+        self._chunks: list[tuple[int, int, bool, bytes, bytes]] = []
         self._requests: dict[int, tuple[Any, ...]] = {}
         self._counted = 0
+        self._written = 0
 
     def close(self) -> None:
+        self._checkpoints.close()
         self._connection.close()
 
     def is_displaced(self) -> bool:
@@ -92,6 +96,7 @@ class Writer:
                 yield
                 self._flush()
                 self._connection.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (self._seq,))
+            self._checkpoints.written(self._written)
         except BaseException:
             # Ids given out in a transaction that was rolled back belong to nobody.
             self._forget_ids()
@@ -274,6 +279,7 @@ class Writer:
             " (SELECT coalesce(max(id), 0) FROM request), EXISTS (SELECT 1 FROM log)"
         ).fetchone()
         self._counted = self._last_id
+        self._written = 0
         if pruned != self._pruned:
             self._forget_ids()
             self._pruned = pruned
@@ -299,6 +305,7 @@ class Writer:
         self._connection.executemany(
             "UPDATE route SET requests = requests + ?, failures = failures + ? WHERE id = ?", self._added()
         )
+        self._written += sum(len(chunk[-1]) for chunk in self._chunks)
         self._chunks.clear()
         self._requests.clear()
 
