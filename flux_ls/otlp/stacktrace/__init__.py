@@ -64,7 +64,8 @@ def parse_stacktrace(
 ) -> Raised:
     """What `text` tells of the exception that was recorded with `type` and `message`.
 
-    Never raises, whatever the text is, and takes time linear in its length. Without `language` the text tells it.
+    Never raises, whatever the text is. Of a text that is longer than any program would print, only so much is looked
+    at, and `truncated` says so where that leaves out what would have been told. Without `language` the text tells it.
     """
     if not text or text.isspace():
         return Raised(type, message)
@@ -73,7 +74,11 @@ def parse_stacktrace(
         plain, plain_message = _ANSI.sub("", text), _ANSI.sub("", message)
     if language is None:
         language = detect_language(plain, plain_message)
-    if language != "python":
-        plain = plain[: READ_LENGTH + len(plain_message)]
+    limit = READ_LENGTH + len(plain_message)
+    cut = language != "python" and len(plain) > limit
+    if cut:
+        plain = plain[: plain.rfind("\n", 0, limit) + 1 or limit]
     raised = _PARSERS[language](plain.lstrip("\r\n"), type, plain_message, rule)
+    if cut:
+        raised = replace(raised, truncated=True)
     return replace(raised, message=message) if raised.message == plain_message != message else raised

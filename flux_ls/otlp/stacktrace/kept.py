@@ -20,8 +20,18 @@ GROUP_DEPTH_KEPT = 20
 EXCEPTIONS_KEPT = 500
 """Exceptions of one stack trace in all: links, members and what led to those."""
 
-READ_LENGTH = 2_000_000
-"""Characters, beside the message, that are read of a stack with the innermost call first; of Python's, all."""
+READ_LENGTH = 256_000
+"""Characters, beside messages, that are read of a stack: what is longer no program prints, and nobody waits for it.
+
+Of Python's, whose innermost call comes last, those in the middle of many frames or of many causes do not count: they
+are stepped over. A stack that is longer all the same is read from its beginning, and counts as cut.
+"""
+
+LINE_COST = 32
+"""Characters that a line counts for beside its own."""
+
+LONG_RUN = 32_000
+"""Characters of frames in a row from which on only those that are kept are read."""
 
 PATH_LENGTH = 4096
 """A longer path makes a line no frame."""

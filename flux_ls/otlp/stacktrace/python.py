@@ -1,9 +1,12 @@
 """Which of the exceptions in a Python stack trace is the recorded one, and whether the text was cut before it."""
 
+from msgspec.structs import replace
+
 from flux_ls.model import Raised
 
 from .in_app import InAppRule
-from .python_blocks import HEADER, SENTENCES, TYPE, Block, Parser, linked, note_lines, same_type
+from .python_blocks import HEADER, SENTENCES, TYPE, Parser, note_lines
+from .python_links import Block, linked, same_type
 
 
 def fuller_type(given: str, printed: str) -> str:
@@ -28,7 +31,8 @@ def parse_python(text: str, type: str, message: str, rule: InAppRule) -> Raised:
         if begins >= 0:  # Something else stands before the stack.
             parser = Parser(text[begins + 1 :], type, message_in_text, rule)
             blocks, _ = parser.chain(0, 0)
-    return _recorded(blocks, type, message, parser.text)
+    raised = _recorded(blocks, type, message, parser.text)
+    return raised if parser.left > 0 else replace(raised, truncated=True)
 
 
 def _recorded(blocks: list[Block], type: str, message: str, text: str) -> Raised:

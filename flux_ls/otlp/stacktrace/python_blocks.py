@@ -14,7 +14,6 @@ text that looks like frames, headers and joining sentences:
 
 import re
 import textwrap
-from typing import Literal
 
 from flux_ls.model import Frame, Raised
 
@@ -24,16 +23,18 @@ from .kept import (
     FRAMES_KEPT_INNER,
     FRAMES_KEPT_OUTER,
     GROUP_DEPTH_KEPT,
+    LINE_COST,
     LINKS_KEPT_INNER,
     LINKS_KEPT_OUTER,
+    LONG_RUN,
     MEMBERS_KEPT,
     NAME_LENGTH,
     PATH_LENGTH,
+    READ_LENGTH,
     SOURCE_LENGTH,
     Ends,
 )
-
-Join = Literal["cause", "context"]
+from .python_links import Block, Join, linked, same_type
 
 HEADER = "Traceback (most recent call last):"
 _GROUP_HEADER = "Exception Group Traceback (most recent call last):"
@@ -55,6 +56,8 @@ _INNER_BEGINS = re.compile(
     r"|\.\.\. \(max_group_depth is"
 )
 _FRAME = re.compile(r'  File "(.*)", line (\d{1,9}|None)(?:, in (.*))?$')
+_FRAME_BEGINS = '\n  File "'
+_RUN_ENDS = re.compile(r'\n(?!    |  File "|  \[Previous line repeated )')
 _MARKS = re.compile(r"[ ~^]*$")
 TYPE = re.compile(r"[^\W\d][\w.<>]*$")
 _SUGGESTION = re.compile(r"\. (?:Did you mean|Did you forget|Or did you forget)[^\n]*(?=\n|\Z)")
@@ -62,45 +65,6 @@ _FIRST_MEMBER = re.compile(r" *\+-\+-{16} \d+ -{16}$")
 _MEMBER = re.compile(r" *\+-{16} (\d+|\.\.\.) -{16}$")
 _CLOSED = re.compile(r" *\+-{36}$")
 _REMOTE = "RemoteTraceback"
-
-
-class Block:
-    """One exception as printed: a link of a chain."""
-
-    __slots__ = ("frames", "joined", "matched", "members", "message", "notes", "notes_begin", "type", "whole")
-
-    def __init__(self) -> None:
-        self.frames: list[Frame] = []
-        self.notes_begin = 0
-        self.type = ""
-        self.message = ""
-        self.notes: tuple[str, ...] = ()
-        self.members: tuple[Raised, ...] = ()
-        self.joined: Join | None = None
-        """How the block before led to this one."""
-        self.whole = False
-        """Whether the line with the type is there."""
-        self.matched = False
-        """Whether it says the type and message that were given."""
-
-
-def same_type(one: str, other: str) -> bool:
-    """Whether two spellings name one class; either may lack its module."""
-    return one == other or one.endswith("." + other) or other.endswith("." + one)
-
-
-def linked(before: list[Block], block: Block, type: str, message: str, *, truncated: bool = False) -> Raised:
-    """`block` as an exception of this type and message, with the blocks before it as what led to it."""
-    led: Raised | None = None
-    for link in before:
-        led = _raised(link, link.type, link.message, led, not link.whole)
-    return _raised(block, type, message, led, truncated)
-
-
-def _raised(block: Block, type: str, message: str, led: Raised | None, truncated: bool) -> Raised:
-    explicit = block.joined == "cause"
-    cause, context = (led, None) if explicit else (None, led)
-    return Raised(type, message, tuple(block.frames), cause, context, block.members, block.notes, truncated)
 
 
 class Parser:
@@ -112,19 +76,24 @@ class Parser:
         self.message = message
         self.rule = rule
         self.exceptions_left = EXCEPTIONS_KEPT
+        self.stepped_over = False
+        """Whether links in the middle of a long chain were."""
         self.compare_left = 8 * len(text) + 1000
         """Characters of the message that may still be compared: hostile text could repeat its beginning."""
+        self.left = 2 * READ_LENGTH
+        """Characters of lines that may still be looked at; of a long line only its beginning counts."""
+        self.is_ours: dict[tuple[str, str], bool] = {}
 
     def line(self, at: int) -> tuple[str, int]:
         """The line that begins at `at`, and where the next one does."""
-        end = self.text.find("\n", at)
-        return (self.text[at:], len(self.text)) if end < 0 else (self.text[at:end], end + 1)
+        end, after = self.ends_at(at)
+        return self.text[at:end], after
 
     def chain(self, at: int, depth: int) -> tuple[list[Block], int]:
         """Blocks joined by sentences, all at one depth of exception groups; first what happened first."""
         blocks: list[Block] = []
         joined: Join | None = None
-        while at < len(self.text):
+        while at < len(self.text) and self.left > 0:
             block, after = self.block(at, depth)
             if after == at:
                 break
@@ -139,7 +108,22 @@ class Parser:
             if sentence is None:
                 break
             joined, at = sentence
+            if self.exceptions_left == 0 and depth == 0 and not self.stepped_over:
+                joined, at = self.last_links(at) or sentence
         return blocks, at
+
+    def last_links(self, at: int) -> tuple[Join, int] | None:
+        """Of a chain that is too long to be kept, where the last few begin, one of which is the recorded exception."""
+        self.stepped_over = True
+        if any(sentence in self.message for sentence in SENTENCES):
+            return None
+        begins = len(self.text)
+        for _ in range(LINKS_KEPT_OUTER):
+            begins = max(self.text.rfind(f"\n\n{sentence}\n\n", at, begins) for sentence in SENTENCES)
+            if begins < 0:
+                return None
+        self.exceptions_left = LINKS_KEPT_OUTER
+        return self.sentence(begins + 1, 0)
 
     def sentence(self, at: int, depth: int) -> tuple[Join, int] | None:
         """The joining sentence with its blank lines at `at`, and where the next block begins."""
@@ -179,12 +163,40 @@ class Parser:
         return block, at
 
     def frames(self, block: Block, at: int, margin: str) -> int:
-        text, width = self.text, len(margin)
         kept: Ends[Frame] = Ends(FRAMES_KEPT_OUTER, FRAMES_KEPT_INNER)
+        if not margin and len(self.text) - at > LONG_RUN:
+            outer, inner = self.middle(at)
+            if inner > outer:
+                self.run(kept, at, outer, margin)
+                at = inner
+        at = self.run(kept, at, len(self.text), margin)
+        block.frames = kept.kept() if self.exceptions_left > 0 else []
+        return at
+
+    def middle(self, at: int) -> tuple[int, int]:
+        """The lines of a long run of frames that tell of none that is kept; nothing when the run is short."""
+        text = self.text
+        found = _RUN_ENDS.search(text, at)
+        end = len(text) if found is None else found.start() + 1
+        if end - at <= LONG_RUN:
+            return at, at
+        outer = at - 1
+        for _ in range(FRAMES_KEPT_OUTER + 1):
+            outer = text.find(_FRAME_BEGINS, outer + 1, end)
+            if outer < 0:
+                return at, at
+        inner = end
+        for _ in range(FRAMES_KEPT_INNER + 1):
+            inner = max(outer, text.rfind(_FRAME_BEGINS, outer, inner))
+        return outer + 1, inner + 1
+
+    def run(self, kept: Ends[Frame], at: int, stop: int, margin: str) -> int:
+        """Adds the frames up to `stop`, or to where something else begins; returns where that is."""
+        text, width = self.text, len(margin)
         place: re.Match[str] | None = None
         source: str | None = None
         sought = False
-        while at < len(text) and text.startswith(margin, at):
+        while at < stop and text.startswith(margin, at) and self.left > 0:
             if not text.startswith("  ", at + width):
                 break
             line, after = self.line(at)
@@ -206,13 +218,15 @@ class Parser:
             at = after
         if place is not None:
             kept.add(self.frame(place, source))
-        block.frames = kept.kept() if self.exceptions_left > 0 else []
         return at
 
     def frame(self, place: re.Match[str], source: str | None) -> Frame:
         path, line, function = place[1], place[2], place[3] or ""
         number = 0 if line == "None" else int(line)
-        in_app = number > 0 and self.rule.matches(path, function, "python")
+        in_app = self.is_ours.get((path, function))
+        if in_app is None:
+            in_app = self.is_ours[path, function] = self.rule.matches(path, function, "python")
+        in_app = in_app and number > 0
         return Frame(path, number, function[:NAME_LENGTH], in_app, source=source)
 
     def source(self, line: str, margin: str) -> str | None:
@@ -287,7 +301,7 @@ class Parser:
             end = len(text) - 1 if text.endswith("\n") and at < len(text) else len(text)
             return end, len(text)
         end, at = self.ends_at(at)
-        while at < len(text) and text.startswith(margin.rstrip(), at):
+        while at < len(text) and text.startswith(margin.rstrip(), at) and self.left > 0:
             if not text.startswith(margin, at) and text[at : self.ends_at(at)[0]] != margin.rstrip():
                 break
             if depth and self.sentence(at, depth) is not None:
@@ -298,7 +312,9 @@ class Parser:
     def ends_at(self, at: int) -> tuple[int, int]:
         """The end of the line around `at`, and where the next line begins."""
         end = self.text.find("\n", at)
-        return (len(self.text), len(self.text)) if end < 0 else (end, end + 1)
+        end, after = (len(self.text), len(self.text)) if end < 0 else (end, end + 1)
+        self.left -= LINE_COST + min(after - at, PATH_LENGTH + NAME_LENGTH)
+        return end, after
 
     def without_cut_sentence(self, begins: int, end: int) -> int:
         """A stack may have been cut within a joining sentence: that is no part of the message before it."""
@@ -327,7 +343,7 @@ class Parser:
                         last = blocks[-1]
                         members.append(linked(blocks[:-1], last, last.type, last.message, truncated=not last.whole))
             title = None
-            while at < len(text) and text.startswith(inside, at):
+            while at < len(text) and text.startswith(inside, at) and self.left > 0:
                 line, after = self.line(at)
                 if line.startswith("+", len(inside)):
                     title = _MEMBER.match(line)
