@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from flux_ls.analysis.recorded import input_of as recorded_input
-from flux_ls.analysis.recorded import locals_at, locals_of, output_of, row_changes, same_file
-from flux_ls.analysis.request import entry_of
+from flux_ls.analysis.recorded import locals_at, locals_of, output_of, same_file
 from flux_ls.answers.came_in import input_of
 from flux_ls.answers.rows import Run, row_shape, runs
 from flux_ls.model import AttributeValue, Frame, Request, Span
+from flux_ls.record import wire
 from flux_ls.store.reader import Reader
 
 
@@ -34,8 +34,7 @@ class AtFault(Struct, frozen=True):
 def at_fault(reader: Reader, request_id: str, frame: Frame) -> AtFault:
     """What the request recorded of a frame of its failure. Raises RequestNotFound when it is gone."""
     request = reader.request(request_id)
-    spans = reader.spans_of_interest(request_id)
-    entry = entry_of(spans)
+    entry, spans = reader.entry_and(request_id, [wire.LOCALS], ["code.function", _name(frame)])
     call = _call_of(spans, frame)
     called_with = None if call is None else recorded_input(call)
     return AtFault(
@@ -45,13 +44,13 @@ def at_fault(reader: Reader, request_id: str, frame: Frame) -> AtFault:
         duration_ns=None if call is None else call.end_ns - call.start_ns,
         input=input_of(request, entry),
         answer=output_of(entry),
-        rows=tuple(runs(row_shape(None, change) for change in row_changes(spans))),
+        rows=tuple(runs(row_shape(None, change) for change in reader.row_changes(request_id))),
     )
 
 
 def _call_of(spans: Sequence[Span], frame: Frame) -> Span | None:
     """The span of the frame's function: of several calls the last that failed, else the last."""
-    name = frame.function.rpartition(".")[2]
+    name = _name(frame)
     calls = [
         span
         for span in spans
@@ -60,3 +59,7 @@ def _call_of(spans: Sequence[Span], frame: Frame) -> Span | None:
         and span.kind == "internal"
     ]
     return max(calls, key=lambda span: (span.status == "error", span.start_ns), default=None)
+
+
+def _name(frame: Frame) -> str:
+    return frame.function.rpartition(".")[2]

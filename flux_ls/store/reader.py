@@ -1,7 +1,7 @@
 """The questions the store answers; none in the editor's path grows with the number of spans stored."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -196,6 +196,17 @@ class Reader:
         """The spans that decide what a request died of: fewer than all of them in a huge one."""
         with self._snapshot():
             return tuple(self._traces().of_interest(*self._keys(request_id)))
+
+    def entry_and(self, request_id: str, *names: Sequence[str]) -> tuple[Span, tuple[Span, ...]]:
+        """The entry span; and by start time the spans with all the names of one of `names` somewhere in them.
+
+        Without the exceptions of log records. The other spans are not decoded, however many there are.
+        """
+        wanted = [[name.encode() for name in each] for each in names]
+        with self._snapshot():
+            request, _ = self._keys(request_id)
+            entry, spans = self._traces().entry_and(request, wanted)
+        return entry, tuple(spans)
 
     def issues(self, after_seq: int = 0) -> tuple[int, list[Issue]]:
         """Issues changed after `after_seq`, and the number to go on from.

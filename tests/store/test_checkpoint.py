@@ -52,9 +52,7 @@ def test_what_was_committed_reaches_the_file_after_so_many_bytes(store: Path, in
     assert without_wal(store) == 1
 
 
-def test_ingest_goes_on_while_they_are_made(
-    store: Path, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ingest_goes_on_while_they_are_made(store: Path, ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "EVERY", 1)
     for number in range(1, 201):
         send(ingest, number)

@@ -8,10 +8,12 @@ import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from flux_ls.analysis.request import entry_of
 from flux_ls.collector.ingest import Ingest
 from flux_ls.model import Issue, Request
 from flux_ls.store import schema
@@ -432,6 +434,44 @@ def test_a_huge_trace_is_judged_by_what_failed_in_it(ingest: Ingest, reader: Rea
     assert issue.failure.span_name == "POST"
     starts = [each.start_ns for each in reader.spans(ONE)]
     assert all(one <= two for one, two in pairwise(starts))
+
+
+NOTED = span("noted", start_ms=2, attributes={"flux.locals": "[]"})
+WHOLE = http("GET", "/", children=[span("query", start_ms=3), NOTED, span("f", start_ms=1, attributes={"f": "of f"})])
+
+
+@pytest.mark.parametrize(
+    ("parts", "entry"),
+    [
+        ([{}], "GET /"),
+        ([{"without": ["GET /"]}, {"only": ["GET /"]}], "GET /"),
+        ([{"only": ["GET /"]}, {"without": ["GET /"]}], "GET /"),
+        ([{"without": ["GET /"]}], "f"),
+        ([{"parent_id": "9" * 16}], "GET /"),
+        ([{"parent_id": "0" * 16}], "GET /"),
+    ],
+)
+def test_the_entry_and_what_was_noted(ingest: Ingest, reader: Reader, parts: list[dict[str, Any]], entry: str) -> None:
+    for part in parts:
+        ingest.traces(traces(WHOLE, trace_id=ONE, at_ns=T0, **part))
+    for names, expected in (
+        ([], []),
+        ([["flux.locals"]], ["noted"]),
+        ([["of f", "f"], ["flux.locals", "[]"]], ["f", "noted"]),
+        ([["flux.locals", "of f"]], []),
+    ):
+        began, found = reader.entry_and(ONE, *names)
+        assert (began.name, [each.name for each in found]) == (entry, expected)
+        assert began == entry_of(reader.spans(ONE))
+
+
+def test_of_a_span_that_came_again_the_newest_is_what_was_noted(ingest: Ingest, reader: Reader) -> None:
+    for ms, attributes in ((10, {"flux.locals": "[1]"}), (20, {"flux.locals": "[2]"}), (30, {})):
+        again = span("noted", start_ms=2, ms=ms, attributes=attributes)
+        ingest.traces(traces(http("GET", "/", ms=50, children=[again]), trace_id=ONE, at_ns=T0, only=["noted"]))
+        _, (found,) = reader.entry_and(ONE, ["flux.locals"])
+        assert found.attributes == attributes
+        assert found.end_ns == T0 + (2 + ms) * MS
 
 
 # The file
