@@ -34,8 +34,13 @@ class Checkpoints:
         if self._written < EVERY or (self._running is not None and self._running.is_alive()):
             return
         self._written = 0
-        self._running = threading.Thread(target=self._make, name="flux-checkpoint")
-        self._running.start()
+        running = threading.Thread(target=self._make, name="flux-checkpoint")
+        try:
+            running.start()
+        except RuntimeError as error:  # as many threads as there may be: what was committed is committed all the same
+            _log.info("no checkpoint of %s: %s", self._path, error)
+        else:
+            self._running = running
 
     def close(self) -> None:
         """Waits for the one that is being made."""

@@ -1,6 +1,7 @@
 """Checkpoints: what was committed reaches the store's own file while more is written, and nothing hangs on it."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,11 +57,11 @@ def test_ingest_goes_on_while_they_are_made(store: Path, ingest: Ingest, monkeyp
     monkeypatch.setattr(checkpoint, "EVERY", 1)
     for number in range(1, 201):
         send(ingest, number)
-    assert without_wal(store) > 0
-    ingest.close()
     with Reader(store) as reader:
+        # While somebody reads, closing the writer's connection carries nothing over.
+        ingest.close()
+        assert without_wal(store) > 0
         assert sum(1 for _ in reader.requests()) == 200
-    assert without_wal(store) == 200
 
 
 @pytest.mark.parametrize("instead", [None, b"", b"no database at all" * 100])
@@ -72,3 +73,20 @@ def test_a_store_that_is_gone_stays_gone(tmp_path: Path, instead: bytes | None) 
     checkpoints.written(checkpoint.EVERY)
     checkpoints.close()
     assert (path.read_bytes() if path.exists() else None) == instead
+
+
+def test_without_a_thread_to_make_it_in_what_was_committed_stays(
+    store: Path, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(checkpoint, "EVERY", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        send(ingest, 1)
+    with Reader(store) as reader:
+        assert sum(1 for _ in reader.requests()) == 1
+    send(ingest, 2)
+    ingest.close()
+    assert without_wal(store) == 2
