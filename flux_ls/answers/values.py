@@ -15,6 +15,7 @@ from flux_ls.record import wire
 LIMIT: Final = 120
 _DEEPEST = 16
 _NAME = re.compile(r"[^\W\d]\w*")
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _LITERALS = frozenset({"", "null", "none", "true", "false", "nan", "inf", "-inf", wire.REDACTED})
 
 
@@ -106,11 +107,12 @@ def _mark(tree: Mapping[str, Any], limit: int, depth: int) -> str | None:
         case {wire.UNREADABLE: error}:
             return f"<unreadable: {_type(error)}>"
         case {wire.FLOAT: str() as name}:
-            return name
+            return _on_one_line(name)
         case {wire.REPR: str() as text}:
+            text = _on_one_line(text[: limit + 1])
             return text if len(text) <= limit else text[: max(limit - 1, 1)] + "…"
         case {wire.REPR: {wire.CUT: str() as text}}:
-            return text[: max(limit - 1, 1)] + "…"
+            return _on_one_line(text[:limit])[: max(limit - 1, 1)] + "…"
         case {wire.TYPE: kind}:
             name = _type(kind)
             fields = _named({name: value for name, value in tree.items() if name != wire.TYPE}, "=")
@@ -173,7 +175,12 @@ def _key(name: str) -> str:
 def _type(kind: object) -> str:
     """The last part of a qualified name: nobody needs the module to know the class."""
     name = str(kind)
-    return name.rpartition(".")[2] or name
+    return _on_one_line(name.rpartition(".")[2] or name)
+
+
+def _on_one_line(text: str) -> str:
+    """A text that stands without quotes, its backslashes as they are."""
+    return _CONTROL.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def _length(tree: Mapping[str, object]) -> int | None:
