@@ -23,6 +23,7 @@ _MODULES: Final = {
     "boto3": "boto3",
     "cassandra": "cassandra",
     "confluent_kafka": "confluent_kafka",
+    "django": "django.core.handlers.base",
     "grpc_client": "grpc",
     "grpc_server": "grpc",
     "grpc_aio_client": "grpc",
@@ -93,7 +94,10 @@ def _module_of(entry_point: EntryPoint) -> str | None:
 _later: list[EntryPoint] = []
 
 
-def _imported(entry_point: EntryPoint, _: ModuleType) -> None:
+def _imported(entry_point: EntryPoint, module: ModuleType) -> None:
+    if entry_point.name == "django":
+        _instrument_before(entry_point, module.BaseHandler, "load_middleware")
+        return
     spec = getattr(sys.modules.get(entry_point.module), "__spec__", None)
     if getattr(spec, "_initializing", False):
         # An instrumentation for several libraries imports each: it has to be whole before it is set to work.
@@ -102,6 +106,20 @@ def _imported(entry_point: EntryPoint, _: ModuleType) -> None:
     _instrument(entry_point)
     while _later:
         _instrument(_later.pop())
+
+
+def _instrument_before(entry_point: EntryPoint, owner: type, method: str) -> None:
+    """Django's adds to the settings, and makes empty ones where there are none: many a `wsgi.py` names them only after
+    it has imported Django. By the time that it reads its middleware they are there."""
+    original: Any = getattr(owner, method)
+
+    @functools.wraps(original)
+    def seen(*args: Any, **kwargs: Any) -> Any:
+        setattr(owner, method, original)
+        _instrument(entry_point)
+        return original(*args, **kwargs)
+
+    setattr(owner, method, seen)
 
 
 def _instrument(entry_point: EntryPoint) -> None:
