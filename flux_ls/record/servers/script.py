@@ -4,10 +4,9 @@ import atexit
 import functools
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
@@ -18,10 +17,13 @@ from flux_ls.record.export import flush
 from flux_ls.record.failures import one_line, sighted
 from flux_ls.record.guard import Guard, guarded
 from flux_ls.record.patches import Patches
-from flux_ls.record.recording import CURRENT, OPEN, MadeSpan, OpenRecording, Recording, open_recording
+from flux_ls.record.recording import CURRENT, OPEN, MadeEvent, MadeSpan, OpenRecording, Recording, open_recording
+from flux_ls.record.servers import leaving
 from flux_ls.record.servers.command import Command, this_command
+from flux_ls.record.servers.leaving import Left, judged
 from flux_ls.record.servers.raised import exception_event, without_our_frame
 from flux_ls.record.settings import RECORD
+from flux_ls.record.values import Captured
 from flux_ls.record.wire import LOCALS
 
 _FLUSH_S: Final = 1.0
@@ -32,30 +34,37 @@ class _Run:
 
     def __init__(self, command: Command) -> None:
         self.command = command
+        self.attributes = command.attributes()
         self.pid = os.getpid()
         self.opened: OpenRecording | None = None
         """None where only a crash would be told."""
         self.first: OpenRecording | None = None
         """The same, whatever has become of it."""
         self.serves = command.serves
-        self._leaving: tuple[object, FrameType, int] | None = None
-        """What `sys.exit` was told, and where the program's outermost frame was then."""
+        self.left: Left | None = None
+        """How it has left, if that was by SystemExit."""
+        self.locals: Captured | None = None
+        self.event: MadeEvent | None = None
 
-    def leaves(self, code: object) -> None:
-        """`sys.exit` was called; somebody may catch that."""
-        if threading.current_thread() is threading.main_thread():
-            frame = sys._getframe()
-            while frame.f_back is not None:
-                frame = frame.f_back
-            self._leaving = code, frame, frame.f_lasti
+    @guarded
+    def leaves(self, error: SystemExit) -> None:
+        """It ends by that; what there is to know of it is gone in a moment."""
+        if self.pid != os.getpid():
+            return
+        self.left = judged(error)
+        if self.left.verdict is not None:
+            self.saw(error)
 
-    def exit_code(self) -> object:
-        """What the program has left with, if that was by `sys.exit`; None for success."""
-        if self._leaving is None:
-            return None
-        code, frame, position = self._leaving
-        # If it was caught, the program went on from there.
-        return code if frame.f_lasti == position else None
+    def saw(self, error: BaseException) -> None:
+        opened = self.told()
+        self.locals = sighted(opened.recording, error, opened.recording.root_id).locals
+        self.event = exception_event(error)
+
+    def told(self) -> OpenRecording:
+        """The request that tells of its end."""
+        if self.opened is None:
+            self.opened = open_recording(self.command.text, attributes=self.attributes)
+        return self.opened
 
 
 _run: _Run | None = None
@@ -71,10 +80,11 @@ def install(patches: Patches) -> None:
         return
     _run = _Run(command)
     if not command.serves or command.starts_here:
-        _run.opened = open_recording(command.text, attributes=command.attributes())
+        _run.opened = open_recording(command.text, attributes=_run.attributes)
         _run.first = _run.opened
     if command.path is not None:
         functions.watch_main()
+    leaving.watch(_run.leaves)
     patches.replace(sys, "exit", _seen_exit)
     patches.when_imported(
         "socketserver", lambda module: patches.replace(module.BaseServer, "serve_forever", _seen_serve_forever)
@@ -90,6 +100,7 @@ def install(patches: Patches) -> None:
 def uninstall() -> None:
     global _run
     atexit.unregister(_at_exit)
+    leaving.unwatch()
     run, _run = _run, None
     if run is not None and run.opened is not None:
         OPEN.pop(run.opened.recording.root_id, None)
@@ -181,14 +192,14 @@ def _seen_run_with_reloader(run_with_reloader: Any) -> Any:
 
 
 def _seen_exit(leave: Any) -> Any:
+    """Up to Python 3.11 what `sys.exit` raises is no exception yet, only its arguments, until somebody catches it."""
+
     @functools.wraps(leave)
     def seen(*status: Any) -> None:
         try:
             leave(*status)
         except BaseException as error:
             without_our_frame(error)
-            if isinstance(error, SystemExit) and _run is not None:
-                _run.leaves(error.code)
             raise
 
     return seen
@@ -199,30 +210,30 @@ def _at_exit() -> None:
     run = _run
     if run is None or run.pid != os.getpid():
         return
-    error, failed = _crash(), None
-    if error is not None:
-        failed = one_line(error)
-    elif not run.serves and (code := run.exit_code()):
-        failed = f"exit code {code}" if isinstance(code, int) else f"exit: {code}"
+    error = _crash()
     if run.serves and error is None:
         return
     with Guard("recording a run"):
-        _tell(run, error, failed)
+        _tell(run, error)
     flush(_FLUSH_S)
 
 
-def _tell(run: _Run, error: BaseException | None, failed: str | None) -> None:
-    opened = run.opened or open_recording(run.command.text, attributes=run.command.attributes())
-    recording = opened.recording
+def _tell(run: _Run, error: BaseException | None) -> None:
+    failed = None if run.left is None else run.left.verdict
+    recording = run.told().recording
+    if error is not None:
+        run.saw(error)
+        failed = one_line(error)
+    if run.left is not None:
+        run.attributes["process.exit.code"] = run.left.code
     OPEN[recording.root_id] = recording
     recording.hold()
-    opened.close(failed)
+    run.told().close(failed)
     root = recording.root
-    if error is not None and isinstance(root, MadeSpan):
-        seen = sighted(recording, error, root.span_id)
-        if seen.locals is not None:
-            recording.annotate(root.span_id, {LOCALS: seen.locals})
-        root.events.append(exception_event(error))
+    if run.locals is not None:
+        recording.annotate(recording.root_id, {LOCALS: run.locals})
+    if run.event is not None and isinstance(root, MadeSpan):
+        root.events.append(run.event)
     recording.release()
 
 

@@ -75,7 +75,22 @@ def test_a_program_that_dies(tmp_path: Path, module: bool) -> None:
         ("import sys; sys.exit(0)", 0, None),
         ("import sys; sys.exit()", 0, None),
         ("import sys\ntry:\n    sys.exit(3)\nexcept SystemExit:\n    pass\nprint('goes on')", 0, None),
-        ("import argparse; argparse.ArgumentParser().parse_args(['--wrong'])", 2, "exit code 2"),
+        ("raise SystemExit(3)", 3, "exit code 3"),
+        ("raise SystemExit('no rates today')", 1, "exit: no rates today"),
+        ("raise SystemExit(False)", 0, None),
+        ("raise SystemExit(True)", 1, "exit code 1"),
+        ("raise SystemExit", 0, None),
+        ("exit(4)", 4, "exit code 4"),
+        ("try:\n    raise SystemExit(3)\nexcept SystemExit as left:\n    print(left.code)", 0, None),
+        ("try:\n    raise SystemExit(3)\nfinally:\n    raise SystemExit(0)", 0, None),
+        ("left = SystemExit(3)\nleft.code = 5\nraise left", 5, "exit code 5"),
+        ("class Stop(SystemExit): pass\nraise Stop(6)", 6, "exit code 6"),
+        ("import sys; sys.exit(2)", 2, "exit code 2"),
+        # Called in a wrong way: that is no failure of the program.
+        ("import argparse; argparse.ArgumentParser().parse_args(['--wrong'])", 2, None),
+        ("import argparse; argparse.ArgumentParser().parse_args(['--help'])", 0, None),
+        ("import click\n@click.command()\ndef f(): pass\nf(['--wrong'])", 2, None),
+        ("import click\n@click.command()\ndef f(): raise click.ClickException('no')\nf([])", 1, "exit code 1"),
         ("raise KeyboardInterrupt", None, None),
         ("def broken(:\n    pass", 1, "SyntaxError"),
         ("import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start(); t.join()", 0, None),
@@ -93,6 +108,54 @@ def test_how_programs_end(tmp_path: Path, text: str, code: int | None, message: 
     assert code is None or ended.code == code
     assert (message or "") in found.span.get("status", {}).get("message", "")
     assert ("status" in found.span) == (message is not None)
+    told = found.attributes.get("process.exit.code", 0)
+    assert int(told) == ended.code or ((code is None or "Exit" not in text) and not int(told))
+
+
+LEAVES = """
+    import atexit
+    import sys
+
+    def check(order):
+        if not order["paid"]:
+            LEAVE
+
+    def main():
+        try:
+            check({"paid": False})
+        finally:
+            print("not paid")
+        return 0
+
+    kept = []
+    for number in range(3):
+        try:
+            {}[number]
+        except KeyError as error:
+            kept.append(error)
+
+    if __name__ == "__main__":
+        atexit.register(print, "at the end")
+        sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("leave", ["sys.exit(3)", "raise SystemExit(3)", "exit(3)"])
+@pytest.mark.parametrize("module", [False, True], ids=["file", "module"])
+def test_the_line_that_left(tmp_path: Path, leave: str, module: bool) -> None:
+    with Receiver() as receiver:
+        ended = run_recorded(tmp_path, LEAVES.replace("LEAVE", leave), receiver=receiver, module=module)
+        run = the_run(receiver)
+    assert (ended.code, ended.out) == (3, "not paid\nat the end\n")
+    assert run.attributes["process.exit.code"] in (3, "3")
+    (exception,) = events(run)
+    assert exception["exception.type"] == "SystemExit"
+    assert exception["exception.message"] == "3"
+    stack = str(exception["exception.stacktrace"])
+    assert "in <module>" in stack
+    assert "in main" in stack
+    assert f"in check\n    {leave}" in stack
+    assert '"order":{"paid":false}' in run.attributes["flux.locals"]
 
 
 def test_a_file_that_is_not_there_is_no_run(tmp_path: Path) -> None:
