@@ -7,12 +7,12 @@ _patches = Patches()
 
 def install() -> None:
     """Patches the frameworks that are there, and those that get imported later."""
-    from flux_ls.record.servers import celery, django, fastapi, flask, pytest, script, starlette
+    from flux_ls.record.servers import celery, django, fastapi, flask, pytest, script, starlette, unittest
 
     if _patches.active:
         return
     _patches.active = True
-    for served_by in (script, flask, starlette, fastapi, django, celery, pytest):
+    for served_by in (script, flask, starlette, fastapi, django, celery, pytest, unittest):
         served_by.install(_patches)
 
 

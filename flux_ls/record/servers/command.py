@@ -40,8 +40,16 @@ _SERVERS: Final = {
 """Programs that serve; with words of which one has to be there, where they can do other things, too."""
 _FORKING: Final = frozenset({"gunicorn", "celery", "uwsgi", "granian", "dramatiq", "rq", "arq"})
 """Programs whose requests are served by other processes than the one that starts."""
-_TESTS: Final = frozenset({"pytest", "py.test", "_jb_pytest_runner.py"})
-"""Programs that run tests: each is a request of its own."""
+_TESTS: Final = {
+    "pytest": (),
+    "py.test": (),
+    "_jb_pytest_runner.py": (),
+    "unittest": (),
+    "manage.py": ("test",),
+    "django": ("test",),
+    "django-admin": ("test",),
+}
+"""Programs that run tests, each of which is a request of its own; with the first word that has to be there."""
 _NO_PROGRAMS: Final = (
     "multiprocessing",
     "resource_tracker",
@@ -101,12 +109,14 @@ def command_of(argv: list[str]) -> Command | None:
         told = [program] if not PurePath(first).suffix or scripts else [PurePath(python).name, first]
         if not PurePath(first).suffix:
             path = None
-    if program in _TESTS or program.removesuffix(".exe") in _TESTS:
+    program = program.removesuffix(".exe")
+    first_word = _TESTS.get(program)
+    if first_word is not None and (not first_word or tuple(arguments[:1]) == first_word):
         return None
-    wanted = _SERVERS.get(program.removesuffix(".exe"))
+    wanted = _SERVERS.get(program)
     serves = wanted is not None and (not wanted or not set(wanted).isdisjoint(arguments))
     command = _command([*told, *arguments], path, serves)
-    return command._replace(starts_here=program.removesuffix(".exe") not in _FORKING)
+    return command._replace(starts_here=program not in _FORKING)
 
 
 def _command(words: list[str], path: str | None, serves: bool) -> Command:

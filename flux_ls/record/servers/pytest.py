@@ -7,15 +7,10 @@ from types import ModuleType
 from typing import Any, Final
 
 from flux_ls.record.export import flush
-from flux_ls.record.failures import one_line, sighted
 from flux_ls.record.guard import Guard, guarded
 from flux_ls.record.patches import Patches
-from flux_ls.record.recording import MadeSpan, OpenRecording, open_recording
-from flux_ls.record.servers.handlers import code_of
-from flux_ls.record.servers.raised import exception_event
+from flux_ls.record.servers.tested import Test
 from flux_ls.record.settings import RECORD
-from flux_ls.record.values import snapshot_items
-from flux_ls.record.wire import INPUT, LOCALS
 
 _NAME: Final = "flux-recorder"
 _FLUSH_S: Final = 1.0
@@ -44,51 +39,26 @@ def patch(module: ModuleType, patches: Patches) -> None:
     patches.replace(module, "get_config", seen_get_config)
 
 
-class Test:
-    """One test, while it runs."""
+def _begun(item: Any) -> Test:
+    test = Test(item.nodeid, item.nodeid.partition("::")[0], getattr(item, "obj", None))
+    with Guard("reading a test's parameters"):
+        parameters = getattr(getattr(item, "callspec", None), "params", None)
+        if parameters:
+            test.given(parameters)
+    return test
 
-    def __init__(self, item: Any) -> None:
-        self._error: BaseException | None = None
-        self._failed: str | None = None
-        self._attributes: dict[str, object] = {
-            "test.case.name": item.nodeid,
-            "test.suite.name": item.nodeid.partition("::")[0],
-            **code_of(getattr(item, "obj", None)),
-        }
-        self._opened: OpenRecording = open_recording(item.nodeid, attributes=self._attributes)
-        with Guard("reading a test's parameters"):
-            parameters = getattr(getattr(item, "callspec", None), "params", None)
-            if parameters:
-                self._attributes[INPUT] = snapshot_items(parameters.items())
 
-    @guarded
-    def reported(self, call: Any, report: Any) -> None:
-        """One phase of it has ended."""
-        if report.when == "setup":  # of another attempt, too
-            self._error = self._failed = None
-        if not report.failed or self._failed is not None:
-            return
+@guarded
+def _reported(test: Test, call: Any, report: Any) -> None:
+    """One phase of it has ended."""
+    if report.when == "setup":  # of another attempt, too
+        test.begin_again()
+    if report.failed:
         excinfo = call.excinfo
         if excinfo is None:
-            self._failed = str(report.longrepr)
-            return
-        self._error = excinfo.value
-        self._failed = one_line(excinfo.value)
-        recording = self._opened.recording
-        seen = sighted(recording, excinfo.value, recording.root_id)
-        if seen.locals is not None:
-            recording.annotate(recording.root_id, {LOCALS: seen.locals})
-
-    @guarded
-    def end(self) -> None:
-        recording = self._opened.recording
-        self._attributes["test.case.result.status"] = "pass" if self._failed is None else "fail"
-        recording.hold()
-        self._opened.close(self._failed)
-        if self._error is not None and isinstance(recording.root, MadeSpan):
-            recording.root.events.append(exception_event(self._error))
-        self._error = None
-        recording.release()
+            test.failed(None, str(report.longrepr))
+        else:
+            test.failed(excinfo.value)
 
 
 def _plugin(module: ModuleType) -> object:
@@ -103,7 +73,7 @@ def _plugin(module: ModuleType) -> object:
         def pytest_runtest_protocol(self, item: Any) -> Generator[None]:
             outer, self.test = self.test, None
             with Guard("recording a test"):
-                self.test = Test(item)
+                self.test = _begun(item)
             test = self.test
             try:
                 yield
@@ -118,7 +88,7 @@ def _plugin(module: ModuleType) -> object:
             test = self.test
             if test is not None:
                 with Guard("reading a test's report"):
-                    test.reported(call, outcome.get_result())
+                    _reported(test, call, outcome.get_result())
 
         def pytest_unconfigure(self) -> None:
             flush(_FLUSH_S)

@@ -61,6 +61,9 @@ def test_whether_it_serves(argv: list[str], serves: bool) -> None:
         ["-u", "-c", "import sys;exec(eval(sys.stdin.readline()))"],
         ["/srv/venv/bin/pytest", "-x"],
         ["-m", "pytest"],
+        ["-m", "unittest", "discover"],
+        ["manage.py", "test", "shop"],
+        ["-m", "django", "test"],
     ],
 )
 def test_what_is_no_program(argv: list[str]) -> None:
