@@ -1,6 +1,8 @@
 # Set-up, checks and tests. `make demo` and `make test` need nothing but Python 3.11+, git, make and Node.
 PYTHON ?= python3
 BIN := .venv/bin
+# Without byte code on disk, each of the many programs that the tests start would compile Flux anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint bench fuzz captures reference clean
@@ -14,8 +16,12 @@ demo: .venv/demo ## break a small service and see its failure on the line that c
 test: lint .cache/sqlalchemy-1.4 .cache/sqlalchemy-2.1 ## lint, types, import rules and every test
 	$(BIN)/pytest -n 2 --dist loadfile
 
-check: lint ## lint, types, import rules and the fast tests, in under a minute
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" --ignore tests/e2e
+# The linters run beside the tests, and have their say when those have ended.
+check: .venv/develop .cache/stylua ## lint, types, import rules and the fast tests, in under a minute
+	@$(MAKE) --no-print-directory lint >.cache/lint 2>&1 & lint=$$!; \
+	$(BIN)/pytest -n 2 --dist loadfile --quick; tested=$$?; \
+	wait $$lint; linted=$$?; cat .cache/lint; \
+	test $$tested -eq 0 && test $$linted -eq 0
 
 lint: .venv/develop .cache/stylua ## lint, types and import rules alone
 	$(BIN)/ruff check .

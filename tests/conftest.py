@@ -1,5 +1,8 @@
 """What many tests start from."""
 
+import gc
+import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -9,11 +12,13 @@ from hypothesis import HealthCheck, settings
 from tests.recorded import Recorded
 
 # On a busy machine making the input takes long, and an example longer: neither is a fault.
-settings.register_profile("flux", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("flux")
+settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("whole"), max_examples=20)
+settings.load_profile("whole")
 
 
 SLOW = (
+    "tests/e2e/",
     "tests/record/outbound/",
     "tests/record/rows/",
     "tests/record/servers/",
@@ -35,10 +40,40 @@ SLOW = (
 """Tests that start programs, servers and databases, or try a great many examples: quick each, and not together."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.nodeid.startswith(SLOW):
-            item.add_marker(pytest.mark.slow)
+MEMORY = Path("/dev/shm")
+ENOUGH_BYTES = 1 << 30
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quick", action="store_true", help="leave out what is slow, and try a fifth of hypothesis's examples"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("quick"):
+        settings.load_profile("quick")
+        # Every commit waits for its disk, unless that is none. Nothing here is about a loss of power.
+        if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What is not going to run need not be imported: it is half of what the frameworks of the tests cost."""
+    if not config.getoption("quick"):
+        return None
+    path = collection_path.relative_to(config.rootpath).as_posix()
+    return True if f"{path}/".startswith(SLOW) or path in SLOW else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("quick"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in set(slow)]
+    # All of this stays until the end: no collection of garbage need walk through it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 # A shell that runs the tests in the background makes them ignore SIGINT, and so would every service they start.

@@ -21,6 +21,7 @@ from flux_ls.store import traces as stored_traces
 from flux_ls.store.connection import open_for_writing
 from flux_ls.store.errors import StoreReplaced
 from flux_ls.store.reader import Reader
+from tests.examples import examples
 from tests.telemetry import Raises, SpanNode, http, logs, new_trace_id, span, traces
 
 T0 = 1_790_000_000_000_000_000
@@ -383,7 +384,7 @@ def exports(draw: st.DrawFn) -> ExportTraceServiceRequest:
 
 
 @given(st.lists(exports(), min_size=1, max_size=4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_whatever_comes_is_kept_and_told_alike(
     tmp_path_factory: pytest.TempPathFactory, messages: list[ExportTraceServiceRequest]
 ) -> None:

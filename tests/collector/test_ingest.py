@@ -19,6 +19,7 @@ from flux_ls.model import Issue, Request
 from flux_ls.otlp.sink import SinkBusy
 from flux_ls.store.reader import Reader
 from flux_ls.store.retention import prune
+from tests.examples import examples
 from tests.telemetry import RECORDER, Raises, SpanNode, http, logs, new_trace_id, recorded, span, traces
 
 TIMEOUT = Raises(
@@ -330,7 +331,7 @@ STORY = http(
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_any_batching_and_any_repetition_end_in_the_same_story(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from flux_ls.analysis.recorded import row_changes
 from flux_ls.collector.ingest import Ingest
 from flux_ls.store.reader import Reader
+from tests.examples import examples
 from tests.telemetry import RECORDER, Raises, SpanNode, http, recorded, row, span, traces, transaction
 
 ONE, TWO = "1" * 32, "2" * 32
@@ -156,7 +157,7 @@ def test_nonsense_of_a_recorder_keeps_the_spans_and_the_others_rows(ingest: Inge
 NAMES = ("POST /signup", "create_user", "transaction")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(NAMES), st.integers(0, 2**16))
 def test_spans_may_come_in_any_order_and_again(tmp_path: Path, order: list[str], seed: int) -> None:
     store = tmp_path / f"{seed}-{random.random()}.db"

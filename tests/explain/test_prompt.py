@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flux_ls.explain.prompt import DEFAULT_BYTES, LEAST_BYTES, Omitted, Prompt, Section, compose
+from tests.examples import examples
 
 FENCE = re.compile(r"^<recorded ([0-9a-f]{16})>\n(.*?)\n</recorded \1>$", re.M | re.S)
 
@@ -122,7 +123,7 @@ def test_the_failing_line_stays_when_its_function_is_cut() -> None:
     assert "line 3001" in source
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     st.lists(st.tuples(st.text(max_size=3000), st.floats(0.01, 1), st.integers(0, 50)), max_size=8),
     st.integers(LEAST_BYTES, 12_000),

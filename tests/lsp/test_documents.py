@@ -10,6 +10,7 @@ from lsprotocol import types
 from flux_ls.lsp.convert import Encoding
 from flux_ls.lsp.documents import Document, Documents, split_keeping_ends
 from flux_ls.source.lines import split_lines
+from tests.examples import examples
 
 URI = "file:///project/app.py"
 ENCODINGS: tuple[Encoding, ...] = ("utf-8", "utf-16", "utf-32")
@@ -41,7 +42,7 @@ def client_position(text: str, offset: int, encoding: Encoding) -> types.Positio
 
 
 @given(data=st.data(), text=TEXT, encoding=st.sampled_from(ENCODINGS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_edits_give_the_text_that_the_client_has(data: st.DataObject, text: str, encoding: Encoding) -> None:
     document = Document(URI, text, 1, encoding)
     for _ in range(data.draw(st.integers(1, 6))):

@@ -20,6 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from flux_ls.otlp.payload import MAX_BODY
 from flux_ls.otlp.sink import Outcome, SinkBusy
+from tests.examples import examples
 
 from .payloads import LOGS, TRACE, TRACE_ID, as_json, logs_message, trace_message
 from .receiving import JSON, PROTOBUF, Answer, Receivers, answer_of, receiving, zipped
@@ -457,7 +458,7 @@ def test_stopping_finishes_what_has_arrived_and_turns_away_the_rest() -> None:
     assert len(receivers.sink.threads) == 1
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from([TRACES, "/v1/logs", "/v1/metrics", "/v1/other"]),
     content_type=st.sampled_from([PROTOBUF, JSON, "text/plain", "application/json; charset=x", ""]),

@@ -15,6 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from flux_ls.otlp.otlp_json import MAX_DEPTH, Misfit, read_json
 from flux_ls.otlp.payload import Undecodable, decode
+from tests.examples import examples
 
 from .payloads import LOGS, PARENT_ID, SPAN_ID, TRACE, TRACE_ID, as_json
 
@@ -231,7 +232,7 @@ json_values = st.recursive(
 field_names = [field.json_name for field in Span.DESCRIPTOR.fields]
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     st.one_of(
         st.binary(max_size=200),

@@ -86,6 +86,7 @@ def test_no_question_about_rows_reads_a_whole_table(ingest: Ingest, reader: Read
         assert not any("TEMP B-TREE" in step for step in plan), (question, plan)
 
 
+@pytest.mark.slow
 def test_questions_cost_the_same_however_much_else_is_stored(ingest: Ingest, reader: Reader) -> None:
     def fill(count: int, ids: int) -> None:
         # Many rows and tables, many failures and successes of the same route.

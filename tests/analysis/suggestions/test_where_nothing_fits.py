@@ -13,6 +13,7 @@ from flux_ls.source.grammar import parse
 from flux_ls.source.lines import split_lines
 from tests.analysis.suggestions.broken import Snippet, applied, offset, parses
 from tests.analysis.suggestions.mistakes import MISTAKES
+from tests.examples import examples
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -190,7 +191,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(600), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     pieces=st.lists(st.sampled_from(_PIECES) | st.text(max_size=8), min_size=1, max_size=12),
     line=st.integers(1, 14),
