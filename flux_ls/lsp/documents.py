@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from lsprotocol import types
 
 from flux_ls.lsp.convert import Encoding, code_points, uri_to_path
+from flux_ls.source.edits import Edit
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +44,11 @@ class Document:
             self._text = "".join(self._lines)
         return self._text
 
-    def apply(self, change: types.TextDocumentContentChangeEvent) -> None:
+    def apply(self, change: types.TextDocumentContentChangeEvent) -> Edit | None:
+        """Changes the text, and tells which lines that replaced; None where it is another text altogether."""
         if isinstance(change, types.TextDocumentContentChangeWholeDocument):
             self._lines, self._text = split_keeping_ends(change.text), change.text
-            return
+            return None
         first, before = self._place(change.range.start)
         last, after = self._place(change.range.end)
         if (last, after) < (first, before):
@@ -62,6 +64,7 @@ class Document:
             lines.pop()
         self._lines[first : last + 1] = lines
         self._text = None
+        return Edit(first, last + 1, tuple(line.rstrip("\r\n") for line in lines))
 
     def _place(self, position: types.Position) -> tuple[int, int]:
         """(index of the line, code points before the position); beyond a line's end is its end."""
@@ -77,7 +80,8 @@ class Documents:
     def __init__(self) -> None:
         self.encoding: Encoding = "utf-16"
         self.on_opened: Callable[[Document], None] = _ignore
-        self.on_changed: Callable[[Document], None] = _ignore
+        self.on_changed: Callable[[Document, tuple[Edit, ...] | None], None] = _ignore
+        """With the edits that made the text what it is; None where they are not known."""
         self.on_closed: Callable[[Document], None] = _ignore
         self._open: dict[str, Document] = {}
 
@@ -101,14 +105,14 @@ class Documents:
         if document is None:
             log.warning("ignored a change of %s, which is not open", identifier.uri)
             return
-        for change in changes:
-            document.apply(change)
+        applied = [document.apply(change) for change in changes]
+        edits = tuple(edit for edit in applied if edit is not None)
         document.version = identifier.version
-        self.on_changed(document)
+        self.on_changed(document, edits if len(edits) == len(applied) else None)
 
     def closed(self, uri: str) -> None:
         if (document := self._open.pop(uri, None)) is not None:
             self.on_closed(document)
 
 
-def _ignore(document: Document) -> None: ...
+def _ignore(document: Document, edits: tuple[Edit, ...] | None = None) -> None: ...

@@ -25,6 +25,7 @@ from flux_ls.lsp.convert import path_to_uri
 from flux_ls.lsp.snapshot import FileFindings, Finding, Place, Snapshot, merged, order
 from flux_ls.lsp.watch import News
 from flux_ls.model import GroupState, Issue, LocatedFrame, Request
+from flux_ls.source.edits import Edit
 from flux_ls.source.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class Buffer(Struct, frozen=True):
     path: str
     version: int | None
     text: str | None
+    edits: tuple[Edit, ...] | None = None
+    """What made it of the text before; None where that is not known."""
 
 
 class Surroundings(Struct, frozen=True):
@@ -220,11 +223,14 @@ class Findings:
 
     def _take_buffer(self, buffer: Buffer) -> set[int]:
         real = os.path.realpath(buffer.path)
-        self._opened.pop(buffer.uri, None)
+        before = self._opened.pop(buffer.uri, None)
         with self._workspace_lock:
             if buffer.text is not None:
                 self._opened[buffer.uri] = (buffer, real)
                 self._lay_over(buffer, real)
+                if before is not None and before[0].text is not None and buffer.edits is not None:
+                    for key in {buffer.path, real}:
+                        self._workspace.edited(Path(key), before[0].text, buffer.text, buffer.edits)
             else:
                 for key in {buffer.path, real}:
                     self._buffers.pop(key, None)

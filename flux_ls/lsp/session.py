@@ -29,6 +29,7 @@ from flux_ls.lsp.status import StatusBoard, StoreStatus
 from flux_ls.lsp.traffic import traffic_of
 from flux_ls.lsp.watch import News, Sight, Watch
 from flux_ls.otlp.stacktrace import InAppRule
+from flux_ls.source.edits import Edit
 from flux_ls.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class Session:
         self._watch: Watch | None = None
         self._lookup: Lookup | None = None
         self._tails: dict[str, tail.Tail] = {}
-        self._edited: dict[str, Document] = {}
+        self._edited: dict[str, tuple[Document, tuple[Edit, ...] | None]] = {}
+        """The documents that the findings do not know as they are now, with the edits since then."""
         self._flush_timer: asyncio.TimerHandle | None = None
         self._lenses_served: dict[str, list[types.CodeLens]] = {}
         self._lens_timer: asyncio.TimerHandle | None = None
@@ -86,7 +88,7 @@ class Session:
         self._findings.start()
         await self._load_settings()
         for document in documents:
-            self._changed(document)
+            self._changed(document, None)
         self._apply_settings()
         self._beats = [asyncio.create_task(self._look_at_the_clock()), asyncio.create_task(self._look_at_the_editor())]
 
@@ -212,14 +214,15 @@ class Session:
 
     def _opened(self, document: Document) -> None:
         self._diagnostics.owe(document.uri)
-        self._edited[document.uri] = document
+        self._edited[document.uri] = (document, None)
         self._flush()
         # A file that is closed and opened in one go makes no new snapshot, but its diagnostics are owed all the same.
         show = self._later(lambda _: self._diagnostics.show(self._snapshot, self._server.client))
         self._findings.settled().add_done_callback(lambda _: show(None))
 
-    def _changed(self, document: Document) -> None:
-        self._edited[document.uri] = document
+    def _changed(self, document: Document, edits: tuple[Edit, ...] | None) -> None:
+        _, before = self._edited.get(document.uri, (document, ()))
+        self._edited[document.uri] = (document, None if before is None or edits is None else before + edits)
         if self._flush_timer is None:
             pause = min(max(EDIT_PAUSE_S, IDLE_SHARE * self._findings.took_s), LONGEST_EDIT_PAUSE_S)
             self._flush_timer = self._loop.call_later(pause, self._flush)
@@ -234,9 +237,9 @@ class Session:
         if self._flush_timer is not None:
             self._flush_timer.cancel()
             self._flush_timer = None
-        for document in self._edited.values():
+        for document, edits in self._edited.values():
             if document.path is not None:
-                self._findings.put(Buffer(document.uri, document.path, document.version, document.text))
+                self._findings.put(Buffer(document.uri, document.path, document.version, document.text, edits))
         self._edited.clear()
 
     def saved(self, uri: str) -> None:

@@ -1,6 +1,6 @@
 """Changes of a text as its lines: what typing passes on, so that nobody has to read the whole file again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -25,9 +25,9 @@ class Span(Struct, frozen=True):
     """How many lines stand there now."""
 
 
-def edited(lines: list[str], edits: Iterable[Edit]) -> list[str]:
+def edited(lines: Sequence[str], edits: Iterable[Edit]) -> list[str]:
     """The lines after the edits, one after the other."""
-    after = lines.copy()
+    after = list(lines)
     for edit in edits:
         after[edit.first : edit.last] = edit.lines
     return after

@@ -2,19 +2,19 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
-from tree_sitter import Node, Query, QueryCursor
+from msgspec.structs import replace
 
-from flux_ls.source.grammar import language, parse
-from flux_ls.source.indentation import Header, headers
+from flux_ls.source.edits import Span
 from flux_ls.source.lines import split_lines
+from flux_ls.source.pieces import Piece, pieces, pieces_after
+from flux_ls.source.scopes import LAMBDA as LAMBDA
+from flux_ls.source.scopes import Scope
 
 MODULE = "<module>"
-LAMBDA = "<lambda>"
 
 
 class Function(Struct, frozen=True):
@@ -48,33 +48,49 @@ class Function(Struct, frozen=True):
 class FunctionIndex:
     """What runs where in one text."""
 
-    def __init__(self, nested: Sequence[tuple[Function, int]], comments: dict[int, int]) -> None:
-        """`nested` in the order of the text, each with the position of the scope around it, or -1."""
-        self.scopes = tuple(scope for scope, _ in nested)
-        """In the order of their first lines, class bodies included."""
-        self.comments = comments
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._pieces = pieces
+        self.comments: dict[int, int] = {}
         """Line of each comment, with the column it starts at."""
+        nested = list[Function]()
+        self._around = list[int]()
+        reach = dict[int, int]()
+        row = 0
+        open_classes: list[int] = []
+        for piece in pieces:
+            depth = len(piece.context)
+            for level, scope in enumerate(piece.scopes[:depth]):
+                reach[open_classes[level]] = row + scope.last_row + 1
+            shift = len(nested) - depth
+            for scope in piece.scopes[depth:]:
+                around = scope.around
+                outer = -1 if around < 0 else open_classes[around] if around < depth else around + shift
+                name = scope.name if outer < 0 else f"{nested[outer].name}.{scope.name}"
+                self._around.append(outer)
+                nested.append(_function(scope, name, row))
+            open_classes = open_classes[: len(piece.following)]
+            if piece.opened >= 0:
+                open_classes = [*open_classes[: len(piece.following) - 1], piece.opened + shift]
+            for at, column in piece.comments:
+                self.comments[row + at + 1] = column
+            row += piece.count
+        for position, last_line in reach.items():
+            nested[position] = replace(nested[position], last_line=max(last_line, nested[position].last_line))
+        self.scopes = tuple(nested)
+        """In the order of their first lines, class bodies included."""
         self._by_name = defaultdict[str, list[Function]](list)
-        for scope in self.scopes:
-            self._by_name[_bare(scope.name)].append(scope)
-        self._around = [around for _, around in nested]
-        self._first_lines = [scope.first_line for scope in self.scopes]
+        for each in self.scopes:
+            self._by_name[_bare(each.name)].append(each)
+        self._first_lines = [each.first_line for each in self.scopes]
 
     @classmethod
     def parse(cls, text: str) -> "FunctionIndex":
         """The index of any text: what does not parse is read by its indentation."""
-        lines = split_lines(text)
-        root = parse(text)[1].root_node
-        captures = QueryCursor(_query()).captures(root)
-        comments = {
-            node.start_point.row + 1: _column(lines, node.start_point.row, node.start_point.column)
-            for node in captures.get("comment", ())
-        }
-        nodes = [node for kind in ("def", "class", "lambda") for node in captures.get(kind, ())]
-        found = [_Found.of(node, lines, comments) for node in nodes]
-        if root.has_error:
-            found = _mended(found, lines, captures.get("string", ()))
-        return cls(_nested(found), comments)
+        return cls(pieces(split_lines(text)))
+
+    def after(self, lines: Sequence[str], span: Span) -> "FunctionIndex":
+        """The index of the lines that this text has become where `span` says."""
+        return FunctionIndex(pieces_after(self._pieces, lines, span))
 
     @property
     def functions(self) -> tuple[Function, ...]:
@@ -122,137 +138,18 @@ class FunctionIndex:
         return [self.scopes[position] for position in sorted(seen, reverse=True) if self.scopes[position].covers(line)]
 
 
-class _Found(Struct):
-    """A scope before its qualified name is known; points are (row, byte column), 0-based."""
-
-    name: str
-    kind: Literal["def", "lambda", "class"]
-    start: tuple[int, int]
-    end: tuple[int, int]
-    row: int
-    header_row: int
-    last_row: int
-    name_column: int
-    name_end_column: int
-
-    @classmethod
-    def of(cls, node: Node, lines: list[str], comments: dict[int, int]) -> "_Found":
-        kind: Literal["def", "lambda", "class"] = (
-            "def" if node.type == "function_definition" else "class" if node.type == "class_definition" else "lambda"
-        )
-        row, column = node.start_point
-        name = node.child_by_field_name("name")
-        body = node.child_by_field_name("body")
-        outer = node.parent
-        start = outer.start_point if outer is not None and outer.type == "decorated_definition" else node.start_point
-        first = _column(lines, row, column)
-        if name is None or name.start_point.row != row:
-            # A name on a line of its own (`def \`) leaves only the keyword to point at.
-            name_column, name_end = first, first + len(kind)
-        else:
-            name_column = _column(lines, row, name.start_point.column)
-            name_end = _column(lines, row, name.end_point.column)
-        last_row = node.end_point.row if node.end_point.column else max(row, node.end_point.row - 1)
-        while last_row > row and _only_comment_or_blank(lines, last_row, comments):
-            last_row -= 1
-        text = LAMBDA if kind == "lambda" else (name.text or b"").decode() if name is not None else ""
-        return cls(
-            name=text,
-            kind=kind,
-            start=(start.row, start.column),
-            end=(node.end_point.row, node.end_point.column),
-            row=row,
-            header_row=_header_row(body) if body is not None else row,
-            last_row=last_row,
-            name_column=name_column,
-            name_end_column=name_end,
-        )
-
-    @classmethod
-    def of_header(cls, header: Header, lines: list[str]) -> "_Found":
-        return cls(
-            name=header.name,
-            kind=header.kind,
-            start=(header.first_row, header.indent),
-            end=(header.last_row, len(lines[header.last_row].encode("utf-8", "replace"))),
-            row=header.row,
-            header_row=header.header_row,
-            last_row=header.last_row,
-            name_column=header.name_column + 1,
-            name_end_column=header.name_column + 1 + len(header.name),
-        )
-
-
-@cache
-def _query() -> Query:
-    return Query(
-        language(),
-        "(function_definition) @def (class_definition) @class (lambda) @lambda (comment) @comment (string) @string",
-    )
-
-
 def _bare(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _column(lines: list[str], row: int, byte: int) -> int:
-    """1-based, in code points, of a byte offset within a line."""
-    line = lines[row] if row < len(lines) else ""
-    if line.isascii():
-        return byte + 1
-    return len(line.encode("utf-8", "replace")[:byte].decode("utf-8", "ignore")) + 1
-
-
-def _header_row(body: Node) -> int:
-    before = body.prev_sibling
-    while before is not None and before.type == "comment":
-        before = before.prev_sibling
-    return before.end_point.row if before is not None else body.start_point.row
-
-
-def _only_comment_or_blank(lines: list[str], row: int, comments: dict[int, int]) -> bool:
-    line = lines[row] if row < len(lines) else ""
-    return not line[: comments.get(row + 1, len(line) + 1) - 1].strip()
-
-
-def _nested(found: Iterable[_Found]) -> list[tuple[Function, int]]:
-    """The scopes in the order of the text, qualified, each with the position of the one around it."""
-    nested: list[tuple[Function, int]] = []
-    around: list[tuple[tuple[int, int], int]] = []
-    for scope in sorted(found, key=lambda each: (each.start, (-each.end[0], -each.end[1]))):
-        while around and around[-1][0] <= scope.start:
-            around.pop()
-        outer = around[-1][1] if around else -1
-        around.append((scope.end, len(nested)))
-        function = Function(
-            name=f"{nested[outer][0].name}.{scope.name}" if outer >= 0 else scope.name,
-            kind=scope.kind,
-            first_line=scope.start[0] + 1,
-            line=scope.row + 1,
-            header_line=scope.header_row + 1,
-            last_line=scope.last_row + 1,
-            name_column=scope.name_column,
-            name_end_column=scope.name_end_column,
-        )
-        nested.append((function, outer))
-    return nested
-
-
-def _is_text_block(string: Node) -> bool:
-    opening = string.child(0)
-    return opening is not None and (opening.text or b"").endswith((b'"""', b"'''"))
-
-
-def _mended(found: list[_Found], lines: list[str], strings: Iterable[Node]) -> list[_Found]:
-    """For text with a syntax error: `def` and `class` as the indentation tells them, lambdas as they were parsed.
-
-    An unclosed bracket or quote hides the definitions after it from the parser, but rarely from a reader.
-    """
-    quoted: set[int] = set()
-    if not any(sum(line.count(quote) for line in lines) % 2 for quote in ('"""', "'''")):
-        for string in strings:
-            if string.has_error or not _is_text_block(string):
-                continue
-            quoted.update(range(string.start_point.row + 1, string.end_point.row + 1))
-    read = [_Found.of_header(header, lines) for header in headers(lines, quoted)]
-    return [scope for scope in found if scope.kind == "lambda"] + read
+def _function(scope: Scope, name: str, rows: int) -> Function:
+    return Function(
+        name,
+        scope.kind,
+        scope.first_row + rows + 1,
+        scope.row + rows + 1,
+        scope.header_row + rows + 1,
+        scope.last_row + rows + 1,
+        scope.name_column,
+        scope.name_end_column,
+    )

@@ -1,7 +1,7 @@
 """Python definitions by their indentation alone: how a reader finds them while the file does not parse."""
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -24,7 +24,7 @@ class Header(Struct, frozen=True):
     name_column: int
 
 
-def headers(lines: list[str], quoted: Container[int]) -> Iterator[Header]:
+def headers(lines: Sequence[str], quoted: Container[int]) -> Iterator[Header]:
     """Every line that starts a definition, with its block: what follows further right, up to a line that does not.
 
     `quoted` are the rows inside text blocks, which may stand anywhere.
@@ -35,10 +35,10 @@ def headers(lines: list[str], quoted: Container[int]) -> Iterator[Header]:
         text = line.strip()
         if not text or text.startswith("#") or row in quoted:
             continue
-        width = _width(line)
+        wide = width(line)
         # A closing bracket ends a header or a call, not the block.
         if text[0] not in ")]}":
-            while open_headers and _width(lines[open_headers[-1][0]]) >= width:
+            while open_headers and width(lines[open_headers[-1][0]]) >= wide:
                 yield _header(lines, *open_headers.pop(), last_code)
         if match := _HEADER.match(line):
             open_headers.append((row, match))
@@ -47,22 +47,26 @@ def headers(lines: list[str], quoted: Container[int]) -> Iterator[Header]:
         yield _header(lines, *opened, last_code)
 
 
-def _width(line: str) -> int:
+def width(line: str) -> int:
     """How far a line is indented; a form feed starts over, a tab reaches the next multiple of eight."""
-    width = 0
+    wide = 0
     for char in line:
         if char == " ":
-            width += 1
+            wide += 1
         elif char == "\t":
-            width += 8 - width % 8
+            wide += 8 - wide % 8
         elif char == "\f":
-            width = 0
+            wide = 0
         else:
             break
-    return width
+    return wide
 
 
-def _header(lines: list[str], row: int, match: re.Match[str], last_row: int) -> Header:
+def indentation(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" \t\f"))]
+
+
+def _header(lines: Sequence[str], row: int, match: re.Match[str], last_row: int) -> Header:
     indent = len(match[1])
     first_row = row
     while first_row > 0 and lines[first_row - 1].startswith(match[1] + "@"):

@@ -2,11 +2,12 @@
 
 import stat
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
+from flux_ls.source.edits import Edit, edited, span
 from flux_ls.source.functions import FunctionIndex
 from flux_ls.source.lines import decode_source, line_end, split_lines
 from flux_ls.source.places import Text
@@ -31,6 +32,10 @@ class _Held(Struct):
     state: object
     text: Text
     length: int
+    compared: Text | None = None
+    """The saved text that it was last compared with."""
+    saved: bool = False
+    """Whether it was the same."""
 
 
 class TextCache:
@@ -49,7 +54,7 @@ class TextCache:
             if status.st_size > MAX_BYTES:
                 raise Unreadable(f"the file is larger than {MAX_BYTES // 1024**2} MB")
             state = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
-            text = self._get(path, False, state, lambda: _read(path))
+            text = self._get(path, False, state, lambda: _read(path)).text
         except (OSError, ValueError) as error:
             raise Unreadable(f"the file cannot be read: {getattr(error, 'strerror', None) or error}") from error
         return Dated(text, status.st_mtime_ns)
@@ -62,22 +67,36 @@ class TextCache:
             saved = self.on_disk(path)
         except Unreadable:
             saved = None
-        text = self._get(path, True, content, lambda: content)
-        if saved is not None and saved.text.lines == text.lines:
-            return Dated(text, saved.modified_ns)
-        return Dated(text, None)
+        held = self._get(path, True, content, lambda: content)
+        if saved is None:
+            return Dated(held.text, None)
+        if held.compared is not saved.text:
+            held.compared, held.saved = saved.text, saved.text.lines == held.text.lines
+        return Dated(held.text, saved.modified_ns if held.saved else None)
+
+    def edited(self, path: Path, before: str, content: str, edits: Sequence[Edit]) -> None:
+        """Follows edits that made `content` of the text `before`, if that is the text held."""
+        held = self._held.get((path, True))
+        if held is None or held.state != before or (held.text.functions is not None) != _is_python(path, content):
+            return
+        lines, where = edited(held.text.lines, edits), span(edits)
+        functions = held.text.functions
+        if functions is not None and where is not None:
+            functions = functions.after(lines, where)
+        self._length += len(content) - held.length
+        self._held[path, True] = _Held(content, Text(lines, functions, line_end(content)), len(content))
 
     def forget(self, path: Path) -> None:
         for in_editor in (False, True):
             if held := self._held.pop((path, in_editor), None):
                 self._length -= held.length
 
-    def _get(self, path: Path, in_editor: bool, state: object, read: Callable[[], str]) -> Text:
+    def _get(self, path: Path, in_editor: bool, state: object, read: Callable[[], str]) -> _Held:
         key = (path, in_editor)
         held = self._held.get(key)
         if held is not None and held.state == state:
             self._held.move_to_end(key)
-            return held.text
+            return held
         if held is not None:
             self._length -= self._held.pop(key).length
         content = read()
@@ -85,7 +104,7 @@ class TextCache:
         self._length += len(content)
         while self._length > _MAX_HELD and len(self._held) > 1:
             self._length -= self._held.popitem(last=False)[1].length
-        return self._held[key].text
+        return self._held[key]
 
 
 def parsed(path: Path, content: str) -> Text:

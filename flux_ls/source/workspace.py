@@ -10,6 +10,7 @@ from flux_ls.model import Frame, LocatedFrame
 from flux_ls.source.anchors import Anchor
 from flux_ls.source.by_text import anchor
 from flux_ls.source.carried import Ran, carry, carry_elsewhere, ran
+from flux_ls.source.edits import Edit
 from flux_ls.source.functions import Function
 from flux_ls.source.history import History, Recorded, Unknown
 from flux_ls.source.line_maps import LineMaps
@@ -160,6 +161,10 @@ class Workspace:
         found = [path for root in self._mapper.roots if (path := root / display_path).is_file()]
         shown = [path for path in found if self.display_path(path) == display_path]
         return shown[0] if len(shown) == 1 else None
+
+    def edited(self, path: Path, before: str, content: str, edits: Sequence[Edit]) -> None:
+        """For an open text that these edits changed: what was read of it follows, and is not read again."""
+        self._texts.edited(path, before, content, edits)
 
     def forget(self, path: Path) -> None:
         """For a file that was created, changed, moved or deleted: nothing kept of it is used again."""

@@ -9,6 +9,7 @@ from lsprotocol import types
 
 from flux_ls.lsp.convert import Encoding
 from flux_ls.lsp.documents import Document, Documents, split_keeping_ends
+from flux_ls.source.edits import Edit, edited
 from flux_ls.source.lines import split_lines
 from tests.examples import examples
 
@@ -51,9 +52,34 @@ def test_any_edits_give_the_text_that_the_client_has(data: st.DataObject, text: 
         if start is None or end is None:
             continue
         new = data.draw(TEXT)
-        document.apply(types.TextDocumentContentChangePartial(types.Range(start, end), new))
-        text = text[:first] + new + text[last:]
+        edit = document.apply(types.TextDocumentContentChangePartial(types.Range(start, end), new))
+        before, text = text, text[:first] + new + text[last:]
         assert document.text == text
+        assert edit is not None
+        assert edited(split_lines(before), [edit]) == split_lines(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "edit"),
+    [
+        pytest.param("a\nb\nc", partial(1, 0, 1, 1, "B"), Edit(1, 2, ("B",)), id="within a line"),
+        pytest.param("a\nb\nc", partial(1, 1, 1, 1, "\n"), Edit(1, 2, ("b", "")), id="a line more"),
+        pytest.param("a\r\nb\nc", partial(0, 1, 1, 0, ""), Edit(0, 2, ("ab",)), id="two lines become one"),
+        pytest.param("a\rx\nb", partial(1, 0, 1, 1, ""), Edit(0, 2, ("a",)), id="two line ends become one"),
+        pytest.param("a\n", partial(1, 0, 1, 0, "b\r\nc"), Edit(1, 2, ("b", "c")), id="at the end"),
+        pytest.param("x\x0cy", partial(0, 1, 0, 1, "\u2028"), Edit(0, 1, ("x\u2028\x0cy",)), id="what ends no line"),
+    ],
+)
+def test_an_edit_tells_the_lines_it_replaced(
+    text: str, change: types.TextDocumentContentChangePartial, edit: Edit
+) -> None:
+    assert Document(URI, text, 1, "utf-16").apply(change) == edit
+
+
+def test_a_text_sent_as_a_whole_is_no_edit() -> None:
+    document = Document(URI, "a\nb", 1, "utf-16")
+    assert document.apply(types.TextDocumentContentChangeWholeDocument("c")) is None
+    assert document.text == "c"
 
 
 @given(text=TEXT)
