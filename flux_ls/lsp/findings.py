@@ -174,8 +174,9 @@ class Findings:
                 self._open_workspace()
                 stale |= self._issues.keys()
         if stale:
-            for issue_id in stale:
-                self._place(issue_id)
+            with self._workspace.look():
+                for issue_id in stale:
+                    self._place(issue_id)
         # A finding grows stale without any news, so this is put together on every beat.
         snapshot = self._assembled()
         if snapshot != self._snapshot:
@@ -311,7 +312,10 @@ class Findings:
             self._unplaced[issue.id] = issue.failure.location_reason or "no code of yours in the stack trace"
             return
         located = self._workspace.locate(location, issue.last_seen_ns)
-        trail = [self._workspace.locate(frame, issue.last_seen_ns) for frame in issue.failure.frames]
+        trail = [
+            located if frame == location else self._workspace.locate(frame, issue.last_seen_ns)
+            for frame in issue.failure.frames
+        ]
         self._depends_on(issue.id, {each.path for each in (located, *trail) if each.path is not None})
         place = self._placed(located)
         if place is not None:
@@ -333,7 +337,8 @@ class Findings:
         self._paths[issue_id] = paths
         for path in paths:
             self._issues_of_path[path].add(issue_id)
-            self._stamps.setdefault(path, _stamp(path))
+            if path not in self._stamps:
+                self._stamps[path] = _stamp(path)
 
     def _state(self, issue: Issue) -> GroupState:
         if self._resolved.get(issue.id) == issue.last_seen_ns:

@@ -3,16 +3,15 @@
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from flux_ls.source.edits import Span
 from flux_ls.source.lines import split_lines
 from flux_ls.source.pieces import Piece, pieces, pieces_after
 from flux_ls.source.scopes import LAMBDA as LAMBDA
-from flux_ls.source.scopes import Scope
 
 MODULE = "<module>"
 
@@ -48,40 +47,13 @@ class Function(Struct, frozen=True):
 class FunctionIndex:
     """What runs where in one text."""
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[Piece], outline: "_Outline | None" = None) -> None:
         self._pieces = pieces
-        self.comments: dict[int, int] = {}
-        """Line of each comment, with the column it starts at."""
-        nested = list[Function]()
-        self._around = list[int]()
-        reach = dict[int, int]()
-        row = 0
-        open_classes: list[int] = []
-        for piece in pieces:
-            depth = len(piece.context)
-            for level, scope in enumerate(piece.scopes[:depth]):
-                reach[open_classes[level]] = row + scope.last_row + 1
-            shift = len(nested) - depth
-            for scope in piece.scopes[depth:]:
-                around = scope.around
-                outer = -1 if around < 0 else open_classes[around] if around < depth else around + shift
-                name = scope.name if outer < 0 else f"{nested[outer].name}.{scope.name}"
-                self._around.append(outer)
-                nested.append(_function(scope, name, row))
-            open_classes = open_classes[: len(piece.following)]
-            if piece.opened >= 0:
-                open_classes = [*open_classes[: len(piece.following) - 1], piece.opened + shift]
-            for at, column in piece.comments:
-                self.comments[row + at + 1] = column
-            row += piece.count
-        for position, last_line in reach.items():
-            nested[position] = replace(nested[position], last_line=max(last_line, nested[position].last_line))
-        self.scopes = tuple(nested)
-        """In the order of their first lines, class bodies included."""
-        self._by_name = defaultdict[str, list[Function]](list)
-        for each in self.scopes:
-            self._by_name[_bare(each.name)].append(each)
-        self._first_lines = [each.first_line for each in self.scopes]
+        self._rows = [0, *accumulate(piece.count for piece in pieces)]
+        """The first of each piece."""
+        self._positions = [0, *accumulate(len(piece.scopes) - len(piece.context) for piece in pieces)]
+        """Of the first scope of each piece, among all in the order of the text."""
+        self._outline = outline or _Outline.of(pieces)
 
     @classmethod
     def parse(cls, text: str) -> "FunctionIndex":
@@ -90,11 +62,26 @@ class FunctionIndex:
 
     def after(self, lines: Sequence[str], span: Span) -> "FunctionIndex":
         """The index of the lines that this text has become where `span` says."""
-        return FunctionIndex(pieces_after(self._pieces, lines, span))
+        after = pieces_after(self._pieces, lines, span)
+        # Most edits change no name: then nothing has to be looked at but what they touched.
+        alike = len(after) == len(self._pieces) and all(
+            new is old or _shape(new) == _shape(old) for new, old in zip(after, self._pieces, strict=True)
+        )
+        return FunctionIndex(after, self._outline if alike else None)
+
+    @property
+    def scopes(self) -> tuple[Function, ...]:
+        """In the order of their first lines, class bodies included."""
+        return tuple(self._scope(position) for position in range(self._positions[-1]))
 
     @property
     def functions(self) -> tuple[Function, ...]:
         return tuple(scope for scope in self.scopes if scope.kind != "class")
+
+    def comment(self, line: int) -> int | None:
+        """The column of the comment on a line, if it has one."""
+        row, piece = self._piece_at(line)
+        return next((column for at, column in piece.comments if row + at + 1 == line), None)
 
     def enclosing(self, line: int) -> Function | None:
         """The innermost function that the line belongs to; None at module level and in a class body there.
@@ -120,36 +107,89 @@ class FunctionIndex:
 
     def named(self, name: str) -> tuple[Function, ...]:
         """The functions and class bodies of that name, bare (`method`) or qualified as far as is known."""
-        return tuple(scope for scope in self._by_name.get(_bare(name), ()) if scope.answers_to(name))
+        return tuple(self._scope(position) for position in self._outline.by_name.get(name, ()))
 
     def _covering(self, line: int) -> list[Function]:
         """The scopes that reach over a line, innermost first, without a look at those that do not come near it."""
-        seen: set[int] = set()
-        ahead = [bisect_right(self._first_lines, line) - 1]
+        row, piece = self._piece_at(line)
+        own = piece.scopes[len(piece.context) :]
+        begun = bisect_right(own, line - 1 - row, key=lambda scope: scope.first_row)
+        seen: dict[int, Function] = {}
+        ahead = [self._positions[bisect_right(self._rows, row, hi=len(self._pieces)) - 1] + begun - 1]
         while ahead:
             position = ahead.pop()
             if position < 0 or position in seen:
                 continue
-            seen.add(position)
-            ahead.append(self._around[position])
-            if self._first_lines[position] == line:
+            scope = seen[position] = self._scope(position)
+            ahead.append(self._outline.around[position])
+            if scope.first_line == line:
                 # One that ends where this one begins.
                 ahead.append(position - 1)
-        return [self.scopes[position] for position in sorted(seen, reverse=True) if self.scopes[position].covers(line)]
+        return [seen[position] for position in sorted(seen, reverse=True) if seen[position].covers(line)]
+
+    def _piece_at(self, line: int) -> tuple[int, Piece]:
+        """The piece of a line, and the row that it begins at."""
+        position = bisect_right(self._rows, line - 1, hi=len(self._pieces)) - 1
+        return self._rows[position], self._pieces[position]
+
+    def _scope(self, position: int) -> Function:
+        at = bisect_right(self._positions, position) - 1
+        piece, row = self._pieces[at], self._rows[at]
+        scope = piece.scopes[position - self._positions[at] + len(piece.context)]
+        last_row = row + scope.last_row
+        if (end := self._outline.ends.get(position)) is not None:
+            last_row = max(last_row, self._rows[end[0]] + self._pieces[end[0]].scopes[end[1]].last_row)
+        return Function(
+            name=self._outline.names[position],
+            kind=scope.kind,
+            first_line=row + scope.first_row + 1,
+            line=row + scope.row + 1,
+            header_line=row + scope.header_row + 1,
+            last_line=last_row + 1,
+            name_column=scope.name_column,
+            name_end_column=scope.name_end_column,
+        )
 
 
-def _bare(name: str) -> str:
-    return name.rpartition(".")[2]
+class _Outline(Struct, frozen=True):
+    """The scopes without their lines, which is what most edits leave alone. Scopes are told by their positions."""
+
+    names: list[str]
+    around: list[int]
+    """The scope around each, or -1."""
+    ends: dict[int, tuple[int, int]]
+    """For a class with several pieces the last of these, and where the class stands among the scopes of that."""
+    by_name: dict[str, list[int]]
+    """By all endings of the qualified name."""
+
+    @classmethod
+    def of(cls, pieces: Sequence[Piece]) -> "_Outline":
+        outline = cls([], [], {}, defaultdict(list))
+        names = outline.names
+        open_classes: tuple[int, ...] = ()
+        for at, piece in enumerate(pieces):
+            depth = len(piece.context)
+            for level, position in enumerate(open_classes):
+                outline.ends[position] = (at, level)
+            shift = len(names) - depth
+            for scope in piece.scopes[depth:]:
+                outer = (
+                    scope.around
+                    if scope.around < 0
+                    else (open_classes[scope.around] if scope.around < depth else scope.around + shift)
+                )
+                name = f"{names[outer]}.{scope.name}" if outer >= 0 else scope.name
+                ending = name
+                while ending:
+                    outline.by_name[ending].append(len(names))
+                    ending = ending.partition(".")[2]
+                names.append(name)
+                outline.around.append(outer)
+            kept = len(piece.following) - (piece.opened >= 0)
+            open_classes = open_classes[:kept] if piece.opened < 0 else (*open_classes[:kept], piece.opened + shift)
+        return outline
 
 
-def _function(scope: Scope, name: str, rows: int) -> Function:
-    return Function(
-        name,
-        scope.kind,
-        scope.first_row + rows + 1,
-        scope.row + rows + 1,
-        scope.header_row + rows + 1,
-        scope.last_row + rows + 1,
-        scope.name_column,
-        scope.name_end_column,
-    )
+def _shape(piece: Piece) -> tuple[object, ...]:
+    scopes = tuple((scope.name, scope.around) for scope in piece.scopes)
+    return len(piece.context), len(piece.following), piece.opened, scopes

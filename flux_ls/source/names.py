@@ -1,6 +1,7 @@
 """The function names of stack traces, in the spelling of a `FunctionIndex`."""
 
 import re
+from functools import lru_cache
 
 from flux_ls.model import Frame
 from flux_ls.source.functions import LAMBDA, MODULE
@@ -12,13 +13,18 @@ def recorded_names(frame: Frame) -> tuple[str, ...]:
     A traceback says `charge`, telemetry `shop.payments.Gateway.charge`, CPython's own qualified name
     `outer.<locals>.inner`. Frames of comprehensions and of type parameters belong to the function around.
     """
-    parts = [part for part in _parts(frame.function.strip()) if part != "<locals>"]
+    return _names(frame.function, frame.path)
+
+
+@lru_cache(4096)
+def _names(function: str, path: str) -> tuple[str, ...]:
+    parts = [part for part in _parts(function.strip()) if part != "<locals>"]
     if parts and parts[-1].startswith("<") and parts[-1] not in (MODULE, LAMBDA):
         parts.pop()
     if parts and parts[-1] == MODULE:
         return (MODULE,)
     full = ".".join(parts)
-    local = ".".join(parts[_module_parts(parts, frame.path) :])
+    local = ".".join(parts[_module_parts(parts, path) :])
     return tuple(dict.fromkeys(name for name in (full, local) if name))
 
 

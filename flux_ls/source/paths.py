@@ -6,7 +6,8 @@ Stack traces are not trusted: nothing outside the workspace and the configured f
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -51,6 +52,23 @@ class PathPair(Struct, frozen=True):
         return cls(text, prefix, Path(after.strip()))
 
 
+class _Ending(Struct, frozen=True):
+    """The files that end as a recorded path does, for the most parts."""
+
+    files: list[Path]
+    parts: int
+    many: bool
+    """Too many to look at each."""
+
+
+class _Look(Struct):
+    """What was found out about paths at one moment."""
+
+    places: dict[str, Mapped | Unmapped | RecordedPath] = {}
+    endings: dict[tuple[str, ...], _Ending] = {}
+    shown: dict[Path, str] = {}
+
+
 class PathMapper:
     """Maps the paths of frames into the workspace `roots`."""
 
@@ -68,26 +86,34 @@ class PathMapper:
         self._files = FileIndex(self._roots, clock)
         targets = [pair.target for pair in pairs if pair.target.is_absolute()]
         self._allowed = [(root, _real(root)) for root in (*self._roots, *targets)]
+        self._look: _Look | None = None
 
     def map(self, frame: Frame) -> Mapped | Unmapped:
         """The file of a frame."""
-        recorded = read_path(frame.path)
-        if recorded is None:
-            return Unmapped("the recorded path names no file")
-        on_disk = recorded.on_disk()
-        if on_disk is not None and (exact := self._exact(on_disk)):
-            return exact
-        pair = next((pair for pair in self._pairs if recorded.follows(pair.prefix)), None)
-        if pair is not None:
-            return self._by_pair(recorded, pair)
-        if on_disk is not None and (foreign := self._not_ours(on_disk)):
-            return foreign
+        place = self._look.places.get(frame.path) if self._look else None
+        if place is None:
+            place = self._by_path(frame.path)
+            if self._look:
+                self._look.places[frame.path] = place
+        if not isinstance(place, RecordedPath):
+            return place
         if not frame.in_app:
             return Unmapped("library code is mapped by its exact path only")
-        answer = self._by_ending(recorded, frame)
+        answer = self._by_ending(place, frame)
         if isinstance(answer, Unmapped) and self._files.refresh():
-            answer = self._by_ending(recorded, frame)
+            if self._look:
+                self._look.endings.clear()
+            answer = self._by_ending(place, frame)
         return answer
+
+    @contextmanager
+    def look(self) -> Iterator[None]:
+        """For many frames at one moment: what the files are is found out once for each path."""
+        self._look = _Look()
+        try:
+            yield
+        finally:
+            self._look = None
 
     def forget(self, path: Path) -> None:
         """For a file that may be new or gone."""
@@ -104,8 +130,28 @@ class PathMapper:
 
     def display_path(self, path: Path) -> str:
         """Relative to its root, with forward slashes; outside of every root as it is."""
-        root = self.root_of(path)
-        return path.relative_to(root).as_posix() if root is not None else str(path)
+        shown = self._look.shown.get(path) if self._look else None
+        if shown is None:
+            root = self.root_of(path)
+            shown = path.relative_to(root).as_posix() if root is not None else str(path)
+            if self._look:
+                self._look.shown[path] = shown
+        return shown
+
+    def _by_path(self, path: str) -> Mapped | Unmapped | RecordedPath:
+        """What the path alone leads to; the path itself, where that is left to the files that end as it does."""
+        recorded = read_path(path)
+        if recorded is None:
+            return Unmapped("the recorded path names no file")
+        on_disk = recorded.on_disk()
+        if on_disk is not None and (exact := self._exact(on_disk)):
+            return exact
+        pair = next((pair for pair in self._pairs if recorded.follows(pair.prefix)), None)
+        if pair is not None:
+            return self._by_pair(recorded, pair)
+        if on_disk is not None and (foreign := self._not_ours(on_disk)):
+            return foreign
+        return recorded
 
     def _exact(self, path: Path) -> Mapped | None:
         safe = self._inside(path)
@@ -138,24 +184,34 @@ class PathMapper:
 
     def _by_ending(self, recorded: RecordedPath, frame: Frame) -> Mapped | Unmapped:
         name = recorded.parts[-1]
-        files, longest = recorded.longest_ending(self._files.named(name))
-        many = len(files) > _MAX_CANDIDATES
-        best = [Path(file) for file in files if many or _is_file(Path(file))]
+        ending = self._ending(recorded)
+        best = ending.files
         if not best:
             return Unmapped(f"no file of the workspace is called {name}: if it is elsewhere, name the pair in path_map")
         if not self._files.complete:
             return Unmapped("the workspace has too many files to tell: name the pair in path_map")
-        if frame.language == "java" and longest < len(recorded.parts):
+        if frame.language == "java" and ending.parts < len(recorded.parts):
             return Unmapped("no file of the workspace is in that package", tuple(best))
-        if many:
+        if ending.many:
             return _ambiguous(best)
         weighed = [(path, weight) for path in best if (weight := self._evidence(path, frame)) > Evidence.NONE]
         if not weighed:
             fits = f"{self.display_path(best[0])} fits" if len(best) == 1 else f"{len(best)} files fit"
             return Unmapped(f"{fits} by the path, but without {frame.function or 'that line'}", tuple(best))
-        if longest == 1:
+        if ending.parts == 1:
             return self._by_name_alone(recorded, best, weighed)
         return _clearest(weighed, frame)
+
+    def _ending(self, recorded: RecordedPath) -> _Ending:
+        known = self._look.endings.get(recorded.parts) if self._look else None
+        if known is not None:
+            return known
+        files, longest = recorded.longest_ending(self._files.named(recorded.parts[-1]))
+        many = len(files) > _MAX_CANDIDATES
+        ending = _Ending([Path(file) for file in files if many or _is_file(Path(file))], longest, many)
+        if self._look:
+            self._look.endings[recorded.parts] = ending
+        return ending
 
     def _by_name_alone(
         self, recorded: RecordedPath, files: list[Path], weighed: list[tuple[Path, Evidence]]

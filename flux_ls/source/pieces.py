@@ -6,6 +6,7 @@ line goes on with the module or a class, so the pieces together read as the whol
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
@@ -48,15 +49,16 @@ def pieces(lines: Sequence[str]) -> list[Piece]:
 
 def pieces_after(before: Sequence[Piece], lines: Sequence[str], span: Span) -> list[Piece]:
     """The pieces of `lines`, which `span` made out of the lines that had the pieces `before`."""
-    starts = [0, *accumulate(piece.count for piece in before)]
-    position_at = {start: position for position, start in enumerate(starts[:-1])}
+    starts = list(accumulate((piece.count for piece in before[:-1]), initial=0))
     grown = span.count - (span.last - span.first)
     made: list[Piece] = []
     row = 0
     context: tuple[str, ...] = ()
     while row < len(lines):
         as_before = row if row < span.first else row - grown if row >= span.first + span.count else -1
-        position = position_at.get(as_before, -1)
+        position = bisect_left(starts, as_before)
+        if position == len(starts) or starts[position] != as_before:
+            position = -1
         if position >= 0 and before[position].context == context and as_before >= span.last:
             return [*made, *before[position:]]
         stays = (

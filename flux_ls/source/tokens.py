@@ -14,7 +14,7 @@ def code_range(line: int, text: str, functions: FunctionIndex | None, frame: Fra
     start = len(text) - len(text.lstrip()) + 1
     end = len(text) + 1
     if functions is not None:
-        end = functions.comments.get(line, end)
+        end = functions.comment(line) or end
     elif frame.language != "python":
         if _COMMENT_ONLY.match(text.lstrip()):
             return None

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from flux_ls.git import GitError
@@ -40,6 +41,7 @@ class Workspace:
         self._maps = LineMaps()
         self._seen = SeenTexts()
         self._overlay: Mapping[Path, str] = {} if overlay is None else overlay
+        self._looked: dict[Path, Dated] | None = None
 
     def locate(self, frame: Frame, recorded_ns: int) -> LocatedFrame:
         """Where the frame is in today's text. Reads what it must, never raises."""
@@ -128,6 +130,16 @@ class Workspace:
             reason=found.reason or unknown.reason,
         )
 
+    @contextmanager
+    def look(self) -> Iterator[None]:
+        """For many frames at one moment: no file is looked at twice."""
+        self._looked = {}
+        try:
+            with self._mapper.look():
+                yield
+        finally:
+            self._looked = None
+
     def functions(self, path: Path) -> tuple[Function, ...]:
         """The functions of a Python file today; none where the text cannot be had."""
         try:
@@ -172,8 +184,13 @@ class Workspace:
         self._mapper.forget(path)
 
     def _today(self, path: Path) -> Dated:
+        if self._looked is not None and path in self._looked:
+            return self._looked[path]
         content = self._open_text(path)
-        return self._texts.on_disk(path) if content is None else self._texts.in_editor(path, content)
+        today = self._texts.on_disk(path) if content is None else self._texts.in_editor(path, content)
+        if self._looked is not None:
+            self._looked[path] = today
+        return today
 
     def _open_text(self, path: Path) -> str | None:
         """What the editor has for a file, also when it was opened through a link."""

@@ -128,7 +128,7 @@ def test_columns_count_in_the_clients_units(encoding: Encoding, column: int) -> 
 def test_a_change_of_a_document_that_is_not_open_changes_nothing() -> None:
     documents = Documents()
     seen: list[Document] = []
-    documents.on_changed = seen.append
+    documents.on_changed = lambda document, edits: seen.append(document)
     documents.changed(types.VersionedTextDocumentIdentifier(2, URI), [partial(0, 0, 0, 0, "x")])
     assert seen == []
     assert documents.get(URI) is None
@@ -136,12 +136,19 @@ def test_a_change_of_a_document_that_is_not_open_changes_nothing() -> None:
 
 def test_whoever_wants_to_know_is_told() -> None:
     documents = Documents()
-    told: list[tuple[str, int | None, str]] = []
+    told: list[tuple[object, ...]] = []
     documents.on_opened = lambda document: told.append(("opened", document.version, document.text))
-    documents.on_changed = lambda document: told.append(("changed", document.version, document.text))
+    documents.on_changed = lambda document, edits: told.append(("changed", document.version, document.text, edits))
     documents.on_closed = lambda document: told.append(("closed", document.version, document.text))
     documents.opened(types.TextDocumentItem(URI, "python", 1, "a"))
     documents.changed(types.VersionedTextDocumentIdentifier(2, URI), [partial(0, 1, 0, 1, "b")])
+    whole = types.TextDocumentContentChangeWholeDocument("c")
+    documents.changed(types.VersionedTextDocumentIdentifier(3, URI), [partial(0, 1, 0, 1, "b"), whole])
     documents.closed(URI)
     documents.closed(URI)
-    assert told == [("opened", 1, "a"), ("changed", 2, "ab"), ("closed", 2, "ab")]
+    assert told == [
+        ("opened", 1, "a"),
+        ("changed", 2, "ab", (Edit(0, 1, ("ab",)),)),
+        ("changed", 3, "c", None),
+        ("closed", 3, "c"),
+    ]

@@ -309,7 +309,7 @@ def test_name_columns_are_code_points() -> None:
 
 def test_comments_are_known_by_column() -> None:
     text = 'x = "#é"  # one\n# two\ny = f"{x}#"\n'
-    assert FunctionIndex.parse(text).comments == {1: 11, 2: 1}
+    assert [FunctionIndex.parse(text).comment(line) for line in (1, 2, 3)] == [11, 1, None]
 
 
 PIECES = [

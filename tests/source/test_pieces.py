@@ -74,9 +74,10 @@ def test_where_text_is_cut(text: str, lines: list[int]) -> None:
     assert begins == lines
 
 
-def contents(index: FunctionIndex) -> tuple[object, ...]:
+def contents(index: FunctionIndex, lines: int) -> tuple[object, ...]:
     around = [[scope.name if scope else None for scope in index.executing(scope.line)] for scope in index.scopes]
-    return index.scopes, list(index.comments.items()), around
+    named = [index.named(scope.name.rpartition(".")[2]) for scope in index.scopes]
+    return index.scopes, [index.comment(line) for line in range(1, lines + 1)], around, named
 
 
 TYPED = [
@@ -131,7 +132,8 @@ def check_any_edits(data: st.DataObject, text: str, rounds: int) -> None:
         assert where is not None
         lines = edited(lines, made)
         index = index.after(lines, where)
-        assert contents(index) == contents(FunctionIndex.parse("\n".join(lines)))
+        afresh = FunctionIndex.parse("\n".join(lines))
+        assert contents(index, len(lines)) == contents(afresh, len(lines))
 
 
 @given(data=st.data(), text=st.sampled_from([SHOP, FORMS]))
