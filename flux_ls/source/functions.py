@@ -54,6 +54,7 @@ class FunctionIndex:
         self._positions = [0, *accumulate(len(piece.scopes) - len(piece.context) for piece in pieces)]
         """Of the first scope of each piece, among all in the order of the text."""
         self._outline = outline or _Outline.of(pieces)
+        self._made: dict[int, Function] = {}
 
     @classmethod
     def parse(cls, text: str) -> "FunctionIndex":
@@ -111,11 +112,12 @@ class FunctionIndex:
 
     def _covering(self, line: int) -> list[Function]:
         """The scopes that reach over a line, innermost first, without a look at those that do not come near it."""
-        row, piece = self._piece_at(line)
-        own = piece.scopes[len(piece.context) :]
-        begun = bisect_right(own, line - 1 - row, key=lambda scope: scope.first_row)
+        at = bisect_right(self._rows, line - 1, hi=len(self._pieces)) - 1
+        last = self._positions[at + 1] - 1
+        while last >= self._positions[at] and self._scope(last).first_line > line:
+            last -= 1
         seen: dict[int, Function] = {}
-        ahead = [self._positions[bisect_right(self._rows, row, hi=len(self._pieces)) - 1] + begun - 1]
+        ahead = [last]
         while ahead:
             position = ahead.pop()
             if position < 0 or position in seen:
@@ -133,6 +135,12 @@ class FunctionIndex:
         return self._rows[position], self._pieces[position]
 
     def _scope(self, position: int) -> Function:
+        made = self._made.get(position)
+        if made is None:
+            made = self._made[position] = self._make(position)
+        return made
+
+    def _make(self, position: int) -> Function:
         at = bisect_right(self._positions, position) - 1
         piece, row = self._pieces[at], self._rows[at]
         scope = piece.scopes[position - self._positions[at] + len(piece.context)]
@@ -173,11 +181,9 @@ class _Outline(Struct, frozen=True):
                 outline.ends[position] = (at, level)
             shift = len(names) - depth
             for scope in piece.scopes[depth:]:
-                outer = (
-                    scope.around
-                    if scope.around < 0
-                    else (open_classes[scope.around] if scope.around < depth else scope.around + shift)
-                )
+                outer = scope.around
+                if outer >= 0:
+                    outer = open_classes[outer] if outer < depth else outer + shift
                 name = f"{names[outer]}.{scope.name}" if outer >= 0 else scope.name
                 ending = name
                 while ending:

@@ -20,6 +20,8 @@ class Text(Struct, frozen=True):
     """Characters of all of it."""
     newline: str = "\n"
     """How most of its lines end."""
+    found: dict[Frame, list["Place"]] = {}
+    """The copies of recorded lines that were looked for in it."""
 
 
 class Place(Struct, frozen=True):
@@ -57,10 +59,18 @@ def evidence(frame: Frame, text: Text) -> Evidence:
 
 def copies(frame: Frame, text: Text) -> list[Place]:
     """Where the recorded text stands in code that the frame can have run."""
+    found = text.found.get(frame)
+    if found is None:
+        found = text.found[frame] = _copies(frame, text)
+    return found
+
+
+def _copies(frame: Frame, text: Text) -> list[Place]:
     wanted = (frame.source or "").strip()
     if not wanted:
         return []
-    equal = (line for line in reach(frame, text) if text.lines[line - 1].strip() == wanted)
+    lines = text.lines
+    equal = (line for line in reach(frame, text) if wanted in lines[line - 1] and lines[line - 1].strip() == wanted)
     return [place for line in equal if (place := place_at(frame, text, line))]
 
 
