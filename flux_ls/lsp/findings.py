@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,6 +89,8 @@ class Findings:
         self._opened: dict[str, tuple[Buffer, str]] = {}
         """By URI, the latest last, with the path behind the links: one file may be open under several."""
         self._overlay: dict[Path, str] = {}
+        self._lines: dict[str, Sequence[str]] = {}
+        """By path, of the files that the findings being placed are in."""
         self._stamps: dict[str, tuple[int, int] | None] = {}
         self._surroundings = Surroundings()
         self._workspace = Workspace(())
@@ -175,6 +177,7 @@ class Findings:
                 stale |= self._issues.keys()
         if stale:
             with self._workspace.look():
+                self._lines.clear()
                 for issue_id in stale:
                     self._place(issue_id)
         # A finding grows stale without any news, so this is put together on every beat.
@@ -354,7 +357,9 @@ class Findings:
         return Place(located, self._uri(located.path), self._line(located.path, located.line))
 
     def _line(self, path: str, line: int) -> str:
-        lines = self._workspace.lines(Path(path))
+        lines = self._lines.get(path)
+        if lines is None:
+            lines = self._lines[path] = self._workspace.lines(Path(path))
         return lines[line - 1] if 1 <= line <= len(lines) else ""
 
     def _uri(self, path: str) -> str:

@@ -55,6 +55,7 @@ class FunctionIndex:
         """Of the first scope of each piece, among all in the order of the text."""
         self._outline = outline or _Outline.of(pieces)
         self._made: dict[int, Function] = {}
+        self._covered: dict[int, list[Function]] = {}
 
     @classmethod
     def parse(cls, text: str) -> "FunctionIndex":
@@ -112,6 +113,9 @@ class FunctionIndex:
 
     def _covering(self, line: int) -> list[Function]:
         """The scopes that reach over a line, innermost first, without a look at those that do not come near it."""
+        known = self._covered.get(line)
+        if known is not None:
+            return known
         at = bisect_right(self._rows, line - 1, hi=len(self._pieces)) - 1
         last = self._positions[at + 1] - 1
         while last >= self._positions[at] and self._scope(last).first_line > line:
@@ -127,7 +131,9 @@ class FunctionIndex:
             if scope.first_line == line:
                 # One that ends where this one begins.
                 ahead.append(position - 1)
-        return [seen[position] for position in sorted(seen, reverse=True) if seen[position].covers(line)]
+        covering = [seen[position] for position in sorted(seen, reverse=True) if seen[position].covers(line)]
+        self._covered[line] = covering
+        return covering
 
     def _piece_at(self, line: int) -> tuple[int, Piece]:
         """The piece of a line, and the row that it begins at."""
