@@ -7,11 +7,14 @@ them at form feeds and other separators too, which puts every later edit into th
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
 from flux_ls.lsp.convert import Encoding, code_points, uri_to_path
-from flux_ls.source.edits import Edit
+
+if TYPE_CHECKING:
+    from flux_ls.source.edits import Edit
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +47,14 @@ class Document:
             self._text = "".join(self._lines)
         return self._text
 
-    def apply(self, change: types.TextDocumentContentChangeEvent) -> Edit | None:
+    def apply(self, change: types.TextDocumentContentChangeEvent) -> "Edit | None":
         """Changes the text, and tells which lines that replaced; None where it is another text altogether."""
         if isinstance(change, types.TextDocumentContentChangeWholeDocument):
             self._lines, self._text = split_keeping_ends(change.text), change.text
             return None
+        # Not loaded before the client is greeted, and nobody types before that.
+        from flux_ls.source.edits import Edit
+
         first, before = self._place(change.range.start)
         last, after = self._place(change.range.end)
         if (last, after) < (first, before):
@@ -115,4 +121,4 @@ class Documents:
             self.on_closed(document)
 
 
-def _ignore(document: Document, edits: tuple[Edit, ...] | None = None) -> None: ...
+def _ignore(document: Document, edits: "tuple[Edit, ...] | None" = None) -> None: ...

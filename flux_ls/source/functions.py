@@ -181,16 +181,17 @@ class _Outline(Struct, frozen=True):
         outline = cls([], [], {}, defaultdict(list))
         names = outline.names
         open_classes: tuple[int, ...] = ()
-        for at, piece in enumerate(pieces):
+        for number, piece in enumerate(pieces):
             depth = len(piece.context)
             for level, position in enumerate(open_classes):
-                outline.ends[position] = (at, level)
+                outline.ends[position] = (number, level)
             shift = len(names) - depth
             for scope in piece.scopes[depth:]:
-                outer = scope.around
-                if outer >= 0:
-                    outer = open_classes[outer] if outer < depth else outer + shift
-                name = f"{names[outer]}.{scope.name}" if outer >= 0 else scope.name
+                owner, outer = (
+                    -1 if at < 0 else open_classes[at] if at < depth else at + shift
+                    for at in (scope.owner, scope.around)
+                )
+                name = f"{names[owner]}.{scope.name}" if owner >= 0 else scope.name
                 ending = name
                 while ending:
                     outline.by_name[ending].append(len(names))
@@ -203,5 +204,5 @@ class _Outline(Struct, frozen=True):
 
 
 def _shape(piece: Piece) -> tuple[object, ...]:
-    scopes = tuple((scope.name, scope.around) for scope in piece.scopes)
+    scopes = tuple((scope.name, scope.around, scope.owner) for scope in piece.scopes)
     return len(piece.context), len(piece.following), piece.opened, scopes

@@ -20,6 +20,8 @@ class Header(Struct, frozen=True):
     first_row: int
     row: int
     header_row: int
+    body_row: int
+    """Where its own code begins: after the header, if that has an end."""
     last_row: int
     name_column: int
 
@@ -71,10 +73,10 @@ def _header(lines: Sequence[str], row: int, match: re.Match[str], last_row: int)
     first_row = row
     while first_row > 0 and lines[first_row - 1].startswith(match[1] + "@"):
         first_row -= 1
-    header_row = row
+    header_row = body_row = row
     for end in range(row, min(last_row, row + _MAX_HEADER_LINES) + 1):
         if _HEADER_END.search(lines[end]):
-            header_row = end
+            header_row, body_row = end, end + 1
             break
     return Header(
         name=match[3],
@@ -83,6 +85,7 @@ def _header(lines: Sequence[str], row: int, match: re.Match[str], last_row: int)
         first_row=first_row,
         row=row,
         header_row=header_row,
+        body_row=body_row,
         last_row=last_row,
         name_column=match.start(3),
     )

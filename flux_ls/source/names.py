@@ -18,9 +18,7 @@ def recorded_names(frame: Frame) -> tuple[str, ...]:
 
 @lru_cache(4096)
 def _names(function: str, path: str) -> tuple[str, ...]:
-    parts = [part for part in _parts(function.strip()) if part != "<locals>"]
-    if parts and parts[-1].startswith("<") and parts[-1] not in (MODULE, LAMBDA):
-        parts.pop()
+    parts = [part for part in _parts(function.strip()) if not part.startswith("<") or part in (MODULE, LAMBDA)]
     if parts and parts[-1] == MODULE:
         return (MODULE,)
     full = ".".join(parts)

@@ -237,4 +237,5 @@ def _higher(scope: Scope, rows: int) -> Scope:
         scope.name_column,
         scope.name_end_column,
         scope.around,
+        scope.owner,
     )

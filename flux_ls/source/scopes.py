@@ -29,6 +29,8 @@ class Scope(Struct, frozen=True):
     name_end_column: int
     around: int
     """The position of the scope around it, or -1."""
+    owner: int
+    """The position of the scope that its qualified name begins with: what stands in a header belongs further out."""
 
 
 class Scopes(Struct, frozen=True):
@@ -73,6 +75,8 @@ class _Found(Struct):
     last_row: int
     name_column: int
     name_end_column: int
+    body: tuple[int, int]
+    """Where its own code begins."""
 
     @classmethod
     def of(cls, node: Node, lines: Sequence[str], comments: dict[int, int]) -> "_Found":
@@ -106,6 +110,7 @@ class _Found(Struct):
             last_row=last_row,
             name_column=name_column,
             name_end_column=name_end,
+            body=(body.start_point.row, body.start_point.column) if body is not None else (start.row, start.column),
         )
 
     @classmethod
@@ -120,6 +125,7 @@ class _Found(Struct):
             last_row=header.last_row,
             name_column=header.name_column + 1,
             name_end_column=header.name_column + 1 + len(header.name),
+            body=(header.body_row, 0),
         )
 
 
@@ -153,12 +159,13 @@ def _only_comment_or_blank(lines: Sequence[str], row: int, comments: dict[int, i
 
 def _nested(found: Iterable[_Found]) -> list[Scope]:
     nested: list[Scope] = []
-    around: list[tuple[tuple[int, int], int]] = []
+    around: list[tuple[_Found, int]] = []
     for scope in sorted(found, key=lambda each: (each.start, (-each.end[0], -each.end[1]))):
-        while around and around[-1][0] <= scope.start:
+        while around and around[-1][0].end <= scope.start:
             around.pop()
         outer = around[-1][1] if around else -1
-        around.append((scope.end, len(nested)))
+        owner = next((position for each, position in reversed(around) if each.body <= scope.start), -1)
+        around.append((scope, len(nested)))
         nested.append(
             Scope(
                 name=scope.name,
@@ -170,6 +177,7 @@ def _nested(found: Iterable[_Found]) -> list[Scope]:
                 name_column=scope.name_column,
                 name_end_column=scope.name_end_column,
                 around=outer,
+                owner=owner,
             )
         )
     return nested

@@ -1,12 +1,14 @@
 """Functions of Python text, with `ast` as the oracle where the text parses."""
 
 import ast
+import contextlib
 import random
 import re
 import sysconfig
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
+from types import CodeType
 
 import pytest
 from hypothesis import given
@@ -75,7 +77,7 @@ table = {
 '''
 ROWS: list[Row] = [
     ("decorated", "def", 3, 7, 7, 16),
-    ("decorated.<lambda>", "lambda", 7, 7, 7, 7),
+    ("<lambda>", "lambda", 7, 7, 7, 7),
     ("decorated.inner", "def", 12, 12, 12, 15),
     ("decorated.inner.innermost", "def", 13, 13, 13, 14),
     ("Outer", "class", 18, 18, 18, 34),
@@ -175,6 +177,107 @@ def test_the_standard_library_as_ast_has_it(seed: int) -> None:
     assert total > 500
 
 
+def code_of(text: str) -> list[tuple[str, int]]:
+    """Qualified name and first line of everything that CPython compiles on its own, without comprehensions."""
+    found: list[tuple[str, int]] = []
+    ahead = [compile(text, "text.py", "exec", dont_inherit=True)]
+    while ahead:
+        for constant in ahead.pop().co_consts:
+            if isinstance(constant, CodeType):
+                ahead.append(constant)
+                if not constant.co_name.startswith("<") or constant.co_name == "<lambda>":
+                    # Before Python 3.12 a comprehension is a function of its own.
+                    name = re.sub(r"<(?!lambda)[^>]*>\.", "", constant.co_qualname)
+                    found.append((name, constant.co_firstlineno))
+    return sorted(found)
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("count", "seed"), [(40, 6), pytest.param(400, 7, marks=[pytest.mark.slow, pytest.mark.timeout(240)])]
+)
+def test_the_standard_library_as_it_is_compiled(count: int, seed: int) -> None:
+    """Lambdas too, and every name as a traceback has it."""
+    total = 0
+    for text in library_texts(count, seed):
+        expected = code_of(text)
+        assert sorted((each.name, each.first_line) for each in FunctionIndex.parse(text).scopes) == expected
+        total += len(expected)
+    assert total > 10 * count
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("@a\n@b(\n  1)\ndef f(): ...\n", [("f", 1, 4, 4)]),
+        (
+            "class A:\n  @a\n  class B:\n    def f(): ...\n",
+            [("A", 1, 1, 4), ("A.B", 2, 3, 4), ("A.B.f", 4, 4, 4)],
+        ),
+        ("def f():\n  class A:\n    def g(): ...\n", [("f", 1, 1, 3), ("f.A", 2, 2, 3), ("f.A.g", 3, 3, 3)]),
+        ("f = lambda: (\n  lambda: 1)\n", [("<lambda>", 1, 1, 2), ("<lambda>.<lambda>", 2, 2, 2)]),
+        ("class A:\n  f = lambda: 1\n", [("A", 1, 1, 2), ("A.<lambda>", 2, 2, 2)]),
+        ("def f(x=lambda: 1) -> (lambda: 2): ...\n", [("f", 1, 1, 1), ("<lambda>", 1, 1, 1), ("<lambda>", 1, 1, 1)]),
+        (
+            "class A:\n  @a(lambda: 1)\n  def f(\n    x=lambda: 2,\n  ): lambda: 3\n",
+            [
+                ("A", 1, 1, 5),
+                ("A.f", 2, 3, 5),
+                ("A.<lambda>", 2, 2, 2),
+                ("A.<lambda>", 4, 4, 4),
+                ("A.f.<lambda>", 5, 5, 5),
+            ],
+        ),
+        ("class A(b=lambda: 1): c = lambda: 2\n", [("A", 1, 1, 1), ("<lambda>", 1, 1, 1), ("A.<lambda>", 1, 1, 1)]),
+        ("lambda x=lambda: 1: lambda: 2\n", [("<lambda>", 1, 1, 1)] * 2 + [("<lambda>.<lambda>", 1, 1, 1)]),
+        ("x = [lambda: y for y in z if (lambda: 1)]\n", [("<lambda>", 1, 1, 1)] * 2),
+        ("async def f():\n  async with x: pass\n  return [y async for y in z]\n", [("f", 1, 1, 3)]),
+        (
+            "@o\ndef f(x: int): ...\n@o\ndef f(x: str): ...\ndef f(x): return x\n",
+            [("f", 1, 2, 2), ("f", 3, 4, 4), ("f", 5, 5, 5)],
+        ),
+        (
+            "try:\n  def f(): ...\nexcept E:\n  def f(): ...\nelse:\n  def g(): ...\n",
+            [("f", 2, 2, 2), ("f", 4, 4, 4), ("g", 6, 6, 6)],
+        ),
+        (
+            "class A:\n  if x:\n    def f(): ...\n  else:\n    def f(): ...\n  def g(): ...\n",
+            [("A", 1, 1, 6), ("A.f", 3, 3, 3), ("A.f", 5, 5, 5), ("A.g", 6, 6, 6)],
+        ),
+        ("class A:\n  def f(): ...\n  x = 1\n  y = 2\nz = 3\n", [("A", 1, 1, 4), ("A.f", 2, 2, 2)]),
+        (
+            "class A:\n  def f(): ...\n  class B:\n    def g(): ...\n  def h(): ...\ndef i(): ...\n",
+            [
+                ("A", 1, 1, 5),
+                ("A.f", 2, 2, 2),
+                ("A.B", 3, 3, 4),
+                ("A.B.g", 4, 4, 4),
+                ("A.h", 5, 5, 5),
+                ("i", 6, 6, 6),
+            ],
+        ),
+        (
+            "match x:\n  case A(y=1):\n    def f(): ...\n  case {'a': [*_]}:\n    def g(): ...\nmatch = case = 1\n",
+            [("f", 3, 3, 3), ("g", 5, 5, 5)],
+        ),
+        (
+            "def f[T: int, *Ts, **P](x: T) -> T:\n  return x\n"
+            "class A[T = int](B[T]):\n  type X[S] = list[S]\n  def g[U](self): ...\ntype Y = int\n",
+            [("f", 1, 1, 2), ("A", 3, 3, 5), ("A.g", 5, 5, 5)],
+        ),
+        ("if x: pass\n\\\ndef f(): ...\n", [("f", 3, 3, 3)]),
+        ('def f():\n  x = """\ndef g(): ...\n"""\n  return x\n', [("f", 1, 1, 5)]),
+        ('class A:\n  x = """\n  def g(): ...\nclass B:\n"""\n  def f(): ...\n', [("A", 1, 1, 6), ("A.f", 6, 6, 6)]),
+    ],
+)
+def test_forms(text: str, expected: list[tuple[str, int, int, int]]) -> None:
+    found = [(each.name, each.first_line, each.line, each.last_line) for each in FunctionIndex.parse(text).scopes]
+    assert found == expected
+    # Generics are newer than the oldest interpreter.
+    with contextlib.suppress(SyntaxError):
+        assert code_of(text) == sorted((name, first) for name, first, _, _ in expected)
+
+
 @pytest.mark.parametrize(
     "typed",
     ["x = foo(", "if x", "  )", "y = [1, 2", "for x in", "d = {'a':", "x = 'abc", "def ", "@", "obj.", "return f'{x"],
@@ -246,7 +349,7 @@ def test_enclosing(line: int, name: str | None) -> None:
     [
         (1, [None]),
         (3, ["decorated", None]),
-        (7, ["decorated.<lambda>", "decorated", None]),
+        (7, ["<lambda>", "decorated", None]),
         (12, ["decorated.inner", "decorated"]),
         (14, ["decorated.inner.innermost"]),
         (16, ["decorated"]),

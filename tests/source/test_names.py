@@ -21,6 +21,7 @@ from tests.source.frames import frame
         ("<module>", "/srv/x.py", ("<module>",)),
         ("shop.x.<module>", "/srv/shop/x.py", ("<module>",)),
         ("<listcomp>", "/srv/x.py", ()),
+        ("outer.<locals>.<listcomp>.<lambda>", "/srv/x.py", ("outer.<lambda>",)),
         ("outer.<locals>.<genexpr>", "/srv/x.py", ("outer",)),
         ("<generic parameters of outer>", "/srv/x.py", ()),
         ("", "/srv/x.py", ()),
