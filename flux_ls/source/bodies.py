@@ -19,12 +19,11 @@ def body_lines(function: Function, text: Text) -> tuple[str, ...]:
 
 def code_lines(text: Text, first: int, last: int) -> tuple[str, ...]:
     """The lines from `first` to `last` without comments, blank ones and white space."""
-    comments = text.functions.comments if text.functions is not None else {}
     lines = []
     for line in range(first, min(last, len(text.lines)) + 1):
         code = text.lines[line - 1]
-        if line in comments:
-            code = code[: comments[line] - 1]
+        if "#" in code and text.functions is not None and (column := text.functions.comment(line)) is not None:
+            code = code[: column - 1]
         if squeezed := "".join(code.split()):
             lines.append(squeezed)
     return tuple(lines)

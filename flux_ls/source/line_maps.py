@@ -31,6 +31,9 @@ class LineMaps:
         """The map to the text that `path` has now. Asks git where it is not known yet; raises GitError."""
         key = (path, id(before))
         pair = self._pairs.get(key)
+        if pair is not None and pair.after is not after and pair.after.lines == after.lines:
+            # Saved, or closed and read again: the edits told more than a comparison can.
+            pair.after = after
         if pair is None or pair.after is not after:
             hunks = () if before.lines == after.lines else differences(before.lines, after.lines)
             pair = self._pairs[key] = _Pair(before, after, LineMap(hunks))

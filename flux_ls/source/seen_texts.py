@@ -17,7 +17,8 @@ class SeenTexts:
         self._texts: OrderedDict[tuple[Path, Frame], tuple[int, Text]] = OrderedDict()
 
     def remember(self, path: Path, frame: Frame, recorded_ns: int, text: Text) -> None:
-        if self._texts.get((path, frame)) == (recorded_ns, text):
+        known = self._texts.get((path, frame))
+        if known is not None and known[0] == recorded_ns and known[1] is text:
             return
         self._texts[path, frame] = (recorded_ns, text)
         self._texts.move_to_end((path, frame))

@@ -74,22 +74,24 @@ class TextCache:
             held.compared, held.saved = saved.text, saved.text.lines == held.text.lines
         return Dated(held.text, saved.modified_ns if held.saved else None)
 
-    def edited(self, path: Path, before: str, content: str, edits: Sequence[Edit]) -> None:
-        """Follows edits that made `content` of the text `before`, if that is the text held."""
+    def edited(self, path: Path, before: str, content: str, edits: Sequence[Edit]) -> tuple[Text, Text] | None:
+        """Follows edits that made `content` of the text `before`, if that is the text held: that text, and the new."""
         held = self._held.get((path, True))
         if held is None or held.state != before or (held.text.functions is not None) != _is_python(path, content):
-            return
+            return None
         lines, where = edited(held.text.lines, edits), span(edits)
         functions = held.text.functions
         if functions is not None and where is not None:
             functions = functions.after(lines, where)
         self._length += len(content) - held.length
-        self._held[path, True] = _Held(content, Text(lines, functions, line_end(content)), len(content))
+        after = Text(lines, functions, len(content), line_end(content))
+        self._held[path, True] = _Held(content, after, len(content))
+        return held.text, after
 
     def forget(self, path: Path) -> None:
-        for in_editor in (False, True):
-            if held := self._held.pop((path, in_editor), None):
-                self._length -= held.length
+        """Reads the file again when it is asked for; what the editor shows needs no reading."""
+        if held := self._held.pop((path, False), None):
+            self._length -= held.length
 
     def _get(self, path: Path, in_editor: bool, state: object, read: Callable[[], str]) -> _Held:
         key = (path, in_editor)

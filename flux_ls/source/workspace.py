@@ -176,7 +176,9 @@ class Workspace:
 
     def edited(self, path: Path, before: str, content: str, edits: Sequence[Edit]) -> None:
         """For an open text that these edits changed: what was read of it follows, and is not read again."""
-        self._texts.edited(path, before, content, edits)
+        followed = self._texts.edited(path, before, content, edits)
+        if followed is not None:
+            self._maps.edited(path, followed[0], edits, followed[1])
 
     def forget(self, path: Path) -> None:
         """For a file that was created, changed, moved or deleted: nothing kept of it is used again."""
