@@ -232,6 +232,16 @@ class Route(Struct, frozen=True):
     last_good_id: str | None
     last_good_ns: int | None
     last_good_revision: str | None
+    last_good_status: int | None = None
+
+
+class Proof(Struct, frozen=True):
+    """The good run that showed an issue mended: of the same route, later than its last failure and on newer code."""
+
+    request_id: str
+    status: int | None
+    at_ns: int
+    """When it began."""
 
 
 class Issue(Struct, frozen=True):
@@ -248,6 +258,8 @@ class Issue(Struct, frozen=True):
     last_revision: str | None
     sample_request_id: str
     dismissed: bool
+    proof: Proof | None = None
+    """Kept since somebody saw it mended; None from its next failure on."""
 
 
 class LocatedFrame(Struct, frozen=True):
@@ -274,3 +286,5 @@ class LocatedFrame(Struct, frozen=True):
     here."""
     candidates: tuple[str, ...] = ()
     """Files that fit equally well."""
+    function_edited: bool = False
+    """The line is as it was, but its function is not."""

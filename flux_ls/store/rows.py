@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from flux_ls.model import Failure, Frame, Issue, Request, Route
+from flux_ls.model import Failure, Frame, Issue, Proof, Request, Route
 
 REQUEST_COLUMNS = (
     "request.trace_id, request.started_ns, request.duration_ns, request.service, request.environment, "
@@ -13,7 +13,7 @@ REQUEST_COLUMNS = (
 )
 ROUTE_COLUMNS = (
     "route.id, route.service, route.name, route.handler, route.requests, route.failures,"
-    " good.trace_id, good.started_ns, good.revision"
+    " good.trace_id, good.started_ns, good.revision, good.status"
 )
 ROUTE_SOURCE = (
     "route LEFT JOIN request AS good ON good.id ="
@@ -23,7 +23,8 @@ ISSUE_COLUMNS = (
     "issue.id, latest.failure, issue.count, coalesce(issue.pruned_first_ns, first.at_ns), latest.at_ns,"
     " CASE WHEN issue.pruned_first_ns IS NULL THEN first_request.revision ELSE issue.pruned_first_revision END,"
     " latest_request.revision, latest_request.trace_id, latest_request.route_id,"
-    " EXISTS (SELECT 1 FROM dismissal WHERE dismissal.fingerprint = issue.fingerprint)"
+    " EXISTS (SELECT 1 FROM dismissal WHERE dismissal.fingerprint = issue.fingerprint),"
+    " resolution.trace_id, resolution.status, resolution.at_ns"
 )
 ISSUE_SOURCE = (
     "issue JOIN occurrence AS latest ON latest.id ="
@@ -32,6 +33,7 @@ ISSUE_SOURCE = (
     " (SELECT id FROM occurrence WHERE issue_id = issue.id ORDER BY at_ns, request_id LIMIT 1)"
     " JOIN request AS latest_request ON latest_request.id = latest.request_id"
     " JOIN request AS first_request ON first_request.id = first.request_id"
+    " LEFT JOIN resolution ON resolution.issue_id = issue.id AND resolution.failed_ns >= latest.at_ns"
 )
 """The latest and the first occurrence come from an index: the question costs the same however many there are."""
 
@@ -77,6 +79,7 @@ def route_of(row: tuple[Any, ...]) -> Route:
         last_good_id=row[6].hex() if row[6] is not None else None,
         last_good_ns=row[7],
         last_good_revision=row[8],
+        last_good_status=row[9],
     )
 
 
@@ -93,6 +96,7 @@ def issue_of(row: tuple[Any, ...], route: Route | None) -> Issue:
         last_revision=row[6],
         sample_request_id=row[7].hex(),
         dismissed=bool(row[9]),
+        proof=Proof(row[10].hex(), row[11], row[12]) if row[10] is not None else None,
     )
 
 

@@ -12,6 +12,10 @@ that a span that comes again replaces what it said before. `request_input` is wh
 
 What a route counts is kept by triggers, but for the requests that are added: there are many at a time, most of them of
 a few routes, and the writer counts them together.
+
+A `resolution` is the good request that showed an issue mended, kept by who saw it first: that the code was edited
+before it ran is told by the time of a file, which the next edit takes away. It holds while no failure is later than
+`failed_ns`.
 """
 
 VERSION = 3
@@ -42,6 +46,19 @@ CREATE TABLE request_input (
   request_id INTEGER PRIMARY KEY,
   facts BLOB NOT NULL
 );
+"""
+
+_RESOLVED = """
+CREATE TABLE resolution (
+  issue_id INTEGER PRIMARY KEY,
+  failed_ns INTEGER NOT NULL,
+  trace_id BLOB NOT NULL,
+  status INTEGER,
+  at_ns INTEGER NOT NULL
+);
+CREATE TRIGGER issue_removed AFTER DELETE ON issue BEGIN
+  DELETE FROM resolution WHERE issue_id = OLD.id;
+END;
 """
 
 TABLES = f"""
@@ -168,7 +185,7 @@ END;
 CREATE TRIGGER occurrence_removed AFTER DELETE ON occurrence BEGIN
   UPDATE issue SET count = count - 1 WHERE id = OLD.issue_id;
 END;
-{_RECORDED}"""
+{_RECORDED}{_RESOLVED}"""
 
-MIGRATIONS: dict[int, str] = {1: _RECORDED, 2: "DROP TRIGGER request_added;"}
+MIGRATIONS: dict[int, str] = {1: _RECORDED, 2: f"DROP TRIGGER request_added;{_RESOLVED}"}
 """From the version that is the key to the next one."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from flux_ls.model import Failure, Frame, Request, Span
+from flux_ls.model import Failure, Frame, Issue, Proof, Request, Span
 from flux_ls.otlp.batch import LogBatch, Origin, TracePart
 from flux_ls.otlp.decode import glimpse
 from flux_ls.otlp.stacktrace import DEFAULT_RULE, InAppRule
@@ -266,6 +266,21 @@ class Writer:
             self._touch_group(fingerprint)
             removed = self._connection.execute("DELETE FROM dismissal WHERE fingerprint = ?", (fingerprint,)).rowcount
         return removed > 0
+
+    def resolve(self, mended: Iterable[tuple[Issue, Proof]]) -> None:
+        """Keeps what showed these issues mended, until they fail again; what was kept first stays."""
+        with self.transaction():
+            for issue, proof in mended:
+                kept = self._connection.execute(
+                    "INSERT INTO resolution (issue_id, failed_ns, trace_id, status, at_ns)"
+                    " SELECT id, ?, ?, ?, ? FROM issue WHERE id = ?"
+                    " ON CONFLICT (issue_id) DO UPDATE SET failed_ns = excluded.failed_ns,"
+                    " trace_id = excluded.trace_id, status = excluded.status, at_ns = excluded.at_ns"
+                    " WHERE excluded.failed_ns > resolution.failed_ns",
+                    (issue.last_seen_ns, bytes.fromhex(proof.request_id), proof.status, proof.at_ns, issue.id),
+                ).rowcount
+                if kept:
+                    self._touch_issue(issue.id)
 
     def _begin(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()

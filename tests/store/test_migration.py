@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from flux_ls.collector.ingest import Ingest
+from flux_ls.model import Proof
 from flux_ls.store import schema
 from flux_ls.store.connection import open_for_writing
 from flux_ls.store.errors import StoreOutdated
 from flux_ls.store.reader import Reader
+from flux_ls.store.writer import Writer
 from tests.telemetry import RECORDER, Raises, http, logs, recorded, row, span, traces
 
 OLD = Path(__file__).parent
@@ -64,11 +66,16 @@ def test_an_older_store_keeps_all_and_takes_what_is_new(tmp_path: Path, version:
         assert (issue.route.requests, issue.route.failures, issue.route.last_good_id) == (2, 1, TWO)
         assert (reader.row_changes(ONE), reader.rows().tables()) == ((), [])
         assert reader.inputs(ONE, issue.failure.fingerprint) is None
+        assert (issue.proof, issue.dismissed) == (None, False)
     root = http("GET", "/plan", attributes=recorded({"body": 1}), rows=[row("users", {"id": 42}, after={"plan": None})])
     ingest.traces(traces(root, resource=RECORDER))
     ingest.traces(traces(FAILING, trace_id=ONE, at_ns=10**18))
     ingest.close()
+    writer = Writer(store)
+    writer.resolve([(issue, Proof(TWO, 200, 2 * 10**18))])
+    writer.close()
     with Reader(store) as reader:
+        assert [each.proof for each in reader.issues_of(ONE)] == [Proof(TWO, 200, 2 * 10**18)]
         assert reader.rows().tables() == ["users"]
         assert reader.facts().requests == 3
         assert reader.facts().schema_version == schema.VERSION

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from flux_ls.analysis.request import entry_of
 from flux_ls.collector.ingest import Ingest
-from flux_ls.model import Issue, Request
+from flux_ls.model import Issue, Proof, Request
 from flux_ls.store import schema
 from flux_ls.store.connection import open_for_writing
 from flux_ls.store.errors import (
@@ -394,6 +394,102 @@ def test_dismissal_lasts_until_it_is_taken_back(ingest: Ingest, reader: Reader, 
     finally:
         writer.close()
     assert [each.dismissed for each in reader.issues(seq)[1]] == [False]
+
+
+@pytest.mark.parametrize(
+    ("then", "dismissed"),
+    [
+        # One kind: the type, and the functions on the way to the fault.
+        (LOST, True),
+        (Raises("KeyError", "'rate'", LOST.frames), True),
+        (Raises("KeyError", "'plan'", (("/app/shop/plans.py", 31, "plan_of", "return PLANS.data[name]"),)), True),
+        (Raises("builtins.KeyError", "'plan'", LOST.frames), True),
+        # Another kind.
+        (Raises("ValueError", "'plan'", LOST.frames), False),
+        (Raises("KeyError", "'plan'", (("/srv/shop/shop/plans.py", 7, "price_of", "return PLANS[name]"),)), False),
+        (Raises("KeyError", "'plan'", (SLOW.frames[0], *LOST.frames)), False),
+        (Raises("KeyError", "'plan'", (("/srv/shop/shop/prices.py", 7, "plan_of", "return PLANS[name]"),)), False),
+    ],
+)
+def test_a_new_kind_of_failure_is_not_dismissed_with_an_old_one(store: Path, then: Raises, dismissed: bool) -> None:
+    ingest = Ingest(store)
+    ingest.traces(traces(failing(), trace_id=ONE, at_ns=T0))
+    with Reader(store) as reader:
+        (issue,) = reader.issues_of(ONE)
+    writer = Writer(store)
+    writer.dismiss(issue.failure.fingerprint)
+    writer.close()
+    ingest.close()
+    # Whoever opens the store next finds it so.
+    ingest = Ingest(store)
+    ingest.traces(traces(failing(then), trace_id=TWO, at_ns=T0 + S))
+    ingest.close()
+    with Reader(store) as reader:
+        assert [each.dismissed for each in reader.issues_of(TWO)] == [dismissed]
+
+
+def test_a_dismissal_outlasts_the_requests_it_was_of(ingest: Ingest, reader: Reader, store: Path) -> None:
+    ingest.traces(traces(failing(), trace_id=ONE, at_ns=T0))
+    (issue,) = reader.issues_of(ONE)
+    writer = Writer(store)
+    writer.dismiss(issue.failure.fingerprint)
+    writer.close()
+    prune(store, days=1, bytes=0, now_ns=T0 + 10 * 86400 * S)
+    ingest.traces(traces(failing(), trace_id=TWO, at_ns=T0 + 10 * 86400 * S))
+    assert [each.dismissed for each in reader.issues_of(TWO)] == [True]
+
+
+# What was mended
+
+
+def mend(store: Path, issue: Issue, trace_id: str, at_ns: int, status: int | None = 201) -> None:
+    writer = Writer(store)
+    try:
+        writer.resolve([(issue, Proof(trace_id, status, at_ns))])
+    finally:
+        writer.close()
+
+
+def test_what_showed_an_issue_mended_is_kept_until_it_fails_again(ingest: Ingest, reader: Reader, store: Path) -> None:
+    ingest.traces(traces(failing(), trace_id=ONE, at_ns=T0))
+    seq, (issue,) = reader.issues()
+    assert issue.proof is None
+    mend(store, issue, TWO, T0 + S)
+    seq, (mended,) = reader.issues(seq)
+    assert mended == replace(issue, proof=Proof(TWO, 201, T0 + S)), "a change that readers are told of"
+    mend(store, issue, OTHER, T0 + 2 * S, None)
+    assert reader.issues(seq)[1] == [], "what was seen first stays"
+    # One that came late changes nothing; one after the proof does.
+    ingest.traces(traces(failing(), at_ns=T0 - S))
+    assert [each.proof for each in reader.issues_of(ONE)] == [Proof(TWO, 201, T0 + S)]
+    ingest.traces(traces(failing(), at_ns=T0 + 3 * S))
+    (again,) = reader.issues_of(ONE)
+    assert (again.proof, again.count) == (None, 3)
+    # Who has not heard of that failure yet cannot call it mended.
+    mend(store, issue, OTHER, T0 + 2 * S)
+    assert [each.proof for each in reader.issues_of(ONE)] == [None]
+    mend(store, again, OTHER, T0 + 4 * S, None)
+    assert [each.proof for each in reader.issues_of(ONE)] == [Proof(OTHER, None, T0 + 4 * S)]
+
+
+def test_a_resolution_goes_with_its_issue(
+    ingest: Ingest, reader: Reader, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for trace_id, path in ((ONE, "/a"), (TWO, "/b")):
+        ingest.traces(traces(failing(LOST if path == "/a" else SLOW, path), trace_id=trace_id, at_ns=T0))
+        (issue,) = reader.issues_of(trace_id)
+        mend(store, issue, OTHER, T0 + S)
+    monkeypatch.setattr("flux_ls.store.retention._GONE_ISSUES", 1)
+    prune(store, days=1, bytes=0, now_ns=T0 + 10 * 86400 * S)
+    mend(store, issue, OTHER, T0 + S)
+    left = sqlite3.connect(store)
+    kept = left.execute("SELECT issue_id FROM resolution").fetchall()
+    assert kept == left.execute("SELECT id FROM issue").fetchall()
+    left.execute("DELETE FROM issue")
+    assert left.execute("SELECT count(*) FROM resolution").fetchone() == (0,)
+    left.close()
+    mend(store, issue, OTHER, T0 + S)
+    assert reader.issues()[1] == [], "of an issue that is gone nothing is kept"
 
 
 # Spans
