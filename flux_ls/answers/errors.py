@@ -1,10 +1,11 @@
 """The issue groups: what fails, how often, since when, and whether it still does."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from flux_ls.answers.frames import frame_shape
 from flux_ls.answers.shapes import Errors, FrameShape, Group, timestamp
-from flux_ls.answers.state import group_state
+from flux_ls.answers.state import Standing, keep, standing
 from flux_ls.model import Issue
 from flux_ls.source.workspace import Workspace
 from flux_ls.store.reader import Reader
@@ -19,13 +20,26 @@ def errors(reader: Reader, workspace: Workspace, since_ns: int | None = None) ->
         if issue.count:
             groups[issue.failure.fingerprint, issue.failure.handled].append(issue)
     latest_first = sorted(groups.values(), key=_last_seen, reverse=True)
-    return Errors(
-        tuple(_group(workspace, group) for group in latest_first if since_ns is None or _last_seen(group) >= since_ns)
+    asked = [group for group in latest_first if since_ns is None or _last_seen(group) >= since_ns]
+    standings = [standing(workspace, _latest(group)) for group in asked]
+    keep(
+        reader.path,
+        ((_latest(group), found.proof) for group, found in zip(asked, standings, strict=True) if found.proof),
     )
+    return Errors(tuple(_group(workspace, group, found) for group, found in zip(asked, standings, strict=True)))
 
 
-def _group(workspace: Workspace, issues: list[Issue]) -> Group:
-    latest = max(issues, key=lambda issue: issue.last_seen_ns)
+def group_standing(reader: Reader, workspace: Workspace, issues: Sequence[Issue]) -> Standing:
+    """How it stands with the group that these issues are: as with the latest of them."""
+    latest = _latest(issues)
+    found = standing(workspace, latest)
+    if found.proof is not None:
+        keep(reader.path, [(latest, found.proof)])
+    return found
+
+
+def _group(workspace: Workspace, issues: list[Issue], found: Standing) -> Group:
+    latest = _latest(issues)
     first = min(issues, key=lambda issue: issue.first_seen_ns)
     failure = latest.failure
     return Group(
@@ -39,9 +53,10 @@ def _group(workspace: Workspace, issues: list[Issue]) -> Group:
         last_seen=timestamp(latest.last_seen_ns),
         first_revision=first.first_revision,
         sample_request_id=latest.sample_request_id,
-        state=group_state(workspace, latest),
+        state=found.state,
         route=None if latest.route is None else latest.route.name,
         other_locations=_others(workspace, latest, issues),
+        resolved_by=found.shape,
     )
 
 
@@ -62,5 +77,9 @@ def _others(workspace: Workspace, latest: Issue, issues: list[Issue]) -> tuple[F
     return tuple(others)
 
 
-def _last_seen(issues: list[Issue]) -> int:
-    return max(issue.last_seen_ns for issue in issues)
+def _latest(issues: Sequence[Issue]) -> Issue:
+    return max(issues, key=lambda issue: issue.last_seen_ns)
+
+
+def _last_seen(issues: Sequence[Issue]) -> int:
+    return _latest(issues).last_seen_ns

@@ -90,11 +90,21 @@ class HandledShape(Struct, frozen=True):
     location: FrameShape | None
 
 
+class ProofShape(Struct, frozen=True):
+    """The good request that showed a group mended."""
+
+    request_id: str
+    status: int | None
+    at: str
+
+
 class GroupCount(Struct, frozen=True):
     fingerprint: str
     count: int
     first_seen: str
     last_seen: str
+    state: GroupState = "failing"
+    resolved_by: ProofShape | None = None
 
 
 class ColumnShape(Struct, frozen=True):
@@ -286,6 +296,7 @@ class Group(Struct, frozen=True):
     route: str | None
     other_locations: tuple[FrameShape, ...] = ()
     """Other lines of today's code that failures of the group point at."""
+    resolved_by: ProofShape | None = None
 
 
 class Errors(Struct, frozen=True):

@@ -10,6 +10,7 @@ from flux_ls.analysis.facts import place_of
 from flux_ls.analysis.recorded import locals_of, row_changes
 from flux_ls.analysis.request import entry_of
 from flux_ls.answers.came_in import input_of
+from flux_ls.answers.errors import group_standing
 from flux_ls.answers.frames import Glance, frame_shape
 from flux_ls.answers.rows import row_shape
 from flux_ls.answers.shapes import (
@@ -63,7 +64,7 @@ def why(reader: Reader, workspace: Workspace, id: str) -> Why:
         if failure is None
         else tuple(map(suggestion_shape, suggestions(workspace, failure, spans, request.ended_ns))),
         contrast=() if failure is None else _contrast(reader, spans, failure),
-        group=None if failure is None else _group(reader, failure),
+        group=None if failure is None else _group(reader, workspace, failure),
         handled=tuple(
             HandledShape(
                 type=handled.type,
@@ -126,13 +127,16 @@ def _root_cause(failure: Failure) -> RootCause:
     )
 
 
-def _group(reader: Reader, failure: Failure) -> GroupCount | None:
+def _group(reader: Reader, workspace: Workspace, failure: Failure) -> GroupCount | None:
     issues = [issue for issue in reader.group(failure.fingerprint) if issue.count]
     if not issues:
         return None
+    found = group_standing(reader, workspace, issues)
     return GroupCount(
         fingerprint=failure.fingerprint,
         count=sum(issue.count for issue in issues),
         first_seen=timestamp(min(issue.first_seen_ns for issue in issues)),
         last_seen=timestamp(max(issue.last_seen_ns for issue in issues)),
+        state=found.state,
+        resolved_by=found.shape,
     )

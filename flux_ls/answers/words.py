@@ -1,6 +1,7 @@
 """Words that every surface uses for the same thing."""
 
-from flux_ls.model import LinkRelation
+from flux_ls.answers.shapes import ProofShape
+from flux_ls.model import LinkRelation, Proof
 
 LINK_WORDS: dict[LinkRelation, str] = {
     "root_cause": "",
@@ -10,3 +11,9 @@ LINK_WORDS: dict[LinkRelation, str] = {
     "member": "in the same group: ",
 }
 """What stands before an exception of a chain."""
+
+
+def fixed(proof: Proof | ProofShape) -> str:
+    """The run that showed something mended: `fixed: req:7b1d3f9a 201`."""
+    status = "" if proof.status is None else f" {proof.status}"
+    return f"fixed: req:{proof.request_id[:8]}{status}"

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from flux_ls.answers.errors import errors
 from flux_ls.answers.shapes import Dismissal, Errors, Group, to_json
+from flux_ls.answers.words import fixed
 from flux_ls.cli.failures import NOT_FOUND, OK, complain
 from flux_ls.cli.options import Session, command_options
 from flux_ls.cli.phrases import SINCE, ago, counted, told
@@ -79,6 +80,8 @@ def _group(terminal: Terminal, group: Group, now: datetime) -> None:
         terminal.say(f"    no location: {plain(group.location_reason or 'none was recorded')}")
     facts = [group.state, counted(group.count, "time"), f"first {ago(group.first_seen, now)}"]
     facts += [f"last {ago(group.last_seen, now)}", f"req:{group.sample_request_id[:8]}"]
+    if group.resolved_by is not None:
+        facts.append(fixed(group.resolved_by))
     if group.first_revision:
         facts.append(f"since {plain(group.first_revision[:12])}")
     terminal.say(terminal.paint(f"    {' · '.join(facts)} · {group.fingerprint[:12]}", "dim"))

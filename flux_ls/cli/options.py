@@ -34,6 +34,7 @@ METAVARS = {
     "retention_days": "DAYS",
     "retention_bytes": "SIZE",
     "idle_exit": "SECONDS",
+    "hints_per_file": "COUNT",
     "functions": "PATTERN",
     "record_rate": "SHARE",
     "record_value_bytes": "SIZE",

@@ -11,7 +11,7 @@ import click
 from flux_ls.answers.shapes import FrameShape, Why
 from flux_ls.answers.values import LIMIT
 from flux_ls.answers.why import why
-from flux_ls.answers.words import LINK_WORDS
+from flux_ls.answers.words import LINK_WORDS, fixed
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.options import Session, answer_each, command_options
 from flux_ls.cli.phrases import ago, clock, counted, told
@@ -80,6 +80,9 @@ def show(terminal: Terminal, root: Path, answer: Why) -> None:
             terminal.say(f"  once, {last.removeprefix('last ')}")
         else:
             terminal.say(f"  {counted(group.count, 'time')}, first {clock(group.first_seen)}, {last}")
+        if group.resolved_by is not None:
+            proof = f"resolved · {fixed(group.resolved_by)} ({ago(group.resolved_by.at, now)})"
+            terminal.say(f"  {terminal.paint(proof, 'good')}")
     terminal.say()
 
 

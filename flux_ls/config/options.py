@@ -13,6 +13,7 @@ from flux_ls.config.values import (
     days,
     file,
     grpc_port,
+    hints,
     http_port,
     pairs,
     seconds,
@@ -105,6 +106,12 @@ OPTIONS: tuple[Option, ...] = (
         "Show errors that were handled on the way (retries, fallbacks) in the editor, as warnings.",
     ),
     Option("traffic_lens", switch, "true or false", "Show traffic (requests, p95) above handlers in the editor."),
+    Option(
+        "hints_per_file",
+        hints,
+        "a whole number, 1 or more",
+        "How many hints one file shows at most, those that matter most; the last one says how many are left out.",
+    ),
     Option("inlay_hints", switch, "true or false", "Show the recorded values of the failing run in the code."),
     Option(
         "functions",

@@ -29,6 +29,7 @@ class Settings(Struct, frozen=True):
     collector: bool = True
     show_handled: bool = True
     traffic_lens: bool = False
+    hints_per_file: int = 50
     inlay_hints: bool = False
     functions: tuple[str, ...] = ()
     redact_keys: tuple[str, ...] = ()

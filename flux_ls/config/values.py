@@ -166,5 +166,9 @@ def budget(value: object, _: Place) -> int:
     return size
 
 
+def hints(value: object, _: Place) -> int:
+    return _whole(value, 1, 1_000_000)
+
+
 def calls(value: object, _: Place) -> int:
     return _whole(value, 0, 1_000_000)

@@ -7,7 +7,7 @@ from lsprotocol import types
 from flux_ls.lsp import words
 from flux_ls.lsp.client import Client
 from flux_ls.lsp.convert import to_position
-from flux_ls.lsp.diagnostics import SOURCE, diagnostic
+from flux_ls.lsp.diagnostics import SOURCE
 from flux_ls.lsp.markdown import one_line
 from flux_ls.lsp.mending import Mend
 from flux_ls.lsp.snapshot import FileFindings, Finding
@@ -40,7 +40,7 @@ def mending(
         types.CodeAction(
             title=one_line(mend.title, 100),
             kind=types.CodeActionKind.QuickFix,
-            diagnostics=_answered(mend.finding, params, client),
+            diagnostics=_answered(mend.finding, params),
             is_preferred=True if mend.sure and client.preferred_actions else None,
             edit=_edit(mend, params.text_document.uri, client, version),
         )
@@ -90,14 +90,16 @@ def _of(finding: Finding, params: types.CodeActionParams, client: Client) -> lis
     ]
     if not client.action_kinds:
         return list(commands)
-    answered = _answered(finding, params, client)
+    answered = _answered(finding, params)
     return [
         types.CodeAction(title=command.title, kind=types.CodeActionKind.QuickFix, diagnostics=answered, command=command)
         for command in commands
     ]
 
 
-def _answered(finding: Finding, params: types.CodeActionParams, client: Client) -> list[types.Diagnostic] | None:
-    """The finding's diagnostics among those that the editor asks about."""
-    wanted = diagnostic(finding, client).code
-    return [each for each in params.context.diagnostics if each.source == SOURCE and each.code == wanted] or None
+def _answered(finding: Finding, params: types.CodeActionParams) -> list[types.Diagnostic] | None:
+    """The diagnostic of the finding's line, among those that the editor asks about: it stands for all that is there."""
+    row = finding.place.located.line - 1
+    return [
+        each for each in params.context.diagnostics if each.source == SOURCE and each.range.start.line == row
+    ] or None

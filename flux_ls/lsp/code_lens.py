@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from lsprotocol import types
 from msgspec import Struct
 
+from flux_ls.answers.words import fixed
 from flux_ls.lsp import words
 from flux_ls.lsp.client import Client
 from flux_ls.lsp.convert import to_range
@@ -26,19 +27,14 @@ class Traffic(Struct, frozen=True):
 def lenses(
     file: FileFindings | None, traffic: tuple[Traffic, ...], client: Client, now_ns: int | None = None
 ) -> list[types.CodeLens]:
-    """Failures first, then traffic; a lens stays on the line of its `def`, whatever its text becomes."""
+    """One for each function, then traffic; a lens stays on the line of its `def`, whatever its text becomes."""
     now_ns = time.time_ns() if now_ns is None else now_ns
     made = []
     for (line, text), findings in sorted(_by_function(file).items()):
-        latest = max(findings, key=lambda finding: finding.issue.last_seen_ns)
         made.append(
             types.CodeLens(
                 range=to_range(line, None, None, text, client.encoding),
-                command=types.Command(
-                    title=title(findings, now_ns),
-                    command="flux.server.why",
-                    arguments=[{"id": latest.issue.sample_request_id, "show": True}],
-                ),
+                command=_command(findings, now_ns),
             )
         )
     made += [
@@ -51,13 +47,38 @@ def lenses(
     return made
 
 
+def _command(findings: list[Finding], now_ns: int) -> types.Command:
+    failing = [finding for finding in findings if finding.proof is None]
+    return _failing(failing, now_ns) if failing else _fixed(findings[0])
+
+
+def _failing(findings: list[Finding], now_ns: int) -> types.Command:
+    latest = max(findings, key=lambda finding: finding.issue.last_seen_ns)
+    return types.Command(
+        title=title(findings, now_ns),
+        command="flux.server.why",
+        arguments=[{"id": latest.issue.sample_request_id, "show": True}],
+    )
+
+
+def _fixed(finding: Finding) -> types.Command:
+    """What changed between the last failure and the run that went well is what one wants to see of it."""
+    assert finding.proof is not None
+    return types.Command(
+        title=fixed(finding.proof),
+        command="flux.server.diff",
+        arguments=[{"id": finding.issue.sample_request_id, "other": finding.proof.request_id, "show": True}],
+    )
+
+
 def title(findings: list[Finding], now_ns: int) -> str:
+    """As wide with the next failure as with this one, but for a count ten times as high: what stands beside stays."""
     failing = [finding for finding in findings if finding.state == "failing"]
     counted = failing or findings
-    count = sum(finding.issue.count for finding in counted)
-    last_ns = max(finding.issue.last_seen_ns for finding in counted)
-    what = words.times(count, "failure") if failing else words.times(count, "handled error")
-    return f"{what} · last {words.ago(last_ns, now_ns)} · why"
+    count = words.steady_number(sum(finding.issue.count for finding in counted))
+    last = words.steady_ago(max(finding.issue.last_seen_ns for finding in counted), now_ns)
+    what = "failure" if failing else "handled error"
+    return f"{count} {what if count == '1' else what + 's'} · last {last} · why"
 
 
 def traffic_title(traffic: Traffic) -> str:
@@ -66,11 +87,17 @@ def traffic_title(traffic: Traffic) -> str:
 
 
 def _by_function(file: FileFindings | None) -> Mapping[tuple[int, str], list[Finding]]:
+    """What each function has to say. One that fails does not tell what was mended in it; what lost its place stays
+    only where nothing has one.
+    """
     grouped: dict[tuple[int, str], list[Finding]] = defaultdict(list)
     for finding in file.findings if file is not None else ():
-        located = finding.place.located
-        if located.function_line is not None and finding.function_text is not None:
-            grouped[located.function_line, finding.function_text].append(finding)
-        else:
-            grouped[located.line, finding.place.text].append(finding)
+        grouped[finding.head].append(finding)
+    for finding in file.fixed if file is not None else ():
+        if finding.head not in grouped:
+            grouped[finding.head] = [finding]
+    sure = set(grouped)
+    for finding in file.held if file is not None else ():
+        if finding.head not in sure:
+            grouped[finding.head].append(finding)
     return grouped

@@ -1,63 +1,149 @@
-"""`textDocument/publishDiagnostics`: findings as diagnostics, sent when they changed and cleared when they are gone."""
+"""`textDocument/publishDiagnostics`: what each line has to say, sent when it changed and cleared when it is gone.
+
+A line has one diagnostic, however many kinds of failure it has seen: it names the one that matters most, and counts the
+others. Files that are not open have theirs too, for the editor's list of problems: at their text on disk, without a
+version. So has a file that was closed: it is like one that was never opened, and nothing makes the editor open it.
+"""
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable
 
 from lsprotocol import types
+from msgspec import Struct
 
 from flux_ls.lsp import words
 from flux_ls.lsp.client import Client
 from flux_ls.lsp.convert import to_range
 from flux_ls.lsp.markdown import one_line
-from flux_ls.lsp.snapshot import Finding, Place, Snapshot
+from flux_ls.lsp.snapshot import FileFindings, Finding, Place, Snapshot
 
 SOURCE = "flux"
 DATA = {
-    "fingerprint": "The issue group, as `flux.server.dismiss` takes it.",
+    "fingerprint": "The issue group, as `flux.server.dismiss` takes it; of several on one line, the one that is named.",
     "requestId": "The latest request that failed this way.",
     "state": "`failing` or `handled`.",
     "anchor": "How the line was found: `exact`, `moved`, or `edited` since it failed.",
+    "functionEdited": "Whether the line is as it was but its function has been edited since.",
+    "others": "Of the other groups on the line, `fingerprint`, `requestId` and `message`.",
 }
 """What a diagnostic carries for clients that do more with it."""
 UNVERIFIED = "unverified since your edit"
+FUNCTION_EDITED = "its function has been edited since"
 MESSAGE_LIMIT = 200
 LONGEST_TRAIL = 20
+MOST_OTHERS = 5
+"""Other kinds of failure on a line that are listed with it; all of them are counted."""
+NEWS_EVERY_S = 0.25
 RECOUNT_EVERY_S = 0.5
-"""New and moved diagnostics go out at once; new counts and times of those on the screen, no more often than this."""
+"""What looks otherwise goes out at once, but of one file no more often than this; new counts and times of what is on
+the screen, no more often than that. An edit waits for neither.
+"""
 
 
-def diagnostic(finding: Finding, client: Client) -> types.Diagnostic:
-    """One finding on the text that is responsible. The message has no relative time: it would go stale unread."""
+class Hint(Struct, frozen=True):
+    """What one line has to say."""
+
+    named: Finding
+    """The kind of failure that matters most there."""
+    others: tuple[Finding, ...] = ()
+
+
+def hints(file: FileFindings) -> list[Hint]:
+    """One for each line, from the top."""
+    by_line: dict[int, list[Finding]] = defaultdict(list)
+    for finding in sorted(file.findings, key=_rank):
+        by_line[finding.place.located.line].append(finding)
+    return [Hint(named, tuple(others)) for _, (named, *others) in sorted(by_line.items())]
+
+
+def shown_of(found: list[Hint], limit: int) -> list[Hint]:
+    """Those that matter most, where there are more than a file is to show."""
+    if len(found) <= limit:
+        return found
+    kept = sorted(range(len(found)), key=lambda index: _rank(found[index].named))[:limit]
+    return [found[index] for index in sorted(kept)]
+
+
+def diagnostics(file: FileFindings, client: Client, limit: int) -> list[types.Diagnostic]:
+    """The file's hints; the last one says how many there was no room for."""
+    found = hints(file)
+    shown = shown_of(found, limit)
+    left_out = len(found) - len(shown)
+    return [
+        diagnostic(hint, client, f"{words.times(left_out, 'more hint')} left out, flux.hintsPerFile is {limit}")
+        if left_out and hint is shown[-1]
+        else diagnostic(hint, client)
+        for hint in shown
+    ]
+
+
+def diagnostic(hint: Hint, client: Client, note: str = "") -> types.Diagnostic:
+    """One line's hint on the text that is responsible. The message has no relative time: it would go stale unread."""
+    finding = hint.named
     issue = finding.issue
     return types.Diagnostic(
         range=_range(finding.place, client),
-        message=message(finding),
+        message=message(hint, note),
         severity=_severity(finding),
         code=issue.sample_request_id[:8],
         source=SOURCE,
-        related_information=_trail(finding, client) if client.related_information else None,
+        related_information=_related(hint, client) if client.related_information else None,
         data={
             "fingerprint": issue.failure.fingerprint,
             "requestId": issue.sample_request_id,
             "state": finding.state,
             "anchor": finding.place.located.anchor,
+            "functionEdited": finding.place.located.function_edited,
+            "others": [
+                {
+                    "fingerprint": other.issue.failure.fingerprint,
+                    "requestId": other.issue.sample_request_id,
+                    "message": _in_short(other),
+                }
+                for other in hint.others[:MOST_OTHERS]
+            ],
         },
     )
 
 
-def message(finding: Finding) -> str:
-    issue = finding.issue
-    error = one_line(words.error_line(issue), MESSAGE_LIMIT)
-    parts = [
-        f"handled: {error}" if finding.state == "handled" else error,
-        words.times(issue.count, "time" if finding.state == "handled" else "failure"),
-        f"last {words.at(issue.last_seen_ns)}",
-        f"req:{issue.sample_request_id[:8]}",
-    ]
+def message(hint: Hint, note: str = "") -> str:
+    """In the order of what is read first; how sure the line is comes last."""
+    finding = hint.named
+    parts = [_error(finding), _counted(finding)]
+    if hint.others:
+        parts.append(f"and {words.times(len(hint.others), 'other kind')} here")
+    parts += [f"last {words.at(finding.issue.last_seen_ns)}", f"req:{finding.issue.sample_request_id[:8]}"]
+    if note:
+        parts.append(note)
     if finding.unverified:
         parts.append(UNVERIFIED)
+    elif finding.place.located.function_edited:
+        parts.append(FUNCTION_EDITED)
     return " · ".join(parts)
+
+
+def _in_short(finding: Finding) -> str:
+    return f"{_error(finding)} · {_counted(finding)}"
+
+
+def _error(finding: Finding) -> str:
+    error = one_line(words.error_line(finding.issue), MESSAGE_LIMIT)
+    return f"handled: {error}" if finding.state == "handled" else error
+
+
+def _counted(finding: Finding) -> str:
+    return words.times(finding.issue.count, "time" if finding.state == "handled" else "failure")
+
+
+def _rank(finding: Finding) -> tuple[int, int, int, int]:
+    """What matters most comes first: what is worst, then what is far more frequent, then what is new.
+
+    Of counts only the size: two kinds that fail in turn would take the line from each other all the time.
+    """
+    issue = finding.issue
+    return (int(_severity(finding)), -len(str(issue.count)), -issue.first_seen_ns, issue.id)
 
 
 def _severity(finding: Finding) -> types.DiagnosticSeverity:
@@ -68,17 +154,23 @@ def _severity(finding: Finding) -> types.DiagnosticSeverity:
     return types.DiagnosticSeverity.Error
 
 
-def _trail(finding: Finding, client: Client) -> list[types.DiagnosticRelatedInformation]:
-    steps = finding.trail
+def _related(hint: Hint, client: Client) -> list[types.DiagnosticRelatedInformation]:
+    """The path from the handler to the fault, and the other kinds of failure on the line."""
+    steps = hint.named.trail
     if len(steps) > LONGEST_TRAIL:
         # The ends tell most: where it came in, and where it broke.
         steps = (*steps[: LONGEST_TRAIL // 2], *steps[-LONGEST_TRAIL // 2 :])
-    return [
-        types.DiagnosticRelatedInformation(
-            types.Location(step.uri, _range(step, client)),
-            f"{one_line(step.located.function or 'module', 100)}: {one_line(step.text.strip(), 100)}",
-        )
+    told = [
+        (step, f"{one_line(step.located.function or 'module', 100)}: {one_line(step.text.strip(), 100)}")
         for step in steps
+    ]
+    told += [
+        (other.place, f"also here: {_in_short(other)} · req:{other.issue.sample_request_id[:8]}")
+        for other in hint.others[:MOST_OTHERS]
+    ]
+    return [
+        types.DiagnosticRelatedInformation(types.Location(place.uri, _range(place, client)), text)
+        for place, text in told
     ]
 
 
@@ -87,52 +179,61 @@ def _range(place: Place, client: Client) -> types.Range:
     return to_range(located.line, located.column, located.end_column, place.text, client.encoding)
 
 
+class Sent(Struct, frozen=True):
+    """When a file's diagnostics were sent last, and for which version of it."""
+
+    at: float
+    version: int | None
+
+
 class Diagnostics:
     """What was published last, so that only changes are sent.
 
-    `open_version` tells the version of an open document, None for a file that is not open.
+    `open_version` tells the version of an open document, None for a file that is not open; `limit` how many hints a
+    file shows.
     """
 
     def __init__(
         self,
         publish: Callable[[types.PublishDiagnosticsParams], None],
         open_version: Callable[[str], int | None],
+        limit: Callable[[str], int],
     ) -> None:
         self._publish = publish
         self._open_version = open_version
+        self._limit = limit
         self._published: dict[str, list[types.Diagnostic]] = {}
         self._owed: set[str] = set()
-        self._sent_at: dict[str, float] = {}
-        self._recount: asyncio.TimerHandle | None = None
+        self._sent: dict[str, Sent] = {}
+        self._later: asyncio.TimerHandle | None = None
 
     def show(self, snapshot: Snapshot, client: Client) -> None:
-        if self._recount is not None:
-            self._recount.cancel()
-            self._recount = None
-        for uri in [uri for uri in self._published if uri not in snapshot.files]:
-            del self._published[uri]
-            self._send(uri, [])
-            del self._sent_at[uri]
-        self._owed &= snapshot.files.keys()
-        early = 0.0
-        for uri, file in snapshot.files.items():
-            # Edits that came after this snapshot bring another one, for the text as it is then.
-            if file.version != self._open_version(uri):
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        now = time.monotonic()
+        early: list[float] = []
+        # What is gone goes first: a file that is known by another name now is not to be there twice.
+        for uri in (*(uri for uri in list(self._published) if uri not in snapshot.files), *snapshot.files):
+            file = snapshot.files.get(uri)
+            # Edits that came after this snapshot bring another one, for the text as it is then; a document that was
+            # closed is back at its text on disk, and the snapshot of that is on its way.
+            if file is not None and file.version != self._open_version(uri):
                 continue
-            diagnostics = [diagnostic(finding, client) for finding in file.findings]
-            before = self._published.get(uri)
-            if before == diagnostics and uri not in self._owed:
+            wanted = diagnostics(file, client, self._limit(uri)) if file is not None else []
+            before = self._published.get(uri, [])
+            if before == wanted and uri not in self._owed:
                 continue
-            if before is not None and uri not in self._owed and _looks(before) == _looks(diagnostics):
-                wait = self._sent_at[uri] + RECOUNT_EVERY_S - time.monotonic()
-                if wait > 0:
-                    early = max(early, wait)
-                    continue
-            self._published[uri] = diagnostics
-            self._owed.discard(uri)
-            self._send(uri, diagnostics)
+            if (wait := self._wait(uri, before, wanted, now)) > 0:
+                early.append(wait)
+            else:
+                self._send(uri, wanted, now)
+        # What was sent long ago holds up nothing any more.
+        self._sent = {
+            uri: sent for uri, sent in self._sent.items() if uri in self._published or now < sent.at + RECOUNT_EVERY_S
+        }
         if early:
-            self._recount = asyncio.get_running_loop().call_later(early, self.show, snapshot, client)
+            self._later = asyncio.get_running_loop().call_later(min(early), self.show, snapshot, client)
 
     def owe(self, uri: str) -> None:
         """Sends a document's diagnostics with the next snapshot in any case: a client that opens it may need them."""
@@ -140,14 +241,35 @@ class Diagnostics:
             self._owed.add(uri)
 
     def stop(self) -> None:
-        if self._recount is not None:
-            self._recount.cancel()
+        if self._later is not None:
+            self._later.cancel()
 
-    def _send(self, uri: str, diagnostics: list[types.Diagnostic]) -> None:
-        self._sent_at[uri] = time.monotonic()
-        self._publish(types.PublishDiagnosticsParams(uri=uri, diagnostics=diagnostics, version=self._open_version(uri)))
+    def _wait(self, uri: str, before: list[types.Diagnostic], wanted: list[types.Diagnostic], now: float) -> float:
+        sent = self._sent.get(uri)
+        if sent is None or not wanted or uri in self._owed or sent.version != self._open_version(uri):
+            return 0
+        pause = RECOUNT_EVERY_S if _looks(before) == _looks(wanted) else NEWS_EVERY_S
+        return sent.at + pause - now
+
+    def _send(self, uri: str, wanted: list[types.Diagnostic], now: float) -> None:
+        self._owed.discard(uri)
+        if wanted:
+            self._published[uri] = wanted
+        else:
+            self._published.pop(uri, None)
+        version = self._open_version(uri)
+        self._sent[uri] = Sent(now, version)
+        self._publish(types.PublishDiagnosticsParams(uri=uri, diagnostics=wanted, version=version))
 
 
-def _looks(shown: list[types.Diagnostic]) -> list[tuple[types.Range, object, object]]:
+def _looks(shown: list[types.Diagnostic]) -> list[tuple[object, ...]]:
     """What an eye notices of them, and what they are about."""
-    return [(each.range, each.severity, each.data["fingerprint"] if each.data else None) for each in shown]
+    return [
+        (
+            each.range,
+            each.severity,
+            each.data and (each.data["fingerprint"], each.data["functionEdited"]),
+            [other["fingerprint"] for other in each.data["others"]] if each.data else [],
+        )
+        for each in shown
+    ]

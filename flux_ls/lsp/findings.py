@@ -20,11 +20,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from flux_ls.analysis.route import route_name
-from flux_ls.answers.state import group_state
+from flux_ls.answers.state import Standing, standing
 from flux_ls.lsp.convert import path_to_uri
-from flux_ls.lsp.snapshot import FileFindings, Finding, Place, Snapshot, merged, order
+from flux_ls.lsp.held import Held
+from flux_ls.lsp.snapshot import FIXED_FOR_NS, Finding, Place, Snapshot, files, still_fixed
 from flux_ls.lsp.watch import News
-from flux_ls.model import GroupState, Issue, LocatedFrame, Request
+from flux_ls.model import Issue, LocatedFrame, Proof, Request
 from flux_ls.source.edits import Edit
 from flux_ls.source.workspace import Workspace
 
@@ -34,7 +35,6 @@ LOOK_AT_FILES_EVERY_S = 1.0
 """How soon a file that changes on disk without the editor is noticed."""
 LOOK_FOR_FILES_EVERY_S = 30.0
 """How soon a file that was missing is found, when the editor did not open it."""
-STALE_AFTER_NS = 24 * 3600 * 10**9
 SHOWN = ("exact", "moved", "edited")
 
 
@@ -68,18 +68,28 @@ _Message = News | Buffer | Surroundings | Touched | Future[None] | None
 
 
 class Findings:
-    """The worker. Everything public may be called from any thread; `on_snapshot` is called in the worker's."""
+    """The worker. Everything public may be called from any thread; the hooks are called in the worker's.
 
-    def __init__(self, on_snapshot: Callable[[Snapshot], None]) -> None:
+    `on_mended` gets issues that were seen mended just now, which the store does not know yet.
+    """
+
+    def __init__(
+        self, on_snapshot: Callable[[Snapshot], None], on_mended: Callable[[list[tuple[Issue, Proof]]], None]
+    ) -> None:
         self._on_snapshot = on_snapshot
+        self._on_mended = on_mended
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._workspace_lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="flux-findings", daemon=True)
         self._issues: dict[int, Issue] = {}
         self._found: dict[int, Finding] = {}
+        self._fixed: dict[int, Finding] = {}
+        self._held = Held()
         self._unplaced: dict[int, str] = {}
-        self._resolved: dict[int, int] = {}
-        """Issues that were seen resolved, with their last failure: a later edit does not take that back."""
+        self._proofs: dict[int, tuple[int, Proof]] = {}
+        """What was seen to show issues mended, with their last failure, until the store tells it."""
+        self._mended: list[tuple[Issue, Proof]] = []
+        """What is to be handed out of it."""
         self._paths: dict[int, set[str]] = {}
         """The files that each issue depends on."""
         self._issues_of_path: dict[str, set[int]] = defaultdict(set)
@@ -180,6 +190,9 @@ class Findings:
                 self._lines.clear()
                 for issue_id in stale:
                     self._place(issue_id)
+            if self._mended:
+                self._on_mended(self._mended)
+                self._mended = []
         # A finding grows stale without any news, so this is put together on every beat.
         snapshot = self._assembled()
         if snapshot != self._snapshot:
@@ -192,7 +205,7 @@ class Findings:
             changed |= self._issues.keys()
             self._issues.clear()
             self._issues_of_route.clear()
-            self._resolved.clear()
+            self._proofs.clear()
         for issue in news.issues:
             self._issues[issue.id] = issue
             if issue.route is not None:
@@ -219,9 +232,10 @@ class Findings:
                 last_good_id=request.id,
                 last_good_ns=request.started_ns,
                 last_good_revision=request.revision,
+                last_good_status=request.status,
             )
             self._issues[issue_id] = replace(issue, route=latest)
-            if issue_id not in self._resolved and not issue.failure.handled:
+            if issue.proof is None and issue_id not in self._proofs and not issue.failure.handled:
                 changed.add(issue_id)
         return changed
 
@@ -287,14 +301,15 @@ class Findings:
 
     def _place(self, issue_id: int) -> None:
         """Finds the issue's place in today's text again."""
-        self._found.pop(issue_id, None)
+        shown = self._found.pop(issue_id, None) or self._fixed.pop(issue_id, None)
         self._unplaced.pop(issue_id, None)
         before = self._paths.pop(issue_id, set())
         for path in before:
             self._issues_of_path[path].discard(issue_id)
         issue = self._issues.get(issue_id)
         if issue is None or issue.count <= 0 or issue.dismissed:
-            self._resolved.pop(issue_id, None)
+            self._proofs.pop(issue_id, None)
+            self._held.drop(issue_id)
             return
         try:
             with self._workspace_lock:
@@ -305,12 +320,19 @@ class Findings:
         if issue_id in self._unplaced:
             # A file that is gone may come back: with the next checkout, say.
             self._depends_on(issue_id, before | self._paths.get(issue_id, set()))
+        if issue_id in self._found or issue_id in self._fixed:
+            self._held.drop(issue_id)
+        elif shown is not None and (shown.proof is not None) == (issue_id in self._proofs or issue.proof is not None):
+            self._held.hold(shown)
 
     def _place_known(self, issue: Issue) -> None:
-        state = self._state(issue)
-        if state == "resolved":
+        stands = self._standing(issue)
+        resolved = stands.proof is not None
+        if stands.proof is not None and time.time_ns() - stands.proof.at_ns > FIXED_FOR_NS:
             return
         location = issue.failure.location
+        if location is None and resolved:
+            return
         if location is None:
             self._unplaced[issue.id] = issue.failure.location_reason or "no code of yours in the stack trace"
             return
@@ -322,17 +344,18 @@ class Findings:
         self._depends_on(issue.id, {each.path for each in (located, *trail) if each.path is not None})
         place = self._placed(located)
         if place is not None:
-            self._found[issue.id] = Finding(
+            (self._fixed if resolved else self._found)[issue.id] = Finding(
                 issue=issue,
-                state=state,
+                state=stands.state,
                 stale=False,
                 place=place,
                 trail=tuple(step for each in trail if (step := self._placed(each)) is not None),
                 function_text=None
                 if located.path is None or located.function_line is None
                 else self._line(located.path, located.function_line),
+                proof=stands.proof,
             )
-        elif located.anchor != "gone":
+        elif located.anchor != "gone" and not resolved:
             self._unplaced[issue.id] = located.reason or located.anchor
 
     def _depends_on(self, issue_id: int, paths: set[str]) -> None:
@@ -343,13 +366,16 @@ class Findings:
             if path not in self._stamps:
                 self._stamps[path] = _stamp(path)
 
-    def _state(self, issue: Issue) -> GroupState:
-        if self._resolved.get(issue.id) == issue.last_seen_ns:
-            return "resolved"
-        state = group_state(self._workspace, issue)
-        if state == "resolved":
-            self._resolved[issue.id] = issue.last_seen_ns
-        return state
+    def _standing(self, issue: Issue) -> Standing:
+        failed_ns, proof = self._proofs.get(issue.id, (0, None))
+        if proof is not None and failed_ns >= issue.last_seen_ns:
+            # The edit that came before it may be told by nothing any more.
+            return Standing("resolved", proof)
+        stands = standing(self._workspace, issue)
+        if stands.proof is not None and issue.proof is None:
+            self._proofs[issue.id] = (issue.last_seen_ns, stands.proof)
+            self._mended.append((issue, stands.proof))
+        return stands
 
     def _placed(self, located: LocatedFrame) -> Place | None:
         if located.path is None or located.anchor not in SHOWN:
@@ -369,18 +395,16 @@ class Findings:
     # All of them.
 
     def _assembled(self) -> Snapshot:
-        now_ns = time.time_ns()
-        by_file: dict[str, list[Finding]] = defaultdict(list)
-        for finding in merged(self._found.values()):
-            if finding.state in ("failing", "handled") and not self._hidden(finding):
-                stale = now_ns - finding.issue.last_seen_ns > STALE_AFTER_NS
-                by_file[finding.place.uri].append(replace(finding, stale=True) if stale else finding)
-        versions = {buffer.uri: buffer.version for buffer in self._buffers.values()}
+        with self._workspace_lock:
+            held = [each for each in self._held.still(self._buffers, self._workspace.lines) if not self._hidden(each)]
         return Snapshot(
-            files={
-                uri: FileFindings(versions.get(uri), tuple(sorted(findings, key=order)))
-                for uri, findings in sorted(by_file.items())
-            },
+            files=files(
+                found=(finding for finding in self._found.values() if not self._hidden(finding)),
+                fixed=still_fixed(self._fixed.values(), self._issues.values()),
+                held=held,
+                versions={buffer.uri: buffer.version for buffer in self._buffers.values()},
+                now_ns=time.time_ns(),
+            ),
             failing=sum(not self._issues[issue_id].failure.handled for issue_id in (*self._found, *self._unplaced)),
             unplaced=tuple(
                 (self._issues[issue_id], reason)

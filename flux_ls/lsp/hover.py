@@ -12,11 +12,12 @@ from msgspec import Struct
 from flux_ls.answers.at_fault import AtFault
 from flux_ls.answers.rows import Run, beyond
 from flux_ls.answers.values import shown
+from flux_ls.answers.words import fixed
 from flux_ls.lsp import words
 from flux_ls.lsp.addresses import address
 from flux_ls.lsp.client import Client
 from flux_ls.lsp.convert import to_range
-from flux_ls.lsp.diagnostics import UNVERIFIED
+from flux_ls.lsp.diagnostics import FUNCTION_EDITED, UNVERIFIED
 from flux_ls.lsp.markdown import code, fence, one_line, shortened, visible
 from flux_ls.lsp.rows import line_of
 from flux_ls.lsp.snapshot import FileFindings, Finding, Place
@@ -72,11 +73,22 @@ def findings_at(file: FileFindings | None, line: int) -> tuple[Finding, ...]:
     return here or tuple(finding for finding in file.findings if finding.place.located.function_line == line)
 
 
+def fixed_at(file: FileFindings | None, line: int) -> tuple[Finding, ...]:
+    """What was mended on the line, or in the function that starts there."""
+    if file is None:
+        return ()
+    return tuple(finding for finding in file.fixed if line in (finding.head[0], finding.place.located.line))
+
+
 def hover(
-    findings: tuple[Finding, ...], recorded: Mapping[int, AtFault], client: Client, now_ns: int | None = None
+    findings: tuple[Finding, ...],
+    recorded: Mapping[int, AtFault],
+    client: Client,
+    now_ns: int | None = None,
+    mended: tuple[Finding, ...] = (),
 ) -> types.Hover | None:
     """`recorded` has, by issue id, what its latest request recorded there, as far as it could be read."""
-    if not findings:
+    if not findings and not mended:
         return None
     now_ns = time.time_ns() if now_ns is None else now_ns
     style = Style(client)
@@ -85,15 +97,35 @@ def hover(
     rule = "\n\n---\n\n" if style.rich else "\n\n"
     if len(findings) > MOST_FINDINGS:
         told.append([Block(9, f"and {words.times(len(findings) - MOST_FINDINGS, 'more failure')} here")])
+    told += [_mended_blocks(finding, style, now_ns) for finding in mended]
     text = _fitted(told, style, rule)
-    place = latest_first[0].place
+    return types.Hover(types.MarkupContent(client.markup, text), _range(latest_first, client))
+
+
+def _range(findings: list[Finding], client: Client) -> types.Range | None:
+    if len({finding.place.located.line for finding in findings}) != 1:
+        return None
+    place = findings[0].place
     located = place.located
-    return types.Hover(
-        types.MarkupContent(client.markup, text),
-        to_range(located.line, located.column, located.end_column, place.text, client.encoding)
-        if len({finding.place.located.line for finding in findings}) == 1
-        else None,
-    )
+    return to_range(located.line, located.column, located.end_column, place.text, client.encoding)
+
+
+def _mended_blocks(finding: Finding, style: Style, now_ns: int) -> list[Block]:
+    """What proves it, and what it was."""
+    proof, issue = finding.proof, finding.issue
+    assert proof is not None
+    end = "  \n" if style.rich else "\n"
+    facts = [
+        f"{style.code(fixed(proof), 60)}, {words.ago(proof.at_ns, now_ns)}",
+        f"it was {style.code(words.error_line(issue), 200)}",
+        f"{_counted(finding, now_ns)}, request {style.code('req:' + issue.sample_request_id[:8], 40)}",
+    ]
+    blocks = [Block(9, end.join(facts))]
+    if style.links:
+        before, after = issue.sample_request_id, proof.request_id
+        links = (("compare", address("diff", before)), ("the good run", address("trace", after)))
+        blocks.append(Block(2, " · ".join(f"[{name}]({uri})" for name, uri in links)))
+    return blocks
 
 
 def _fitted(told: list[list[Block]], style: Style, rule: str) -> str:
@@ -122,7 +154,8 @@ def _blocks(finding: Finding, recorded: AtFault | None, style: Style, now_ns: in
     else:
         blocks.append(Block(10, handled + shortened(visible(words.error_line(issue)), MESSAGE_LIMIT)))
     end = "  \n" if style.rich else "\n"
-    anchor = ANCHOR_WORDS.get(finding.place.located.anchor, "")
+    located = finding.place.located
+    anchor = ANCHOR_WORDS.get(located.anchor, "") + (f", but {FUNCTION_EDITED}" if located.function_edited else "")
     facts = [
         _counted(finding, now_ns),
         f"request {style.code('req:' + issue.sample_request_id[:8], 40)}{_request_words(request, style)}",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
+from flux_ls.answers import state
 from flux_ls.answers.shapes import request_shape
 from flux_ls.lsp import code_action, commands, extensions, hover, inlay_hint, questions, tail
 from flux_ls.lsp.code_lens import Traffic, lenses
@@ -28,6 +29,7 @@ from flux_ls.lsp.snapshot import FileFindings, Snapshot
 from flux_ls.lsp.status import StatusBoard, StoreStatus
 from flux_ls.lsp.traffic import traffic_of
 from flux_ls.lsp.watch import News, Sight, Watch
+from flux_ls.model import Issue, Proof
 from flux_ls.otlp.stacktrace import InAppRule
 from flux_ls.source.edits import Edit
 from flux_ls.store.errors import StoreError
@@ -46,6 +48,8 @@ LONGEST_EDIT_PAUSE_S = 0.5
 """...and where a look takes long, what is typed meanwhile waits a multiple of that: most of the time is idle."""
 PATIENCE_S = 0.5
 """How long an editor's question waits for findings that are being brought up to date."""
+FIRST_LOOK_S = 2.0
+"""How long the first question waits until the store was looked at."""
 LENS_PAUSE_S = 0.25
 LENSES_EVERY_S = 1.0
 """The client is asked to ask for lenses again a moment after they changed, and no more often than this."""
@@ -62,15 +66,22 @@ class Session:
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._snapshot = Snapshot()
-        self._findings = Findings(self._later(self._show))
-        self._diagnostics = Diagnostics(server.text_document_publish_diagnostics, self._open_version)
+        self._findings = Findings(self._later(self._show), self._later(self._keep))
+        self._diagnostics = Diagnostics(
+            server.text_document_publish_diagnostics,
+            self._open_version,
+            lambda uri: server.settings.of(uri).hints_per_file,
+        )
         self._board = StatusBoard(lambda status: server.protocol.notify(extensions.STATUS, status))
         self._keeper = Keeper(lambda status: self._board.update(collector=status), server.show)
         self._shower = Shower(server)
         self._mender = Mender(self._findings.workspace)
         self._quick = ThreadPoolExecutor(1, thread_name_prefix="flux-quick")
         self._watch: Watch | None = None
+        self._looked = asyncio.Event()
+        """What the store holds is on its way to the findings, or it cannot be told."""
         self._lookup: Lookup | None = None
+        self._writing: set[asyncio.Task[None]] = set()
         self._tails: dict[str, tail.Tail] = {}
         self._edited: dict[str, tuple[Document, tuple[Edit, ...] | None]] = {}
         """The documents that the findings do not know as they are now, with the edits since then."""
@@ -108,6 +119,8 @@ class Session:
             thread.stop()
         self._quick.shutdown(wait=False, cancel_futures=True)
         deadline = time.monotonic() + timeout
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=timeout)
         ended = [await asyncio.to_thread(thread.join, max(deadline - time.monotonic(), 0.01)) for thread in threads]
         await asyncio.to_thread(self._shower.tidy)
         return all(ended)
@@ -146,6 +159,7 @@ class Session:
         if self._lookup is None or (self._lookup.path, self._lookup.rule) != (general.store, rule):
             self._watch_store(general.store, rule)
         self._keeper.keep(general)
+        self._diagnostics.show(self._snapshot, self._server.client)
         self._look_at_lenses()
 
     def _watch_store(self, path: Path, rule: InAppRule) -> None:
@@ -154,6 +168,7 @@ class Session:
             self._findings.put(News(afresh=True))
         for each in self._tails.values():
             each.stop()
+        self._looked.clear()
         self._lookup = Lookup(path, rule)
         self._board.update(store=StoreStatus(str(path)), last_request=None)
         watch = Watch(
@@ -170,6 +185,7 @@ class Session:
         if watch is not self._watch:
             return
         self._findings.put(news)
+        self._later(lambda _: self._looked.set())(None)
         finished = [request for request in news.requests if request.complete]
         if finished:
             last = request_shape(max(finished, key=lambda request: request.ended_ns))
@@ -180,6 +196,8 @@ class Session:
             if watch is not self._watch or self._lookup is None:
                 return
             path = str(self._lookup.path)
+            if sight.problem is not None:
+                self._looked.set()  # There is nothing to wait for.
             if not sight.problem:
                 self._board.update(store=StoreStatus(path, "ready" if sight.problem is None else "waiting"))
             else:
@@ -200,6 +218,13 @@ class Session:
         )
         self._look_at_lenses()
 
+    def _keep(self, mended: list[tuple[Issue, Proof]]) -> None:
+        """Has the store remember what was seen mended: the next edit takes away what told it."""
+        if self._lookup is not None:
+            task = asyncio.create_task(asyncio.to_thread(state.keep, self._lookup.path, mended))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+
     async def _settled(self) -> None:
         """Waits, but not for long, until the latest edits are in the snapshot."""
         self._flush()
@@ -207,6 +232,9 @@ class Session:
             await asyncio.wait_for(asyncio.wrap_future(self._findings.settled()), PATIENCE_S)
 
     async def _file(self, uri: str) -> FileFindings | None:
+        # What is asked for when a file has just been opened is to be there at the first time of asking.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._looked.wait(), FIRST_LOOK_S)
         await self._settled()
         return self._snapshot.files.get(uri)
 
@@ -254,11 +282,10 @@ class Session:
 
     async def hover(self, params: types.HoverParams) -> types.Hover | None:
         file = await self._file(params.text_document.uri)
-        found = hover.findings_at(file, params.position.line + 1)
-        if not found:
-            return None
-        recorded = await self._quickly(lambda: self._asked().recorded(found))
-        return hover.hover(found, recorded, self._server.client)
+        line = params.position.line + 1
+        found, mended = hover.findings_at(file, line), hover.fixed_at(file, line)
+        recorded = await self._quickly(lambda: self._asked().recorded(found)) if found else {}
+        return hover.hover(found, recorded, self._server.client, mended=mended)
 
     async def inlay_hint(self, params: types.InlayHintParams) -> list[types.InlayHint]:
         uri = params.text_document.uri
@@ -276,9 +303,8 @@ class Session:
         traffic: tuple[Traffic, ...] = ()
         if self._server.settings.of(uri).traffic_lens and (path := uri_to_path(uri)) is not None:
             traffic = await self._quickly(lambda: self._traffic(path))
-        made = lenses(file, traffic, self._server.client)
-        self._lenses_served[uri] = [lens for lens in made if lens.command and lens.command.command == "flux.server.why"]
-        return made
+        self._lenses_served[uri] = lenses(file, (), self._server.client)
+        return lenses(file, traffic, self._server.client)
 
     def _asked(self) -> Lookup:
         assert self._lookup is not None

@@ -1,12 +1,17 @@
 """What each file has to show: findings as immutable snapshots, which everything that answers the editor looks at."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from flux_ls.model import GroupState, Issue, LocatedFrame
+from flux_ls.model import GroupState, Issue, LocatedFrame, Proof
+
+DAY_NS = 24 * 3600 * 10**9
+STALE_AFTER_NS = DAY_NS
+FIXED_FOR_NS = DAY_NS
+"""How long a function says that it was mended, unless it fails again before."""
 
 
 class Place(Struct, frozen=True):
@@ -30,10 +35,20 @@ class Finding(Struct, frozen=True):
     """The in-app path from the handler to the fault."""
     function_text: str | None
     """The line of the function's `def`."""
+    proof: Proof | None = None
+    """What shows it mended, of one that is `resolved`."""
 
     @property
     def unverified(self) -> bool:
         return self.place.located.anchor == "edited"
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """The line of its function, with its text, or its own where there is none: where a lens stands."""
+        located = self.place.located
+        if located.function_line is None or self.function_text is None:
+            return located.line, self.place.text
+        return located.function_line, self.function_text
 
 
 class FileFindings(Struct, frozen=True):
@@ -42,11 +57,15 @@ class FileFindings(Struct, frozen=True):
     version: int | None
     """Of the open document; None when it is not open."""
     findings: tuple[Finding, ...] = ()
+    fixed: tuple[Finding, ...] = ()
+    """What was mended within a day, one for each function."""
+    held: tuple[Finding, ...] = ()
+    """What has no place while the user is typing, at the function that it had: its lens stays."""
 
 
 class Snapshot(Struct, frozen=True):
     files: Mapping[str, FileFindings] = {}
-    """By URI, as the client spells it; only files with findings."""
+    """By URI, as the client spells it; only files with something to show."""
     failing: int = 0
     """Issues that are failing now, shown or not."""
     unplaced: tuple[tuple[Issue, str], ...] = ()
@@ -98,3 +117,55 @@ def merged(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 def order(finding: Finding) -> tuple[int, int, int]:
     return (finding.place.located.line, -finding.issue.last_seen_ns, finding.issue.id)
+
+
+def files(
+    found: Iterable[Finding],
+    fixed: Iterable[Finding],
+    held: Iterable[Finding],
+    versions: Mapping[str, int | None],
+    now_ns: int,
+) -> Mapping[str, FileFindings]:
+    """What each file shows, by URI; `versions` are those of the open documents."""
+    shown, mended, kept = (defaultdict[str, list[Finding]](list) for _ in range(3))
+    for finding in merged(found):
+        stale = now_ns - finding.issue.last_seen_ns > STALE_AFTER_NS
+        shown[finding.place.uri].append(replace(finding, stale=True) if stale else finding)
+    for finding in _latest_proofs(fixed, now_ns):
+        mended[finding.place.uri].append(finding)
+    for finding in held:
+        kept[finding.place.uri].append(finding)
+    return {
+        uri: FileFindings(
+            versions.get(uri),
+            tuple(sorted(shown[uri], key=order)),
+            tuple(sorted(mended[uri], key=order)),
+            tuple(sorted(kept[uri], key=order)),
+        )
+        for uri in sorted({*shown, *mended, *kept})
+    }
+
+
+def _latest_proofs(fixed: Iterable[Finding], now_ns: int) -> Iterable[Finding]:
+    latest: dict[tuple[str, int], Finding] = {}
+    for finding in fixed:
+        key = (finding.place.uri, finding.head[0])
+        if now_ns - _proven_ns(finding) <= FIXED_FOR_NS and (
+            key not in latest or _proven_ns(latest[key]) < _proven_ns(finding)
+        ):
+            latest[key] = finding
+    return latest.values()
+
+
+def _proven_ns(finding: Finding) -> int:
+    return 0 if finding.proof is None else finding.proof.at_ns
+
+
+def still_fixed(fixed: Collection[Finding], issues: Iterable[Issue]) -> Iterator[Finding]:
+    """What was mended and whose group has not failed since, on another line say."""
+    failed_ns = {finding.issue.failure.fingerprint: 0 for finding in fixed}
+    for issue in issues if failed_ns else ():
+        group = issue.failure.fingerprint
+        if group in failed_ns and issue.count > 0 and not issue.failure.handled:
+            failed_ns[group] = max(failed_ns[group], issue.last_seen_ns)
+    return (finding for finding in fixed if failed_ns[finding.issue.failure.fingerprint] < _proven_ns(finding))

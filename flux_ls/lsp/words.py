@@ -5,6 +5,8 @@ from datetime import datetime
 from flux_ls.model import Issue
 
 SECOND_NS = 10**9
+FIGURE_SPACE = "\u2007"
+WIDEST_AGO = len("59 min ago")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -29,6 +31,13 @@ def ago(ns: int, now_ns: int) -> str:
     return f"{seconds // 86400} days ago"
 
 
+def steady_ago(ns: int, now_ns: int) -> str:
+    """The same, always as wide: what stands behind it does not move as time goes by. The spaces are of a digit's
+    width, which no editor folds into one.
+    """
+    return f"{ago(ns, now_ns):{FIGURE_SPACE}<{WIDEST_AGO}}"
+
+
 def times(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
@@ -39,6 +48,18 @@ def short_number(number: int) -> str:
         if number >= size:
             return f"{number / size:.1f}".removesuffix(".0") + letter
     return str(number)
+
+
+def steady_number(number: int) -> str:
+    """A count that gets wider only when it grows tenfold: exact below a thousand, then `1.0k`, `12k`, `3.4M`."""
+    if number < 1000:
+        return str(number)
+    for size, letter in ((10**6, "M"), (10**3, "k")):
+        if number >= 10 * size:
+            return f"{number // size:,}{letter}"
+        if number >= size:
+            return f"{number // size}.{number % size * 10 // size}{letter}"
+    raise AssertionError(number)
 
 
 def duration(ns: int) -> str:

@@ -273,11 +273,19 @@ class Writer:
             for issue, proof in mended:
                 kept = self._connection.execute(
                     "INSERT INTO resolution (issue_id, failed_ns, trace_id, status, at_ns)"
-                    " SELECT id, ?, ?, ?, ? FROM issue WHERE id = ?"
+                    " SELECT id, ?, ?, ?, ? FROM issue WHERE id = ? AND fingerprint = ?"
                     " ON CONFLICT (issue_id) DO UPDATE SET failed_ns = excluded.failed_ns,"
                     " trace_id = excluded.trace_id, status = excluded.status, at_ns = excluded.at_ns"
                     " WHERE excluded.failed_ns > resolution.failed_ns",
-                    (issue.last_seen_ns, bytes.fromhex(proof.request_id), proof.status, proof.at_ns, issue.id),
+                    (
+                        issue.last_seen_ns,
+                        bytes.fromhex(proof.request_id),
+                        proof.status,
+                        proof.at_ns,
+                        issue.id,
+                        # Of another store that has taken the place of the one it was read from, say.
+                        issue.failure.fingerprint,
+                    ),
                 ).rowcount
                 if kept:
                     self._touch_issue(issue.id)

@@ -1,11 +1,15 @@
 """The issue groups, and whether they still fail."""
 
+import contextlib
 import os
+import sqlite3
 
 import pytest
 
 from flux_ls.answers.errors import errors
-from flux_ls.answers.shapes import Group
+from flux_ls.answers.shapes import Group, ProofShape, timestamp
+from flux_ls.answers.why import why
+from flux_ls.store.errors import StoreBusy
 from flux_ls.store.writer import Writer
 from tests.recorded import FAULT_LINE, Recorded
 from tests.telemetry import Raises, http, span
@@ -129,4 +133,93 @@ def test_a_4xx_answer_mends_nothing(recorded: Recorded) -> None:
     recorded.add(
         http("POST", "/signup", 422, route="/signup"), at_ns=T0 + HOUR, resource={"vcs.ref.head.revision": NEW}
     )
+    assert only_group(recorded).state == "failing"
+
+
+def edit(recorded: Recorded, at_ns: int) -> None:
+    os.utime(recorded.payments, ns=(at_ns, at_ns))
+
+
+def mended(recorded: Recorded) -> tuple[str, str]:
+    """A failure, an edit, and a good run that shows it mended; the ids of the requests."""
+    failed = recorded.add(recorded.failing_signup(), at_ns=T0)
+    edit(recorded, T0 + HOUR)
+    return failed, recorded.add(http("POST", "/signup", 201, route="/signup"), at_ns=T0 + 2 * HOUR)
+
+
+def test_the_run_that_proves_it_is_named_and_a_later_edit_does_not_take_it_back(recorded: Recorded) -> None:
+    failed, good = mended(recorded)
+    proof = ProofShape(good, 201, timestamp(T0 + 2 * HOUR))
+    assert (only_group(recorded).state, only_group(recorded).resolved_by) == ("resolved", proof)
+    edit(recorded, T0 + 3 * HOUR)
+    # Nothing but the store remembers that the code was older once.
+    assert (only_group(recorded).state, only_group(recorded).resolved_by) == ("resolved", proof)
+    recorded.add(http("POST", "/signup", 200, route="/signup"), at_ns=T0 + 4 * HOUR)
+    assert only_group(recorded).resolved_by == proof, "the first proof stays"
+    with recorded.reader() as reader:
+        group = why(reader, recorded.workspace(), failed).group
+    assert group is not None
+    assert (group.state, group.resolved_by) == ("resolved", proof)
+
+
+def test_a_failure_after_the_proof_makes_it_failing_again(recorded: Recorded) -> None:
+    _, good = mended(recorded)
+    assert only_group(recorded).state == "resolved"
+    edit(recorded, T0 + 3 * HOUR)
+    failed = recorded.add(recorded.failing_signup(), at_ns=T0 + 5 * HOUR)
+    group = only_group(recorded)
+    assert (group.state, group.resolved_by, group.count) == ("failing", None, 2)
+    recorded.add(http("POST", "/signup", 201, route="/signup"), at_ns=T0 + 6 * HOUR)
+    assert only_group(recorded).state == "failing", "the code is no newer than the failure"
+    edit(recorded, T0 + 7 * HOUR)
+    again = recorded.add(http("POST", "/signup", 201, route="/signup"), at_ns=T0 + 8 * HOUR)
+    with recorded.reader() as reader:
+        group_of_why = why(reader, recorded.workspace(), failed).group
+    assert group_of_why is not None
+    assert group_of_why.resolved_by == ProofShape(again, 201, timestamp(T0 + 8 * HOUR))
+    assert again != good
+
+
+def test_why_writes_down_the_proof_as_well(recorded: Recorded) -> None:
+    failed, good = mended(recorded)
+    for edited_at in (HOUR, 3 * HOUR):
+        edit(recorded, T0 + edited_at)
+        with recorded.reader() as reader:
+            group = why(reader, recorded.workspace(), failed).group
+        assert group is not None
+        assert group.resolved_by is not None
+        assert group.resolved_by.request_id == good
+
+
+def test_the_proof_outlasts_the_request_that_is_it(recorded: Recorded) -> None:
+    failed, good = mended(recorded)
+    assert only_group(recorded).state == "resolved"
+    connection = sqlite3.connect(recorded.store)
+    connection.execute("DELETE FROM request WHERE trace_id = ?", (bytes.fromhex(good),))
+    connection.commit()
+    connection.close()
+    proof = only_group(recorded).resolved_by
+    assert proof is not None
+    assert proof.request_id == good
+    assert only_group(recorded).sample_request_id == failed
+
+
+def test_dismissed_stays_dismissed_whatever_is_mended(recorded: Recorded) -> None:
+    mended(recorded)
+    with contextlib.closing(Writer(recorded.store)) as writer:
+        writer.dismiss(only_group(recorded).fingerprint)
+    assert (only_group(recorded).state, only_group(recorded).resolved_by) == ("dismissed", None)
+
+
+def test_a_store_that_takes_no_proof_is_answered_from_all_the_same(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mended(recorded)
+
+    def busy(path: object) -> None:
+        raise StoreBusy(recorded.store, "another process is writing to it")
+
+    monkeypatch.setattr("flux_ls.store.writer.Writer", busy)
+    assert only_group(recorded).state == "resolved"
+    edit(recorded, T0 + 3 * HOUR)
     assert only_group(recorded).state == "failing"

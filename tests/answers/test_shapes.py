@@ -19,12 +19,14 @@ DOCUMENTED: dict[type[Struct], str] = {
     shapes.Why: "request root_cause location location_reason frames chain row_changes input suggestions contrast group",
     shapes.RootCause: "type message span_id span_name handled",
     shapes.LinkShape: "type message frame",
-    shapes.GroupCount: "fingerprint count first_seen last_seen",
+    shapes.GroupCount: "fingerprint count first_seen last_seen state resolved_by",
+    shapes.ProofShape: "request_id status at",
     shapes.Trace: "request spans",
     shapes.SpanShape: "span_id parent_id name kind service start_ms duration_ms status error input output frame "
     "row_changes attributes",
     shapes.Errors: "groups",
-    shapes.Group: "fingerprint type message location count first_seen last_seen first_revision sample_request_id state",
+    shapes.Group: "fingerprint type message location count first_seen last_seen first_revision sample_request_id state "
+    "resolved_by",
     shapes.Doctor: "checks",
     shapes.Check: "name ok detail mend",
 }

@@ -1,6 +1,7 @@
 """`flux errors`: the list, and dismissing."""
 
 import re
+import time
 
 from tests.recorded import Recorded
 from tests.telemetry import Raises, http, span
@@ -67,6 +68,28 @@ def test_dismissing_what_is_not_there_or_not_one(flux: Flux, recorded: Recorded)
 def test_a_group_without_a_location_says_why(flux: Flux, recorded: Recorded) -> None:
     recorded.add(http("GET", "/", 500))
     assert "    no location: no exception was recorded" in flux("errors").out
+
+
+def test_what_is_resolved_names_the_run_that_proves_it(flux: Flux, recorded: Recorded) -> None:
+    failed = recorded.add(recorded.failing_signup(), resource={"vcs.ref.head.revision": "a" * 40})
+    good = recorded.add(
+        http("POST", "/signup", 201, route="/signup"),
+        at_ns=time.time_ns(),
+        resource={"vcs.ref.head.revision": "b" * 40},
+    )
+    assert "Not shown: 1 resolved (--all shows them)" in flux("errors").out
+    proof = f"fixed: req:{good[:8]} 201"
+    assert f"    resolved · 1 time · first just now · last just now · req:{failed[:8]} · {proof} · " in re.sub(
+        r"\d+ s ago", "just now", flux("errors", "--all").out
+    )
+    (group,) = flux("errors", "--all", "--json").json[0]["groups"]
+    assert (group["state"], group["resolved_by"]["request_id"], group["resolved_by"]["status"]) == (
+        "resolved",
+        good,
+        201,
+    )
+    assert f"\n  resolved · {proof} (" in flux("why", failed).out
+    assert flux("why", failed, "--json").json[0]["group"]["resolved_by"] == group["resolved_by"]
 
 
 def test_handled_errors_are_in_the_list(flux: Flux, recorded: Recorded) -> None:

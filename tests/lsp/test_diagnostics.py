@@ -10,7 +10,7 @@ import pytest
 from lsprotocol import types
 from lsprotocol.types import DiagnosticSeverity
 
-from tests.lsp.editors import ENCODINGS, PROFILES, Editor, editor
+from tests.lsp.editors import ENCODINGS, PROFILES, Editor, editor, plain
 from tests.lsp.shop import PAYMENTS, Shop
 from tests.telemetry import Raises, http
 
@@ -121,8 +121,27 @@ async def test_a_storm_of_failures_is_counted_on_the_screen_twice_a_second(shop:
         assert client.diagnostics(shop.payments)[0].code == shop.sent[-1][:8]
         shop.fail(Raises("OSError", "disk full", shop.timeout().frames))
         before = time.monotonic()
-        await client.until(lambda: len(client.diagnostics(shop.payments)) == 2, "what is new comes at once")
+        await client.until(
+            lambda: " · and 1 other kind here · " in client.diagnostics(shop.payments)[0].message,
+            "what is new comes at once",
+        )
         assert time.monotonic() - before < 0.4
+
+
+async def test_a_storm_of_new_kinds_is_published_a_few_times_a_second(shop: Shop) -> None:
+    async with editor(shop.root, store=shop.store) as client:
+        shop.fail()
+        await only(client, shop.payments)
+        began, before, kinds = time.monotonic(), len(client.published), 0
+        while time.monotonic() < began + 2:
+            kinds += 1
+            shop.fail(Raises(f"Error{kinds}", "new", shop.timeout().frames))
+            await asyncio.sleep(0.01)
+        await client.until(
+            lambda: f" · and {kinds} other kinds here · " in client.diagnostics(shop.payments)[0].message, "all of them"
+        )
+        assert kinds > 20
+        assert len(client.published) - before <= 2 + (time.monotonic() - began) / 0.25
 
 
 async def test_an_edit_above_moves_it_and_an_edit_of_the_line_fades_it(shop: Shop) -> None:
@@ -199,6 +218,14 @@ async def test_a_later_good_run_on_newer_code_clears_it_and_an_edit_does_not_bri
         client.open(shop.payments)
         await client.command("status")
         assert not client.diagnostics(shop.payments)
+    # Nor does it for a server that has never seen the code between the two edits.
+    shop.payments.write_text(fixed + "\n# and more\n", encoding="utf-8")
+    async with editor(shop.root, store=shop.store) as client:
+        uri = client.open(shop.payments)
+        (lens,) = await client.lenses(uri)
+        assert lens.command is not None
+        assert lens.command.title == f"fixed: req:{shop.sent[-1][:8]} 201"
+        assert not client.diagnostics(shop.payments)
         shop.fail(at_ns=time.time_ns() + 2_000_000_000)
         await only(client, shop.payments)
 
@@ -245,19 +272,96 @@ async def test_dismissed_until_restored(shop: Shop) -> None:
         await only(client, shop.payments)
 
 
-async def test_two_groups_on_one_line_are_two_diagnostics_and_one_group_seen_at_two_lines_is_one(shop: Shop) -> None:
+async def test_kinds_on_one_line_are_one_hint_and_dismissing_it_shows_the_next(shop: Shop) -> None:
     shop.fail()
     shop.payments.write_text("# a line above\n" + PAYMENTS, encoding="utf-8")
     moved = shop.fail()
-    shop.fail(Raises("OSError", "disk full", shop.timeout().frames))
+    full = shop.fail(Raises("OSError", "disk full", shop.timeout().frames))
     async with editor(shop.root, store=shop.store) as client:
-        await client.until(lambda: len(client.diagnostics(shop.payments)) == 2, "both groups")
-        by_message = {each.message.split(" · ")[0]: each for each in client.diagnostics(shop.payments)}
-        assert set(by_message) == {"Timeout: Stripe API timeout", "OSError: disk full"}
-        timeout = by_message["Timeout: Stripe API timeout"]
-        assert " · 2 failures · " in timeout.message
-        assert timeout.code == moved[:8]
-        assert {each.range.start.line for each in by_message.values()} == {RAISES + 1}
+        first = await only(client, shop.payments)
+        assert first.message.startswith("OSError: disk full · 1 failure · and 1 other kind here · last ")
+        assert (first.code, first.range.start.line) == (full[:8], RAISES + 1)
+        assert [info.message for info in (first.related_information or ())][-1] == (
+            f"also here: Timeout: Stripe API timeout · 2 failures · req:{moved[:8]}"
+        )
+        assert first.data is not None
+        (other,) = plain(first.data)["others"]
+        assert (other["requestId"], other["message"]) == (moved, "Timeout: Stripe API timeout · 2 failures")
+        await client.command("dismiss", {"fingerprint": first.data["fingerprint"]})
+        await client.until(lambda: client.diagnostics(shop.payments)[0].code == moved[:8], "the next one")
+        second = await only(client, shop.payments)
+        assert second.message.startswith("Timeout: Stripe API timeout · 2 failures · last ")
+        assert second.data is not None
+        assert second.data["fingerprint"] == other["fingerprint"]
+        await client.command("dismiss", {"fingerprint": other["fingerprint"]})
+        await gone(client, shop.payments)
+
+
+async def test_groups_on_other_lines_have_hints_of_their_own(shop: Shop) -> None:
+    shop.fail()
+    shop.fail(Raises("OSError", "disk full", shop.timeout().frames[:2]))
+    async with editor(shop.root, store=shop.store) as client:
+        await client.until(lambda: len(client.diagnostics(shop.payments)) == 2, "both")
+        told = {each.range.start.line: each.message.split(" · ")[0] for each in client.diagnostics(shop.payments)}
+        assert told == {RAISES: "Timeout: Stripe API timeout", 6: "OSError: disk full"}
+
+
+async def test_dismissed_until_a_new_kind_comes_also_for_a_server_that_starts_anew(shop: Shop) -> None:
+    shop.fail()
+    async with editor(shop.root, store=shop.store) as client:
+        diagnostic = await only(client, shop.payments)
+        assert diagnostic.data is not None
+        await client.command("dismiss", {"fingerprint": diagnostic.data["fingerprint"]})
+        await gone(client, shop.payments)
+    async with editor(shop.root, store=shop.store) as client:
+        shop.fail(shop.timeout("another message"))
+        uri = client.open(shop.payments)
+        assert (await client.command("errors"))["groups"][0]["count"] == 2
+        assert await client.lenses(uri) == []
+        assert not client.diagnostics(shop.payments), "the same kind: the type and the way to the fault"
+        way = shop.timeout().frames
+        new = shop.fail(Raises("Refused", "another type", way))
+        assert (await only(client, shop.payments)).code == new[:8]
+        other_way = shop.fail(Raises("Timeout", "through other functions", way[1:]))
+        await client.until(
+            lambda: " · and 1 other kind here · " in client.diagnostics(shop.payments)[0].message, "both new kinds"
+        )
+        assert client.diagnostics(shop.payments)[0].code == other_way[:8], "the newest of two as frequent ones"
+
+
+async def test_at_most_so_many_hints_in_a_file_and_the_last_says_how_many_more(shop: Shop) -> None:
+    lines = [f"def f{number}(): raise ValueError({number})" for number in range(9)]
+    many = shop.root / "shop" / "many.py"
+    many.write_text("\n".join(lines) + "\n")
+    for number, line in enumerate(lines):
+        where = ((str(many), number + 1, f"f{number}", line),)
+        shop.send(http("GET", f"/{number}", 500, raises=Raises("ValueError", str(number), where)))
+    async with editor(shop.root, store=shop.store, configuration={"hintsPerFile": 4}) as client:
+        await client.until(lambda: len(client.diagnostics(many)) == 4, "four of nine")
+        shown = client.diagnostics(many)
+        assert [each.range.start.line for each in shown] == [5, 6, 7, 8], "the latest kinds"
+        assert shown[-1].message.endswith(" · 5 more hints left out, flux.hintsPerFile is 4")
+        assert all("left out" not in each.message for each in shown[:-1])
+        client.client.set_configuration({"hintsPerFile": 20}, section="flux")
+        client.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
+        await client.until(lambda: len(client.diagnostics(many)) == 9, "all of them")
+
+
+async def test_nothing_is_published_as_of_a_document_that_was_closed(shop: Shop) -> None:
+    shop.fail()
+    async with editor(shop.root, store=shop.store) as client:
+        uri = client.open(shop.payments, "# not saved\n" + PAYMENTS)
+        await client.until(
+            lambda: [each.range.start.line for each in client.diagnostics(shop.payments)] == [RAISES + 1], "as typed"
+        )
+        client.close(uri)
+        closed_at = len(client.published)
+        for _ in range(5):
+            latest = shop.fail()
+        await client.until(lambda: client.diagnostics(shop.payments)[0].code == latest[:8], "in the list of problems")
+        for published in client.published[closed_at:]:
+            assert published.version is None
+            assert [each.range.start.line for each in published.diagnostics] == [RAISES], "at the text on disk"
 
 
 async def test_text_of_a_trace_stays_one_short_line(shop: Shop) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from flux_ls.answers.shapes import Dismissal, Doctor, Errors, RequestShape
 from flux_ls.lsp import words
 from flux_ls.lsp.markdown import code, fence
-from flux_ls.lsp.pages.parts import location, moment, request_line, text
+from flux_ls.lsp.pages.parts import location, mended, moment, request_line, text
 
 
 def errors(shape: Errors) -> str:
@@ -19,7 +19,7 @@ def errors(shape: Errors) -> str:
             "",
             *([fence(group.message), ""] if group.message else []),
             f"{words.times(group.count, 'time')}, last {moment(group.last_seen)}, "
-            f"request {code('req:' + group.sample_request_id[:8])}  ",
+            f"request {code('req:' + group.sample_request_id[:8])}{mended(group.resolved_by)}  ",
             location(group.location, group.location_reason),
             "",
         ]

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from flux_ls.answers.shapes import FrameShape, RequestShape
+from flux_ls.answers.shapes import FrameShape, ProofShape, RequestShape
+from flux_ls.answers.words import fixed
 from flux_ls.lsp import words
 from flux_ls.lsp.markdown import code
 
@@ -39,6 +40,13 @@ def _anchor(frame: FrameShape) -> str:
     recorded = f"{frame.recorded_path}:{frame.recorded_line}"
     reason = f", {code(frame.reason, 300)}" if frame.reason else ""
     return f" ({frame.anchor}, recorded at {code(recorded, 300)}{reason})"
+
+
+def mended(proof: ProofShape | None) -> str:
+    """Behind what failed, the run that showed it mended."""
+    if proof is None:
+        return ""
+    return f", {code(fixed(proof))} {moment(proof.at)}"
 
 
 def numbered(lines: Iterable[str]) -> list[str]:

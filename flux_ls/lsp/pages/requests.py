@@ -10,7 +10,7 @@ from flux_ls.answers.values import shown
 from flux_ls.answers.words import LINK_WORDS
 from flux_ls.lsp import words
 from flux_ls.lsp.markdown import code, fence
-from flux_ls.lsp.pages.parts import duration, frame_line, location, moment, numbered, request_line, text, where
+from flux_ls.lsp.pages.parts import duration, frame_line, location, mended, moment, numbered, request_line, text, where
 from flux_ls.lsp.rows import line_of
 
 MOST_SPANS = 500
@@ -70,7 +70,8 @@ def why(shape: Why) -> str:
     if shape.group is not None:
         count = words.times(shape.group.count, "failure")
         lines += [
-            f"{count} of this kind, first {moment(shape.group.first_seen)}, last {moment(shape.group.last_seen)}",
+            f"{count} of this kind, first {moment(shape.group.first_seen)}, last {moment(shape.group.last_seen)}"
+            f"{mended(shape.group.resolved_by)}",
             "",
         ]
     return text(lines)
