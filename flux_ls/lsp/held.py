@@ -6,7 +6,6 @@ with every such word would make the text below it jump.
 
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
-from difflib import SequenceMatcher
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -14,8 +13,6 @@ from msgspec.structs import replace
 from flux_ls.lsp.snapshot import Finding
 
 HELD_FOR_S = 5.0
-ALIKE = 0.5
-"""How much the line must be like the one that the lens stood above."""
 
 
 class Held:
@@ -44,16 +41,23 @@ class Held:
 
 
 def held_at(finding: Finding, lines: Sequence[str]) -> Finding | None:
-    """The finding at the line nearest to its function's that reads as that did, else at the line of that number.
-
-    None where neither looks like it: the function was taken out.
+    """The finding at the line where its function begins: the nearest one that reads as that did, else as far above the
+    line that failed as it was. None where neither is left: the function was taken out.
     """
     line, text = finding.head
-    alike = [number for number, each in enumerate(lines, start=1) if each == text]
-    if alike:
-        line = min(alike, key=lambda number: abs(number - line))
-    elif not 1 <= line <= len(lines) or SequenceMatcher(a=lines[line - 1], b=text).ratio() < ALIKE:
+    fault = finding.place.located.line
+    found = _nearest(lines, text, line)
+    if found is None and (moved := _nearest(lines, finding.place.text, fault)) is not None:
+        found = max(1, moved - (fault - line))
+    if found is None:
         return None
-    located = replace(finding.place.located, line=line, column=None, end_column=None, function_line=line)
-    text = lines[line - 1]
+    located = replace(finding.place.located, line=found, column=None, end_column=None, function_line=found)
+    text = lines[found - 1]
     return replace(finding, place=replace(finding.place, located=located, text=text), function_text=text)
+
+
+def _nearest(lines: Sequence[str], text: str, line: int) -> int | None:
+    if not text.strip():
+        return None
+    alike = (number for number, each in enumerate(lines, start=1) if each == text)
+    return min(alike, key=lambda number: abs(number - line), default=None)

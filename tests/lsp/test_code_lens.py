@@ -1,6 +1,7 @@
 """`textDocument/codeLens`: one for each function with something to say, in a place that does not jump."""
 
 import asyncio
+import time
 from itertools import pairwise
 
 import pytest
@@ -57,6 +58,73 @@ async def test_a_lens_keeps_its_place_as_failures_come_and_follows_edits(shop: S
         client.edit(uri, 3, types.TextDocumentContentChangePartial(change, "        pass"))
         (edited,) = await client.lenses(uri)
         assert edited.range == moved.range
+
+
+async def test_the_lenses_of_a_file_are_there_at_the_first_time_of_asking(shop: Shop) -> None:
+    for _ in range(200):
+        shop.fail()
+    async with editor(shop.root, store=shop.store) as client:
+        uri = client.open(shop.payments)
+        (lens,) = await client.lenses(uri)
+        assert lens.command is not None
+        assert lens.command.title.startswith("200 failures · last ")
+
+
+async def test_without_a_store_there_is_nothing_to_wait_for(shop: Shop) -> None:
+    async with editor(shop.root, store=shop.store) as client:
+        before = asyncio.get_running_loop().time()
+        assert await client.lenses(client.open(shop.payments)) == []
+        assert asyncio.get_running_loop().time() - before < 1.5
+
+
+async def test_a_function_that_was_mended_says_by_which_run_until_it_fails_again(shop: Shop) -> None:
+    failed = shop.fail(resource={"vcs.ref.head.revision": "a" * 40})
+    async with editor(shop.root, store=shop.store, profile="visual_studio_code") as client:
+        uri = client.open(shop.payments)
+        (failing,) = await client.lenses(uri)
+        await asyncio.sleep(0.4)
+        before = client.lens_refreshes
+        good = shop.succeed(resource={"vcs.ref.head.revision": "b" * 40}, at_ns=time.time_ns())
+        await client.until(lambda: client.lens_refreshes > before, "a refresh")
+        (fixed,) = await client.lenses(uri)
+        assert fixed.range == failing.range, "in its place"
+        assert fixed.command is not None
+        assert fixed.command.title == f"fixed: req:{good[:8]} 201"
+        assert list(fixed.command.arguments or []) == [{"id": failed, "other": good, "show": True}]
+        answer = await client.command(fixed.command.command.removeprefix("flux.server."), {"id": failed, "other": good})
+        assert answer["verdict"] == "FIXED"
+        told = await client.hover(uri, failing.range.start.line, 4)
+        assert told is not None
+        assert isinstance(told.contents, types.MarkupContent)
+        assert f"`fixed: req:{good[:8]} 201`, just now" in told.contents.value
+        assert "it was `Timeout: Stripe API timeout`" in told.contents.value
+        assert not client.diagnostics(shop.payments)
+        shop.succeed(resource={"vcs.ref.head.revision": "b" * 40}, at_ns=time.time_ns())
+        await client.command("status")
+        assert list(await client.lenses(uri)) == [fixed], "the first proof stays"
+        shop.fail(at_ns=time.time_ns())
+        await client.until(lambda: client.diagnostics(shop.payments), "it fails again")
+        (again,) = await client.lenses(uri)
+        assert again.range == failing.range
+        assert again.command is not None
+        assert again.command.title == f"2 failures · last {JUST_NOW} · why"
+
+
+async def test_a_lens_does_not_go_while_its_function_is_being_typed(shop: Shop) -> None:
+    shop.fail()
+    async with editor(shop.root, store=shop.store) as client:
+        uri = client.open(shop.payments)
+        (before,) = await client.lenses(uri)
+        row, version = before.range.start.line, 1
+        for typed in ("def sen", "def se", "def", "", "d", "def s", "def send(", "def send(customer, amount):"):
+            version += 1
+            here = types.Range(types.Position(row, 0), types.Position(row, 999))
+            client.edit(uri, version, types.TextDocumentContentChangePartial(here, typed))
+            shown = await client.lenses(uri)
+            assert [lens.range.start.line for lens in shown] == [row], typed
+            assert [lens.command and lens.command.title for lens in shown] == [before.command and before.command.title]
+        client.edit(uri, version + 1, types.TextDocumentContentChangeWholeDocument("nothing = None\n"))
+        assert await client.lenses(uri) == [], "nothing is left of the function"
 
 
 async def test_clients_that_can_are_asked_to_ask_again_but_not_for_every_failure(shop: Shop) -> None:
