@@ -15,6 +15,9 @@ from flux_ls.model import GroupState, Issue, Proof, Route
 from flux_ls.source.workspace import Workspace
 from flux_ls.store.errors import StoreError
 
+TICK_NS = 10_000_000
+"""The times of files may be behind by so much: what ran just before an edit must not look as if it ran after."""
+
 
 class Standing(Struct, frozen=True):
     """How it stands with an issue."""
@@ -73,6 +76,6 @@ def _on_newer_code(workspace: Workspace, issue: Issue, route: Route, good_ns: in
             edited_ns = Path(located.path).stat().st_mtime_ns
         except OSError:
             continue
-        if issue.last_seen_ns < edited_ns < good_ns:
+        if issue.last_seen_ns < edited_ns < good_ns - TICK_NS:
             return True
     return False

@@ -89,6 +89,8 @@ OLD, NEW = "a" * 40, "b" * 40
         # Edited in between, here.
         (None, None, 2 * HOUR, HOUR, "resolved"),
         (OLD, OLD, 2 * HOUR, HOUR, "resolved"),
+        # Edited just after it began, by a clock that is behind.
+        (None, None, 2 * HOUR, 2 * HOUR - 4_000_000, "failing"),
         # Edited, but it has not run since.
         (None, None, 2 * HOUR, 3 * HOUR, "failing"),
         # The good run was before the failure.

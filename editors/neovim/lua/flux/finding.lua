@@ -10,7 +10,9 @@ local M = {}
 ---@field fingerprint? string
 ---@field message string
 ---@field line integer Counts from 1.
+---@field named boolean Whether it is the one of its line that the hint names.
 
+--- What the hints of a buffer are about: the kinds of failure that they name, each before the others on its line.
 ---@param bufnr integer
 ---@return flux.Finding[]
 function M.in_buffer(bufnr)
@@ -27,12 +29,29 @@ function M.in_buffer(bufnr)
           fingerprint = data.fingerprint,
           message = diagnostic.message:match('^[^\r\n]*'),
           line = diagnostic.lnum + 1,
+          named = true,
         }
+        for _, other in ipairs(type(data.others) == 'table' and data.others or {}) do
+          findings[#findings + 1] = {
+            id = other.requestId,
+            fingerprint = other.fingerprint,
+            message = other.message,
+            line = diagnostic.lnum + 1,
+            named = false,
+          }
+        end
       end
     end
   end
+  local order = {}
+  for index, finding in ipairs(findings) do
+    order[finding] = index
+  end
   table.sort(findings, function(a, b)
-    return a.line < b.line
+    if a.line ~= b.line then
+      return a.line < b.line
+    end
+    return order[a] < order[b]
   end)
   return findings
 end
@@ -98,7 +117,8 @@ end
 --- Calls back with the request that is meant: the one given, or the finding at the cursor, asking when several fit.
 ---@param ids string[]
 ---@param callback fun(id: string, finding?: flux.Finding)
-function M.choose(ids, callback)
+---@param wanted? fun(finding: flux.Finding): boolean
+function M.choose(ids, callback, wanted)
   if ids[1] then
     callback(ids[1])
     return
@@ -109,6 +129,9 @@ function M.choose(ids, callback)
     return
   end
   local findings = M.at_cursor()
+  if wanted then
+    findings = vim.tbl_filter(wanted, findings)
+  end
   if #findings == 0 then
     notice.warn('nothing failed in this buffer. Give a request id, or see :Flux errors')
   elseif #findings == 1 then

@@ -15,6 +15,8 @@ return {
           notice.info(('dismissed. :Flux restore %s brings it back'):format(id:sub(1, 8)))
         end)
       end)
+    end, function(found)
+      return found.named -- The next one on its line shows then.
     end)
   end,
 }

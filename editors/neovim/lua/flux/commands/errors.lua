@@ -47,6 +47,10 @@ local function entry(group, roots)
   local words = ('%s: %s'):format(group.type, (tostring(group.message or ''):match('^[^\r\n]*')))
   local count = group.count == 1 and 'once' or ('%d times'):format(group.count)
   local state = group.state == 'failing' and '' or ', ' .. group.state
+  if group.resolved_by then
+    local status = group.resolved_by.status
+    state = (', fixed: req:%s%s'):format(group.resolved_by.request_id:sub(1, 8), status and ' ' .. status or '')
+  end
   local item = {
     text = ('%s  (%s%s, req:%s)'):format(words, count, state, group.sample_request_id:sub(1, 8)),
     type = types[group.state] or 'E',
