@@ -49,7 +49,10 @@ local function entry(group, roots)
   local state = group.state == 'failing' and '' or ', ' .. group.state
   if group.resolved_by then
     local status = group.resolved_by.status
-    state = (', fixed: req:%s%s'):format(group.resolved_by.request_id:sub(1, 8), status and ' ' .. status or '')
+    state = (', fixed: req:%s%s'):format(
+      group.resolved_by.request_id:sub(1, 8),
+      status and ' ' .. status or ''
+    )
   end
   local item = {
     text = ('%s  (%s%s, req:%s)'):format(words, count, state, group.sample_request_id:sub(1, 8)),
