@@ -371,6 +371,7 @@ class Findings:
         if proof is not None and failed_ns >= issue.last_seen_ns:
             # The edit that came before it may be told by nothing any more.
             return Standing("resolved", proof)
+        self._proofs.pop(issue.id, None)  # It has failed since.
         stands = standing(self._workspace, issue)
         if stands.proof is not None and issue.proof is None:
             self._proofs[issue.id] = (issue.last_seen_ns, stands.proof)

@@ -102,12 +102,17 @@ async def test_a_function_that_was_mended_says_by_which_run_until_it_fails_again
         shop.succeed(resource={"vcs.ref.head.revision": "b" * 40}, at_ns=time.time_ns())
         await client.command("status")
         assert list(await client.lenses(uri)) == [fixed], "the first proof stays"
-        shop.fail(at_ns=time.time_ns())
+        shop.fail(resource={"vcs.ref.head.revision": "b" * 40}, at_ns=time.time_ns())
         await client.until(lambda: client.diagnostics(shop.payments), "it fails again")
         (again,) = await client.lenses(uri)
         assert again.range == failing.range
         assert again.command is not None
         assert again.command.title == f"2 failures · last {JUST_NOW} · why"
+        better = shop.succeed(resource={"vcs.ref.head.revision": "c" * 40}, at_ns=time.time_ns() + 10**9)
+        await client.until(lambda: not client.diagnostics(shop.payments), "it is mended again")
+        (last,) = await client.lenses(uri)
+        assert last.command is not None
+        assert last.command.title == f"fixed: req:{better[:8]} 201"
 
 
 async def test_a_lens_does_not_go_while_its_function_is_being_typed(shop: Shop) -> None:
