@@ -286,5 +286,3 @@ class LocatedFrame(Struct, frozen=True):
     here."""
     candidates: tuple[str, ...] = ()
     """Files that fit equally well."""
-    function_edited: bool = False
-    """The line is as it was, but its function is not."""

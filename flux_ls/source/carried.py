@@ -199,7 +199,7 @@ def _reach(scope: Function | None, text: Text) -> _Reach:
 
 def _only_copy(before: Ran, function: Function | None, today: Text) -> Place | None:
     """The line elsewhere in its function, where no difference leads to it, if it can only be that one."""
-    if function is None or before.scope is None or len(before.line) < _TELLING:
+    if (function is None) != (before.scope is None) or len(before.line) < _TELLING:
         return None
     new = _reach(function, today)
     if not _reach(before.scope, before.text).single(before.frame.line) or new.copies(before.line) != 1:

@@ -55,7 +55,7 @@ class _Typing:
         self._path = str(path)
         self._shown = threading.Event()
         self._snapshot = Snapshot()
-        self.findings = Findings(self._show)
+        self.findings = Findings(self._show, lambda mended: None)
         self.findings.put(Surroundings((folder,)))
         self.findings.put(News(issues=tuple(_issues(text)), afresh=True))
         self.findings.put(Buffer(self._document.uri, self._path, 1, text))
