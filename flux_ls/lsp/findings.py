@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,9 +147,13 @@ class Findings:
                     stale: set[int] = set()
                     if time.monotonic() >= look_at:
                         look_at = time.monotonic() + LOOK_AT_FILES_EVERY_S
-                        stale |= self._changed_on_disk()
+                        if changed := self._changed_on_disk():
+                            # A checkout or a commit, maybe: git is asked again.
+                            self._refresh()
+                            stale |= changed
                     if time.monotonic() >= look_for:
                         look_for = time.monotonic() + LOOK_FOR_FILES_EVERY_S
+                        self._refresh()
                         stale |= self._unplaced.keys()
                     began = time.monotonic()
                     self._take(messages, stale)
@@ -242,13 +246,14 @@ class Findings:
     def _take_buffer(self, buffer: Buffer) -> set[int]:
         real = os.path.realpath(buffer.path)
         before = self._opened.pop(buffer.uri, None)
+        stays: dict[str, Callable[[int], bool] | None] = {}
         with self._workspace_lock:
             if buffer.text is not None:
                 self._opened[buffer.uri] = (buffer, real)
                 self._lay_over(buffer, real)
                 if before is not None and before[0].text is not None and buffer.edits is not None:
                     for key in {buffer.path, real}:
-                        self._workspace.edited(Path(key), before[0].text, buffer.text, buffer.edits)
+                        stays[key] = self._workspace.edited(Path(key), before[0].text, buffer.text, buffer.edits)
             else:
                 for key in {buffer.path, real}:
                     self._buffers.pop(key, None)
@@ -256,7 +261,20 @@ class Findings:
                 for other, other_real in self._opened.values():
                     if other_real == real:
                         self._lay_over(other, real)
-        return self._at(buffer.path) | self._unplaced_named(buffer.path)
+        stale = self._at(buffer.path) | self._unplaced_named(buffer.path)
+        return {issue_id for issue_id in stale if self._moves(issue_id, stays)}
+
+    def _moves(self, issue_id: int, stays: Mapping[str, Callable[[int], bool] | None]) -> bool:
+        """Whether edits may have moved, changed or brought back one of an issue's places; `stays` tells it of lines."""
+        found = self._found.get(issue_id)
+        if not stays or found is None or len(found.trail) < len(found.issue.failure.frames):
+            return True
+        for place in (found.place, *found.trail):
+            path, line = place.located.path, place.located.line
+            undisturbed = stays.get(path or "", _always)
+            if undisturbed is None or not undisturbed(line):
+                return True
+        return False
 
     def _lay_over(self, buffer: Buffer, real: str) -> None:
         assert buffer.text is not None
@@ -290,6 +308,10 @@ class Findings:
                 self._stamps[path] = stamp
                 changed |= issue_ids
         return changed
+
+    def _refresh(self) -> None:
+        with self._workspace_lock:
+            self._workspace.refresh()
 
     def _open_workspace(self) -> None:
         with self._workspace_lock:
@@ -419,6 +441,10 @@ class Findings:
         return finding.state == "handled" and any(
             Path(path).is_relative_to(folder) for folder in self._surroundings.hides_handled
         )
+
+
+def _always(line: int) -> bool:
+    return True
 
 
 def _stamp(path: str) -> tuple[int, int] | None:

@@ -61,10 +61,10 @@ def carry(before: Ran, today: Text, lines: LineMap, *, same_file: bool = True) -
         return None if around is None else anchored("edited", Place(at, around), before.frame, today)
     if at is not None and _runs(function, today, at) and _sure(before, function, today, lines, at):
         state: AnchorState = "exact" if same_file and at == before.frame.line else "moved"
-        edited = function is not None and not _same_code(before, function, today)
+        edited = not _same_code(before, function, today, lines)
         return anchored(state, Place(at, function), before.frame, today, function_edited=edited)
     if at is None and (elsewhere := _only_copy(before, function, today)):
-        edited = function is not None and not _same_code(before, function, today)
+        edited = not _same_code(before, function, today, lines)
         return anchored("moved", elsewhere, before.frame, today, function_edited=edited)
     return _edited(before, function, today, lines, at)
 
@@ -97,12 +97,12 @@ def _function(before: Ran, today: Text, lines: LineMap) -> Function | None:
     scope = before.scope
     if scope is None or today.functions is None:
         return None
-    named = [each for each in today.functions.scopes if each.name == scope.name and each.kind == scope.kind]
+    named = [each for each in today.functions.named(scope.name) if each.name == scope.name and each.kind == scope.kind]
     if scope.kind == "lambda":
         return _nearest(named, lines.at(scope.line) or scope.line)
     at = lines.at(scope.line)
     if at is not None:
-        heads = [each for each in today.functions.scopes if each.line == at and each.kind == scope.kind]
+        heads = [each for each in today.functions.executing(at) if each and each.line == at and each.kind == scope.kind]
         if len(heads) == 1 and (heads[0].name == scope.name or not named):
             return heads[0]
     if len(named) == 1:
@@ -208,8 +208,12 @@ def _only_copy(before: Ran, function: Function | None, today: Text) -> Place | N
     return Place(found, function) if _runs(function, today, found) else None
 
 
-def _same_code(before: Ran, function: Function, today: Text) -> bool:
-    assert before.scope is not None
+def _same_code(before: Ran, function: Function | None, today: Text, lines: LineMap) -> bool:
+    """Whether the function runs as it did; of a module that is not asked."""
+    if function is None or before.scope is None:
+        return True
+    if lines.untouched(_reach(before.scope, before.text).lines) == _reach(function, today).lines:
+        return True
     return same_body(body_lines(before.scope, before.text), body_lines(function, today))
 
 

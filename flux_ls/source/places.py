@@ -6,6 +6,7 @@ from enum import IntEnum
 from msgspec import Struct
 
 from flux_ls.model import Frame
+from flux_ls.source.edits import Span
 from flux_ls.source.functions import MODULE, Function, FunctionIndex
 from flux_ls.source.names import recorded_names
 
@@ -97,6 +98,18 @@ def place_at(frame: Frame, text: Text, line: int) -> Place | None:
         if (MODULE in names) if scope is None else any(scope.answers_to(name) for name in names):
             return Place(line, scope)
     return None
+
+
+def undisturbed(line: int, before: Text, after: Text, edit: Span) -> bool:
+    """Whether a line is what and where it was, in a function of which an edit left everything as it was."""
+    if before.functions is None or after.functions is None:
+        return False
+    if line > edit.first and edit.count != edit.last - edit.first:
+        return False
+    scope, *around = before.functions.executing(line)
+    if scope is None or (edit.first < scope.last_line and edit.last >= scope.first_line):
+        return False
+    return after.functions.executing(line) == (scope, *around)
 
 
 def reach(frame: Frame, text: Text) -> Sequence[int]:

@@ -11,12 +11,12 @@ from flux_ls.model import Frame, LocatedFrame
 from flux_ls.source.anchors import Anchor
 from flux_ls.source.by_text import anchor
 from flux_ls.source.carried import Ran, carry, carry_elsewhere, ran
-from flux_ls.source.edits import Edit
+from flux_ls.source.edits import Edit, span
 from flux_ls.source.functions import Function
 from flux_ls.source.history import History, Recorded, Unknown
 from flux_ls.source.line_maps import LineMaps
-from flux_ls.source.paths import PathMapper, Unmapped
-from flux_ls.source.places import Evidence, evidence
+from flux_ls.source.paths import Mapped, PathMapper, Unmapped
+from flux_ls.source.places import Evidence, evidence, undisturbed
 from flux_ls.source.seen_texts import SeenTexts
 from flux_ls.source.text_cache import Dated, TextCache, Unreadable
 
@@ -41,11 +41,14 @@ class Workspace:
         self._maps = LineMaps()
         self._seen = SeenTexts()
         self._overlay: Mapping[Path, str] = {} if overlay is None else overlay
-        self._looked: dict[Path, Dated] | None = None
+        self._looked: dict[tuple[Path, bool], Dated] | None = None
+        """By path, and whether it is the saved text."""
+        self._homes: dict[Frame, Path] = {}
+        """Where frames were found, until a file comes or goes: typing does not make a frame another file's."""
 
     def locate(self, frame: Frame, recorded_ns: int) -> LocatedFrame:
         """Where the frame is in today's text. Reads what it must, never raises."""
-        mapped = self._mapper.map(frame)
+        mapped = self._mapped(frame)
         today = None if isinstance(mapped, Unmapped) else mapped.path
         recorded = self._history.recorded(frame, today)
         if isinstance(recorded, Recorded):
@@ -57,7 +60,15 @@ class Workspace:
             found = self._by_file(frame, mapped.path, recorded_ns)
         except Unreadable as unreadable:
             return _unmapped(frame, str(unreadable), (self.display_path(mapped.path),))
+        if found.state in ("exact", "moved"):
+            self._homes[frame] = mapped.path
         return self._located(frame, mapped.path, found, recorded)
+
+    def _mapped(self, frame: Frame) -> Mapped | Unmapped:
+        home = self._homes.get(frame)
+        if home is None or (home not in self._overlay and self._saved(home) is None):
+            return self._mapper.map(frame)
+        return Mapped(home)
 
     def refresh(self) -> None:
         """Asks git again for what may have changed: what is checked out, and commits that were not here."""
@@ -90,8 +101,8 @@ class Workspace:
     def _by_file(self, frame: Frame, path: Path, recorded_ns: int) -> Anchor:
         """The frame in its file of today, of which is known at best that nobody has touched it since."""
         today = self._today(path)
-        saved = self._texts.on_disk(path)
-        if saved.modified_ns is not None and saved.modified_ns <= recorded_ns:
+        saved = self._saved(path)
+        if saved is not None and saved.modified_ns is not None and saved.modified_ns <= recorded_ns:
             self._seen.remember(path, frame, recorded_ns, saved.text)
         if (text := self._seen.text(path, frame, recorded_ns)) is not None and (before := ran(frame, text)):
             try:
@@ -174,25 +185,45 @@ class Workspace:
         shown = [path for path in found if self.display_path(path) == display_path]
         return shown[0] if len(shown) == 1 else None
 
-    def edited(self, path: Path, before: str, content: str, edits: Sequence[Edit]) -> None:
-        """For an open text that these edits changed: what was read of it follows, and is not read again."""
+    def edited(self, path: Path, before: str, content: str, edits: Sequence[Edit]) -> Callable[[int], bool] | None:
+        """For an open text that these edits changed: what was read of it follows, and is not read again.
+
+        Tells of a line, counted before the edits, whether it and its function are what and where they were; None where
+        nothing is known of that.
+        """
         followed = self._texts.edited(path, before, content, edits)
-        if followed is not None:
-            self._maps.edited(path, followed[0], edits, followed[1])
+        if followed is None:
+            return None
+        was, now = followed
+        self._maps.edited(path, was, edits, now)
+        touched = span(edits)
+        return lambda line: touched is None or undisturbed(line, was, now, touched)
 
     def forget(self, path: Path) -> None:
         """For a file that was created, changed, moved or deleted: nothing kept of it is used again."""
         self._texts.forget(path)
         self._mapper.forget(path)
+        self._homes.clear()
 
     def _today(self, path: Path) -> Dated:
-        if self._looked is not None and path in self._looked:
-            return self._looked[path]
+        if self._looked is not None and (path, False) in self._looked:
+            return self._looked[path, False]
         content = self._open_text(path)
         today = self._texts.on_disk(path) if content is None else self._texts.in_editor(path, content)
         if self._looked is not None:
-            self._looked[path] = today
+            self._looked[path, False] = today
         return today
+
+    def _saved(self, path: Path) -> Dated | None:
+        if self._looked is not None and (path, True) in self._looked:
+            return self._looked[path, True]
+        try:
+            saved = self._texts.on_disk(path)
+        except Unreadable:
+            return None
+        if self._looked is not None:
+            self._looked[path, True] = saved
+        return saved
 
     def _open_text(self, path: Path) -> str | None:
         """What the editor has for a file, also when it was opened through a link."""
