@@ -1,5 +1,6 @@
 """A small shop whose payments fail: its code on disk, and what it sent to the store when it ran."""
 
+import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -69,6 +70,13 @@ class Shop:
         shop.payments.write_text(PAYMENTS, encoding="utf-8")
         shop.signup.write_text(SIGNUP, encoding="utf-8")
         return shop
+
+    def commit(self) -> str:
+        """Puts what is on disk into a commit of a repository; its id."""
+        name = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+        for words in (("init", "-q"), ("add", "."), (*name, "commit", "-qm", "As it ran"), ("rev-parse", "HEAD")):
+            told = subprocess.run(["git", *words], cwd=self.root, check=True, capture_output=True, text=True).stdout
+        return told.strip()
 
     def frame(self, path: Path, text: str, function: str, *, recorded: str | None = None) -> tuple[str, int, str, str]:
         """A stack entry on the line of the file that contains `text`."""

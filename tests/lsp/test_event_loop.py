@@ -26,19 +26,28 @@ def on_the_loop(record: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [each for each in record if each["loop"]]
 
 
-async def test_hover_lenses_actions_and_typing_open_nothing_in_the_event_loop_and_start_no_process(shop: Shop) -> None:
-    request = shop.fail()
+@pytest.mark.parametrize("committed", [False, True], ids=["no repository", "in git, and edited since it ran"])
+async def test_hover_lenses_actions_and_typing_open_nothing_in_the_event_loop_and_start_no_process(
+    shop: Shop, committed: bool
+) -> None:
+    told = {"vcs.ref.head.revision": shop.commit()} if committed else {}
+    request = shop.fail(resource=told)
     shop.handle()
+    before = ""
+    if committed:
+        before = "# edited\n"
+        shop.payments.write_text(before + PAYMENTS, encoding="utf-8")
     async with editor(shop.root, store=shop.store, command=AUDITED, configuration={"trafficLens": True}) as client:
         uri = client.open(shop.payments)
         await client.until(lambda: len(client.diagnostics(shop.payments)) == 2, "the diagnostics")
         starting = await opened(client)
         assert on_the_loop(starting), "the record works: modules were read in the main thread"
         assert any(each["event"] == "sqlite3.connect" and not each["loop"] for each in starting)
+        assert any(each["event"] in PROCESSES for each in starting) or not committed, "git was asked"
         for version in range(2, 42):
             place = types.Range(types.Position(0, 0), types.Position(0, 0))
             client.edit(uri, version, types.TextDocumentContentChangePartial(place, "# é🙂\n"))
-            row = RAISES + version - 1
+            row = RAISES + version - 1 + before.count("\n")
             assert await client.hover(uri, row, 9) is not None
             assert len(await client.lenses(uri)) == 2
             at = types.Range(types.Position(row, 0), types.Position(row, 0))
