@@ -69,7 +69,7 @@ def _on_newer_code(workspace: Workspace, issue: Issue, route: Route, good_ns: in
         return True
     for frame in issue.failure.frames:
         located = workspace.locate(frame, issue.last_seen_ns)
-        if located.path is None or (then and now and located.path != frame.path):
+        if located.path is None or (then and now and not workspace.holds(frame.path)):
             # The same revision elsewhere, in a container say, has not seen what was edited here.
             continue
         try:

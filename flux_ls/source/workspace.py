@@ -17,6 +17,7 @@ from flux_ls.source.history import History, Recorded, Unknown
 from flux_ls.source.line_maps import LineMaps
 from flux_ls.source.paths import Mapped, PathMapper, Unmapped
 from flux_ls.source.places import Evidence, evidence, undisturbed
+from flux_ls.source.recorded_path import read_path
 from flux_ls.source.seen_texts import SeenTexts
 from flux_ls.source.text_cache import Dated, TextCache, Unreadable
 
@@ -176,6 +177,12 @@ class Workspace:
     def display_path(self, path: Path) -> str:
         """Relative to its root, with forward slashes; outside of every root as it is."""
         return self._mapper.display_path(path)
+
+    def holds(self, recorded_path: str) -> bool:
+        """Whether a recorded path lies in one of the roots: then this very checkout ran."""
+        recorded = read_path(recorded_path)
+        path = None if recorded is None else recorded.on_disk()
+        return path is not None and self._mapper.root_of(path) is not None
 
     def absolute(self, display_path: str) -> Path | None:
         """The file that `display_path` shows so; None where there is none, or one in several roots."""

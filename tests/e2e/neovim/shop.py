@@ -145,7 +145,7 @@ class Shop:
         )
         children = [connect, save, written, share]
         root = http("POST", "/checkout", status, route="/checkout", ms=60, attributes=told, children=children)
-        return self.send(root, resource=RECORDER, **rest)
+        return self.send(root, **{"resource": RECORDER, **rest})
 
     def succeeds(self, path: str = "/products", *, status: int = 200, ms: float = 9) -> str:
         return self.send(http("GET", path, status, route=path, ms=ms))
