@@ -21,16 +21,29 @@ if TYPE_CHECKING:
 _SECONDS = 10.0
 """How long one question to git may take."""
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
+_WHOLE = (40, 64)
+"""Digits of an id, in either kind of repository."""
 _HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 _SAFE = (
     "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.quotePath=false",
-    "-c", "diff.external=", "-c", "protocol.allow=never",
+    "-c", "diff.external=", "-c", f"core.attributesFile={os.devnull}",
 )  # fmt: skip
-_DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "--diff-algorithm=myers", "--indent-heuristic")
+_DIFF = (
+    "--no-ext-diff", "--no-textconv", "--no-color", "--inter-hunk-context=0", "--diff-algorithm=myers",
+    "--indent-heuristic",
+)  # fmt: skip
 """How `git blame` compares, whatever the user's own settings of `git diff` are."""
 _MOST_RENAMES = "-l5000"
-_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
-"""Nothing is written behind the user's back, and a partial clone fetches nothing."""
+_ENVIRONMENT = {
+    "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "", "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ATTR_NOSYSTEM": "1", "GIT_DIFF_OPTS": "", "FLUX_NOTHING": "",
+}  # fmt: skip
+"""Nothing is written behind the user's back, and a partial clone fetches nothing, whatever its settings allow."""
+_ANOTHER_S = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_NAMESPACE",
+)  # fmt: skip
+"""By these, a program that a hook of git runs, an editor say, is told the repository of the hook."""
 
 
 class GitError(Exception):
@@ -63,15 +76,14 @@ class Repository:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._git = _git(root)
-        # A hook of git runs its programs with GIT_DIR, which would stand for every repository.
-        self._here = (f"--git-dir={root / '.git'}", f"--work-tree={root}") if "GIT_DIR" in os.environ else ()
 
     @classmethod
     def around(cls, path: Path) -> "Repository | None":
         """The innermost checkout that holds a file or folder; a linked worktree and a submodule are their own."""
         folder = path if path.is_dir() else path.parent
         for at in (folder, *folder.parents):
-            if (at / ".git").exists():
+            # A folder without HEAD is none of git's, which would answer for the checkout around it.
+            if (at / ".git").is_file() or os.path.lexists(at / ".git/HEAD"):
                 return cls(at)
         return None
 
@@ -93,13 +105,17 @@ class Repository:
         """The full id of a commit that this clone has, from its id or the beginning of it. Raises GitError."""
         if revision != "HEAD" and not _COMMIT.fullmatch(revision):
             raise Missing(f"the recorded revision {revision[:40]!r} is no commit id")
-        answer = self._asked(f"{revision}^{{commit}}").split()
-        if len(answer) == 3 and answer[1] == b"commit":
-            return answer[0].decode()
+        # A branch or tag may be named like the beginning of an id; only ids are asked for.
+        ids = [revision]
+        if revision != "HEAD" and len(revision) not in _WHOLE:
+            ids = self._run("rev-parse", f"--disambiguate={revision}").decode().split()
+        found = [answer[0].decode() for id in ids if len(answer := self._asked(f"{id}^{{commit}}").split()) == 3]
+        if len(found) == 1:
+            return found[0]
         short = revision[:12]
-        if answer[-1:] == [b"ambiguous"]:
+        if found:
             raise Missing(f"several commits of this clone begin with {short}")
-        how = f"git fetch origin {revision}" if len(revision) >= 40 else "git fetch --all"
+        how = f"git fetch origin {revision}" if len(revision) in _WHOLE else "git fetch --all"
         if self._run("rev-parse", "--is-shallow-repository").strip() == b"true":
             how = "git fetch --unshallow"
         raise Missing(f"the revision {short} is not in this clone: {how}")
@@ -137,7 +153,11 @@ class Repository:
 
     def touched(self) -> tuple[str, ...]:
         """The files of the checkout that may differ from the index, by their times alone. Raises GitError."""
-        return _paths(self._run("diff-files", "-z", *_DIFF, "--no-renames", "--diff-filter=M", "--name-only"))
+        # Git looks into a file that is as young as the index, through the filters that the repository configures.
+        told = self._run("config", "-z", "--name-only", "--get-regexp", r"^filter\.", fine=(0, 1))
+        unfiltered = [f"--config-env={name}=FLUX_NOTHING" for name in _paths(told)]
+        plain = (*_DIFF, "--no-renames", "--ignore-submodules=all", "--diff-filter=M")
+        return _paths(self._run(*unfiltered, "diff-files", "-z", *plain, "--name-only"))
 
     def unknown_to(self, revision: str) -> tuple[str, ...]:
         """Files of the checkout or its index that the commit does not have, ignored ones left out. Raises GitError."""
@@ -166,8 +186,8 @@ class Repository:
             return None
         return Blob(words[0].decode(), rest[: int(words[2])])
 
-    def _run(self, *words: str, asked: str = "") -> bytes:
-        return _answer(self._git, (*self._here, *words), asked)
+    def _run(self, *words: str, asked: str = "", fine: tuple[int, ...] = (0,)) -> bytes:
+        return _answer(self._git, words, asked, fine)
 
 
 def differences(before: Sequence[str], after: Sequence[str]) -> tuple[Hunk, ...]:
@@ -178,7 +198,9 @@ def differences(before: Sequence[str], after: Sequence[str]) -> tuple[Hunk, ...]
             # Each line with its end, the last one too: how a file ends is no difference between lines.
             data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
             (Path(folder) / name).write_bytes(data)
-        words = ("diff", "--no-index", "--text", "-U0", *_DIFF, *names)
+        # No repository has a say in it, should the folder be inside of one.
+        nowhere = f"--git-dir={Path(folder) / 'none'}"
+        words = (nowhere, "-c", "core.autocrlf=false", "diff", "--no-index", "--text", "-U0", *_DIFF, *names)
         told = _answer(_git(Path(folder)), words, fine=(0, 1))
     return tuple(_hunk(match) for match in _HUNK.finditer(told))
 
@@ -214,12 +236,14 @@ def _gitpython() -> Any:
 def _answer(git: "git.Git", words: Sequence[str], asked: str = "", fine: tuple[int, ...] = (0,)) -> bytes:
     """What git prints; `asked` is a line on its standard input."""
     library = _gitpython()
+    unset = [word for name in _ANOTHER_S if name in os.environ for word in ("-u", name)]
+    program = (*(("env", *unset) if unset else ()), library.Git.GIT_PYTHON_GIT_EXECUTABLE or "git")
     with TemporaryFile() as questions:
         questions.write(asked.encode("utf-8", "surrogateescape") + b"\n")
         questions.seek(0)
         try:
             code, out, err = git.execute(
-                [library.Git.GIT_PYTHON_GIT_EXECUTABLE or "git", "--literal-pathspecs", "--no-pager", *_SAFE, *words],
+                [*program, "--literal-pathspecs", "--no-pager", *_SAFE, *words],
                 istream=questions,
                 with_extended_output=True,
                 with_exceptions=False,
