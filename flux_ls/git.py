@@ -151,13 +151,16 @@ class Repository:
         """The files that another commit has, and has differently. Raises GitError."""
         return _paths(self._compared(before, after, "--no-renames", "--diff-filter=AM", "--name-only"))
 
-    def touched(self) -> tuple[str, ...]:
-        """The files of the checkout that may differ from the index, by their times alone. Raises GitError."""
+    def touched(self, head: str) -> tuple[str, ...]:
+        """The files that the commit, the one checked out, has and that may differ by now, staged or not.
+
+        What was not staged counts by its time alone. Raises GitError.
+        """
         # Git looks into a file that is as young as the index, through the filters that the repository configures.
         told = self._run("config", "-z", "--name-only", "--get-regexp", r"^filter\.", fine=(0, 1))
         unfiltered = [f"--config-env={name}=FLUX_NOTHING" for name in _paths(told)]
         plain = (*_DIFF, "--no-renames", "--ignore-submodules=all", "--diff-filter=M")
-        return _paths(self._run(*unfiltered, "diff-files", "-z", *plain, "--name-only"))
+        return _paths(self._run(*unfiltered, "diff-index", "-z", *plain, "--name-only", head, "--"))
 
     def unknown_to(self, revision: str) -> tuple[str, ...]:
         """Files of the checkout or its index that the commit does not have, ignored ones left out. Raises GitError."""
