@@ -36,6 +36,7 @@ SLOW = (
     "tests/cli/test_run.py",
     "tests/explain/test_providers.py",
     "tests/source/test_functions.py",
+    "tests/source/test_history.py",
 )
 """Tests that start programs, servers and databases, or try a great many examples: quick each, and not together."""
 

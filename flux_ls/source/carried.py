@@ -89,7 +89,7 @@ def carry_elsewhere(before: Ran, today: Text) -> Anchor | None:
     if copy := _only_copy(before, function, today):
         edited = not same_body(body, body_lines(function, today))
         return anchored("moved", copy, before.frame, today, function_edited=edited)
-    return _edited(before, function, today, LineMap(), None)
+    return _edited(before, function, today, None, None)
 
 
 def _function(before: Ran, today: Text, lines: LineMap) -> Function | None:
@@ -182,11 +182,20 @@ class _Reach:
 
     def single(self, line: int) -> bool:
         """Whether no other line here has the text of this one."""
-        return self.copies(self._text.lines[line - 1].strip()) == 1
+        return self.copies(self.text_of(line)) == 1
+
+    def text_of(self, line: int) -> str:
+        return self._text.lines[line - 1].strip()
+
+    def only(self, wanted: str) -> int | None:
+        """The one line that has the text; None where none or several have."""
+        if self.copies(wanted) != 1:
+            return None
+        return next(line for line in self.lines if self.text_of(line) == wanted)
 
     def copies(self, wanted: str) -> int:
         if self._copies is None:
-            self._copies = Counter(self._text.lines[line - 1].strip() for line in self.lines)
+            self._copies = Counter(self.text_of(line) for line in self.lines)
         return self._copies[wanted] if wanted else 0
 
 
@@ -202,10 +211,8 @@ def _only_copy(before: Ran, function: Function | None, today: Text) -> Place | N
     if (function is None) != (before.scope is None) or len(before.line) < _TELLING:
         return None
     new = _reach(function, today)
-    if not _reach(before.scope, before.text).single(before.frame.line) or new.copies(before.line) != 1:
-        return None
-    found = next(line for line in new.lines if today.lines[line - 1].strip() == before.line)
-    return Place(found, function) if _runs(function, today, found) else None
+    found = new.only(before.line) if _reach(before.scope, before.text).single(before.frame.line) else None
+    return Place(found, function) if found is not None and _runs(function, today, found) else None
 
 
 def _same_code(before: Ran, function: Function | None, today: Text, lines: LineMap) -> bool:
@@ -217,8 +224,13 @@ def _same_code(before: Ran, function: Function | None, today: Text, lines: LineM
     return same_body(body_lines(before.scope, before.text), body_lines(function, today))
 
 
-def _edited(before: Ran, function: Function | None, today: Text, lines: LineMap, at: int | None) -> Anchor | None:
-    """The nearest that is left of the line: what stands for it, what is most like it, or what stood beside it."""
+def _edited(
+    before: Ran, function: Function | None, today: Text, lines: LineMap | None, at: int | None
+) -> Anchor | None:
+    """The nearest that is left of the line: what stands for it, what is most like it, or what stood beside it.
+
+    `lines` is None where the function is in another file, to which no differences lead.
+    """
 
     def here(line: int | None) -> Place | None:
         if line is None or not _runs(function, today, line) or not holds_code(before.frame, today, line):
@@ -227,18 +239,30 @@ def _edited(before: Ran, function: Function | None, today: Text, lines: LineMap,
 
     if place := here(at):
         return anchored("edited", place, before.frame, today)
-    instead = [place for line in lines.instead_of(before.frame.line) if (place := here(line))]
-    within = instead or [place for line in _reach(function, today).lines if function and (place := here(line))]
+    instead = (
+        [place for line in lines.instead_of(before.frame.line) if (place := here(line))] if lines is not None else []
+    )
+    old, new = _reach(before.scope, before.text), _reach(function, today)
+    kept = {line: there for line in old.lines if (there := _kept(line, lines, old, new)) is not None}
+    # What became of another line did not become of this one.
+    others = set(kept.values())
+    within = instead or [place for line in new.lines if function and line not in others and (place := here(line))]
     if likest := _most_alike(before.line, within, today):
         return anchored("edited", likest, before.frame, today)
     if instead:
         return anchored("edited", instead[0], before.frame, today)
-    old = _reach(before.scope, before.text).lines
-    for distance in range(1, len(old)):
+    for distance in range(1, len(old.lines)):
         for line in (before.frame.line - distance, before.frame.line + distance):
-            if line in old and (place := here(lines.at(line))):
+            if place := here(kept.get(line)):
                 return anchored("edited", place, before.frame, today)
     return None if function is None else at_head(Place(function.line, function), today)
+
+
+def _kept(line: int, lines: LineMap | None, old: "_Reach", new: "_Reach") -> int | None:
+    """Where a line of the function that ran is in today's; without differences, the only one of its text is."""
+    if lines is not None:
+        return lines.at(line)
+    return new.only(old.text_of(line)) if old.single(line) else None
 
 
 def _most_alike(wanted: str, places: Sequence[Place], today: Text) -> Place | None:

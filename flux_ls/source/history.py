@@ -115,7 +115,7 @@ class History:
             key = ("changed", repository.root, commit, head)
             committed = self._once(key, lambda: repository.changed(commit, head), otherwise=committed)
         touched: tuple[str, ...] = ()
-        touched = self._once(("touched", repository.root), repository.touched, otherwise=touched)
+        touched = self._once(("touched", repository.root), lambda: repository.touched(head), otherwise=touched)
         paths = dict.fromkeys((*committed, *touched, *self._strays(repository, head)))
         near = sorted(
             (path for path in paths if path.endswith(suffix) and path != recorded.path),
@@ -130,7 +130,8 @@ class History:
         reason: str | None = None
         for repository in dict.fromkeys(filter(None, repositories)):
             try:
-                commit = self._commit(repository, frame.revision) if frame.revision else self._head(repository)
+                told = frame.revision
+                commit = self._head(repository) if told is None else self._commit(repository, told)
             except GitError as error:
                 reason = reason or str(error)
                 continue
