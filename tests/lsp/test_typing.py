@@ -1,5 +1,6 @@
-"""Findings while somebody types: what follows the edits is what the text as a whole would give."""
+"""Findings while somebody types: each is where its line went, as the text as a whole tells it too."""
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lsprotocol import types
 
-from flux_ls.lsp.convert import path_to_uri
+from flux_ls.lsp.convert import Encoding, path_to_uri
 from flux_ls.lsp.documents import Document
 from flux_ls.lsp.findings import Buffer, Findings, Surroundings
 from flux_ls.lsp.snapshot import Snapshot
 from flux_ls.lsp.watch import News
 from flux_ls.model import Failure, Frame, Issue
 from flux_ls.source.functions import FunctionIndex
+from flux_ls.source.lines import split_lines
 
 TEXT = '''\
 import math
@@ -23,7 +25,7 @@ class Prices:
     """All of them."""
 
     def net(self, gross):
-        return gross / self.rate  # per cent
+        return gross / self.rate  # é🙂 per cent
 
     @property
     def rate(self):
@@ -38,6 +40,14 @@ def total(prices):
 total([1])
 '''
 RECORDED = {7: "Prices.net", 11: "Prices.rate", 15: "total.<locals>.<lambda>", 17: "total", 19: "<module>"}
+WHOLE = {
+    "Prices.net": range(3, 12),
+    "Prices.rate": range(3, 12),
+    "total.<locals>.<lambda>": range(13, 18),
+    "total": range(13, 18),
+    "<module>": range(1, 21),
+}
+"""The lines that a function's name and range depend on."""
 TYPED = ["x", "\n", "(", ")", '"""', "#", "    ", "def f():\n", "    def g(self): ...\n", "\r", "🐍", "", "", ""]
 
 
@@ -115,19 +125,21 @@ def workers(root: Path) -> Iterator[tuple[Watched, Watched]]:
         worker.stop()
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
 @given(data=st.data())
-@settings(deadline=None, max_examples=60)
-def test_edits_place_findings_as_the_whole_text_does(
-    root: Path, workers: tuple[Watched, Watched], data: st.DataObject
+@settings(deadline=None, max_examples=30)
+def test_edits_carry_findings_to_where_their_lines_went(
+    root: Path, workers: tuple[Watched, Watched], encoding: Encoding, data: st.DataObject
 ) -> None:
     following, afresh = workers
     path = str(root / "shop" / "prices.py")
-    document = Document(path_to_uri(path), TEXT, 1, "utf-32")
+    document = Document(path_to_uri(path), TEXT, 1, encoding)
     for worker in workers:
         # What was typed before is gone: the file was closed.
         worker.after(Buffer(document.uri, path, None, None))
         worker.after(Buffer(document.uri, path, 1, TEXT))
     assert len(following.snapshot.files[document.uri].findings) == len(RECORDED)
+    travelled: list[int | None] = list(range(1, TEXT.count("\n") + 2))
     for version in range(2, 8):
         edits = []
         for _ in range(data.draw(st.integers(1, 2))):
@@ -140,11 +152,35 @@ def test_edits_place_findings_as_the_whole_text_does(
             edit = document.apply(change)
             assert edit is not None
             edits.append(edit)
+            travelled[edit.first : edit.last] = [None] * len(edit.lines)
         carried = places(following.after(Buffer(document.uri, path, version, document.text, tuple(edits))))
         compared = places(afresh.after(Buffer(document.uri, path, version, document.text)))
         # Edits tell more than a comparison of both ends can: where that is sure, they say the same.
         sure = {each: place for each, place in compared.items() if place[0] in ("exact", "moved")}
         assert {each: carried.get(each) for each in sure} == sure
+        lines = split_lines(document.text)
+        for number, (recorded, function) in enumerate(RECORDED.items(), 1):
+            state, at, *_ = carried.get(f"fingerprint {number}", ("gone", 0))
+            if state in ("exact", "moved"):
+                assert lines[at - 1].strip() == TEXT.split("\n")[recorded - 1].strip()
+                assert travelled[at - 1] in (None, recorded)
+            if recorded in travelled and _parses(document.text) and _travelled_whole(function, travelled):
+                assert (state, at) == (("exact", "moved")[at != recorded], travelled.index(recorded) + 1)
+
+
+def _parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _travelled_whole(function: str, travelled: list[int | None]) -> bool:
+    """Whether all lines of a function's outermost scope are still there, one after the other."""
+    lines = list(WHOLE[function])
+    first = travelled.index(lines[0]) if lines[0] in travelled else -1
+    return first >= 0 and travelled[first : first + len(lines)] == lines
 
 
 def test_an_edit_reads_no_text_from_the_start(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
