@@ -111,16 +111,18 @@ def _function(before: Ran, today: Text, lines: LineMap) -> Function | None:
     if named:
         same = [each for each in named if same_body(body, body_lines(each, today))]
         return same[0] if len(same) == 1 else _nearest(named, at or _around(before, lines))
-    return _holding(scope, today, lines) or most_alike(scope, before.text, today)
+    return _holding(scope, before, today, lines) or most_alike(scope, before.text, today)
 
 
-def _holding(scope: Function, today: Text, lines: LineMap) -> Function | None:
-    """The function that has more of the unchanged lines of one that is gone than all others together."""
+def _holding(scope: Function, before: Ran, today: Text, lines: LineMap) -> Function | None:
+    """The function that has most of the unchanged lines of one that is gone, and not much else."""
     assert today.functions is not None
+    body = body_lines(scope, before.text)
     kept = [at for line in range(scope.line, scope.last_line + 1) if (at := lines.at(line)) is not None]
     holders = Counter(around for at in kept if (around := today.functions.enclosing(at)) is not None)
     for holder, count in holders.most_common(1):
-        if 2 * count > len(kept) and 2 * count > scope.last_line - scope.line:
+        most = 2 * count > len(kept) and 2 * count > scope.last_line - scope.line
+        if most and likeness(body, body_lines(holder, today)) >= _ALIKE:
             return holder
     return None
 
@@ -187,6 +189,12 @@ class _Reach:
     def text_of(self, line: int) -> str:
         return self._text.lines[line - 1].strip()
 
+    def beside(self, line: int) -> tuple[str | None, str | None]:
+        """The nearest lines above and below that are not blank; None where the function ends."""
+        above = (self.text_of(other) for other in range(line - 1, self.lines.start - 1, -1))
+        below = (self.text_of(other) for other in range(line + 1, self.lines.stop))
+        return next(filter(None, above), None), next(filter(None, below), None)
+
     def only(self, wanted: str) -> int | None:
         """The one line that has the text; None where none or several have."""
         if self.copies(wanted) != 1:
@@ -207,12 +215,23 @@ def _reach(scope: Function | None, text: Text) -> _Reach:
 
 
 def _only_copy(before: Ran, function: Function | None, today: Text) -> Place | None:
-    """The line elsewhere in its function, where no difference leads to it, if it can only be that one."""
+    """The line elsewhere in its function, where no difference leads to it, if it can only be that one.
+
+    A line of the same text may have been written there while the one that ran was changed: it has to stand beside a
+    line that it stood beside then, or where the function ends as well.
+    """
     if (function is None) != (before.scope is None) or len(before.line) < _TELLING:
         return None
-    new = _reach(function, today)
-    found = new.only(before.line) if _reach(before.scope, before.text).single(before.frame.line) else None
-    return Place(found, function) if found is not None and _runs(function, today, found) else None
+    old, new = _reach(before.scope, before.text), _reach(function, today)
+    found = new.only(before.line) if old.single(before.frame.line) else None
+    if found is None or not _runs(function, today, found):
+        return None
+    pairs = list(zip(old.beside(before.frame.line), new.beside(found), strict=True))
+    beside = any(then is not None and then == now for then, now in pairs)
+    if beside or (None, None) not in pairs or function is None or before.scope is None:
+        return Place(found, function) if beside else None
+    likely = likeness(body_lines(before.scope, before.text), body_lines(function, today)) >= _ALIKE
+    return Place(found, function) if likely else None
 
 
 def _same_code(before: Ran, function: Function | None, today: Text, lines: LineMap) -> bool:
