@@ -12,6 +12,10 @@ from flux_ls.source.tokens import token_range
 
 _ALIKE = 0.6
 _NEARLY = 0.75
+_TELLING = 8
+"""Characters from which on a line that stands elsewhere is known again, if no other function has one like it."""
+_LONG = 24
+"""Characters from which on it is known again in its function whatever others have."""
 _MAX_ALIKE_LINES = 400
 """Likeness costs far more than equality: it is asked only of the nearest lines."""
 
@@ -30,7 +34,7 @@ def _by_text(frame: Frame, text: Text, untouched: bool) -> Anchor:
     if here and (untouched or len(found) == 1):
         return anchored("exact", here, frame, text)
     scopes = recorded_scopes(frame, text)
-    if len(found) == 1 and not _may_be_a_twin(found[0], frame, text, scopes):
+    if len(found) == 1 and _is_telling(frame, text) and not _may_be_a_twin(found[0], frame, text, scopes):
         return anchored("moved", found[0], frame, text)
     if found:
         # Several lines fit: which of them failed went with the old line numbers.
@@ -42,6 +46,14 @@ def _by_text(frame: Frame, text: Text, untouched: bool) -> Anchor:
     if None in scopes:
         return Anchor("gone", frame.line, reason="the recorded line is not in the file any more")
     return _in_function(frame, text, scopes)
+
+
+def _is_telling(frame: Frame, text: Text) -> bool:
+    """Whether the recorded text is no phrase, which is written anew as easily as it goes: `try:`, `return self`."""
+    wanted = (frame.source or "").strip()
+    if len(wanted) >= _LONG:
+        return True
+    return len(wanted) >= _TELLING and sum(line.strip() == wanted for line in text.lines) == 1
 
 
 def _may_be_a_twin(place: Place, frame: Frame, text: Text, scopes: tuple[Function | None, ...]) -> bool:

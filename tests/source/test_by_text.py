@@ -193,6 +193,42 @@ def test_python(recorded: Frame, text: str, expected: tuple[str, int, str | None
     assert (today.reason is not None) == (today.state == "gone")
 
 
+PHRASES = """\
+def charge(card):
+    if not card:
+        return None
+    try:
+        send(card)
+    finally:
+        card.close()
+
+
+def refund(card):
+    if not card:
+        return 0
+    total = card.total
+    return total
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "source", "expected"),
+    [
+        # Short, and in another function as well: it may have been written anew where it is.
+        (2, "if not card:", "edited"),
+        (4, "try:", "edited"),
+        (5, "send(card)", "moved"),
+        (3, "return None", "moved"),
+        (7, "card.close()", "moved"),
+    ],
+)
+def test_a_phrase_that_is_elsewhere_is_not_known_again(line: int, source: str, expected: str) -> None:
+    recorded = frame(line=line, source=source)
+    assert (found(recorded, PHRASES).state, found(recorded, PHRASES).line) == ("exact", line)
+    later = found(recorded, "import os\n\n" + PHRASES)
+    assert (later.state, later.line, later.function) == (expected, line + 2, "charge")
+
+
 def test_no_text_in_an_untouched_file() -> None:
     assert found(frame(line=20, function="price"), SHOP, BEFORE).state == "exact"
     assert found(frame(line=20, function="price"), SHOP, FAILED).state == "exact"
