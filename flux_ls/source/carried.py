@@ -180,31 +180,30 @@ class _Reach:
     def __init__(self, text: Text, lines: range) -> None:
         self.lines = lines
         self._text = text
-        self._copies: Counter[str] | None = None
-
-    def single(self, line: int) -> bool:
-        """Whether no other line here has the text of this one."""
-        return self.copies(self.text_of(line)) == 1
+        self._known: dict[str, int | None] | None = None
+        """The line of each text; None where several have it."""
 
     def text_of(self, line: int) -> str:
         return self._text.lines[line - 1].strip()
+
+    def single(self, line: int) -> bool:
+        """Whether no other line here has the text of this one."""
+        return self.only(self.text_of(line)) is not None
+
+    def only(self, wanted: str) -> int | None:
+        """The one line that has the text; None where none or several have."""
+        if self._known is None:
+            self._known = {}
+            for line in self.lines:
+                text = self.text_of(line)
+                self._known[text] = None if text in self._known else line
+        return self._known.get(wanted) if wanted else None
 
     def beside(self, line: int) -> tuple[str | None, str | None]:
         """The nearest lines above and below that are not blank; None where the function ends."""
         above = (self.text_of(other) for other in range(line - 1, self.lines.start - 1, -1))
         below = (self.text_of(other) for other in range(line + 1, self.lines.stop))
         return next(filter(None, above), None), next(filter(None, below), None)
-
-    def only(self, wanted: str) -> int | None:
-        """The one line that has the text; None where none or several have."""
-        if self.copies(wanted) != 1:
-            return None
-        return next(line for line in self.lines if self.text_of(line) == wanted)
-
-    def copies(self, wanted: str) -> int:
-        if self._copies is None:
-            self._copies = Counter(self.text_of(line) for line in self.lines)
-        return self._copies[wanted] if wanted else 0
 
 
 def _reach(scope: Function | None, text: Text) -> _Reach:
@@ -262,17 +261,18 @@ def _edited(
         [place for line in lines.instead_of(before.frame.line) if (place := here(line))] if lines is not None else []
     )
     old, new = _reach(before.scope, before.text), _reach(function, today)
-    kept = {line: there for line in old.lines if (there := _kept(line, lines, old, new)) is not None}
-    # What became of another line did not become of this one.
-    others = set(kept.values())
-    within = instead or [place for line in new.lines if function and line not in others and (place := here(line))]
+    within = instead
+    if not instead and function is not None:
+        # What became of another line did not become of this one.
+        others = {_kept(line, lines, old, new) for line in old.lines}
+        within = [place for line in new.lines if line not in others and (place := here(line))]
     if likest := _most_alike(before.line, within, today):
         return anchored("edited", likest, before.frame, today)
     if instead:
         return anchored("edited", instead[0], before.frame, today)
     for distance in range(1, len(old.lines)):
         for line in (before.frame.line - distance, before.frame.line + distance):
-            if place := here(kept.get(line)):
+            if line in old.lines and (place := here(_kept(line, lines, old, new))):
                 return anchored("edited", place, before.frame, today)
     return None if function is None else at_head(Place(function.line, function), today)
 
