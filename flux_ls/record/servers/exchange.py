@@ -156,7 +156,7 @@ class Exchange(Awaiting):
 
     def started(self, span: Any) -> None:
         """An instrumentation has started a span: the request's, if it is a framework's."""
-        if self.recording is not None:
+        if self.recording is not None or self.done:
             return
         kind = span.kind
         if kind is SpanKind.SERVER or (
@@ -280,6 +280,8 @@ class Exchange(Awaiting):
 
     def let_go(self) -> None:
         """The request is over. This is kept until it was sent, and must not keep what is the application's."""
+        # Nor the recording, by which it is kept: a circle lives until Python's garbage collector comes by.
+        self.recording = None
         self._error = self._span = self._opened = self._opened_context = self._before = self._detached = None
         self._serving = self._awaiting = self._call = self._current = None
 

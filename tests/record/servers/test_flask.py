@@ -10,7 +10,8 @@ import flask
 import pytest
 
 from flux_ls.record import servers
-from flux_ls.record.recording import current, open_recording
+from flux_ls.record.recording import Recording, current, open_recording
+from flux_ls.record.servers.wsgi import WsgiExchange
 from tests.record.sent import Sent, recorder
 from tests.record.servers.apps.flask_shop import shop
 from tests.record.servers.test_wsgi_bytes import instrumented
@@ -175,6 +176,18 @@ def test_a_recording_that_waits_to_be_sent_keeps_nothing_of_the_applications(
     del answer
     gc.collect()
     assert [each() for each in kept] == [None, None, None]
+
+
+def test_what_is_kept_of_a_request_for_its_recording_does_not_keep_that(sent: Sent) -> None:
+    gc.collect()
+    gc.disable()  # a circle would be there until that comes by
+    try:
+        shop().test_client().post("/signup", json={"email": "ada@example.org"}, buffered=True)
+        exchanges = [each for each in gc.get_objects() if type(each) is WsgiExchange]
+        assert [type(kept) for each in exchanges for kept in gc.get_referents(each) if type(kept) is Recording] == []
+        assert sent.one(kind="server").input["body"] == {"email": "ada@example.org"}
+    finally:
+        gc.enable()
 
 
 def test_nothing_is_left_behind(sent: Sent) -> None:
