@@ -1,6 +1,7 @@
 """`python -m tests.bench.recorded HOW URL`: the service under one recorder, driven by lines on standard input.
 
-Each line `PATH COUNT` is answered with the CPU seconds that so many requests took, all threads included.
+Each line `PATH COUNT` asks for so many requests, and `flush` for what is still to be exported. It is answered with the
+CPU seconds since the answer before, of all threads: what they do while nobody asks counts as well.
 """
 
 import importlib
@@ -123,14 +124,18 @@ def main(how: str, url: str) -> None:
     for path in ("/signup", "/hot"):
         ask(path)
     recorder.flush()
+    before = time.process_time()
     print("ready", flush=True)
     for line in sys.stdin:
-        path, count = line.split()
-        started = time.process_time()
-        for _ in range(int(count)):
-            ask(path)
-        recorder.flush()
-        print((time.process_time() - started) / int(count), flush=True)
+        if line.strip() == "flush":
+            recorder.flush()
+        else:
+            path, count = line.split()
+            for _ in range(int(count)):
+                ask(path)
+        now = time.process_time()
+        print(now - before, flush=True)
+        before = now
 
 
 if __name__ == "__main__":
