@@ -19,8 +19,9 @@ from flux_ls.record.recording import OPEN, Recording
 
 BATCH_S: Final = 0.2
 """How long a request that went well waits for others; one that failed waits for nobody."""
-SOON: Final = 8
-"""As many that wait are encoded before they are sent: what lives for long costs the application's garbage collector."""
+SOON: Final = 32
+"""As many that wait are encoded before they are sent: what lives for long costs the application's garbage collector,
+and what is done for a few at a time, each time with cold caches, costs more than that."""
 LOOK_S: Final = 2.5
 """How often to look for recordings that have been open for long."""
 LONG_NS: Final = 5_000_000_000
