@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from flux_ls.record import settings
 from flux_ls.record.guard import tell
+from flux_ls.record.inner_spans import Provider
 from flux_ls.record.providers import Ids
 
 NAME: Final = "flux"
@@ -98,7 +99,7 @@ def make_provider(flux: str, *, with_exporters: bool) -> TracerProvider:
                 return made
         except Exception as error:
             tell("setting up the configured exporters", error)
-    return TracerProvider(id_generator=Ids())
+    return Provider(id_generator=Ids())
 
 
 def _configured() -> TracerProvider | None:

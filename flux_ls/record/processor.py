@@ -1,5 +1,7 @@
 """The span processor: opens a recording at the first span of a request here, fills it, and ends it."""
 
+from typing import Any
+
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import StatusCode
@@ -13,6 +15,7 @@ from flux_ls.record.recording import (
     enter_context,
     leave_context,
     running_call,
+    running_call_in,
 )
 
 _MANY_RUNNING = 20_000
@@ -40,12 +43,17 @@ class RecordingProcessor(SpanProcessor):
                 enter_context(recording)
             elif parent is not None and (call := running_call(parent.span_id)) is not None:
                 recording.parents[span_id] = call
-            if len(BY_SPAN) >= _MANY_RUNNING:
-                BY_SPAN.pop(next(iter(BY_SPAN)), None)
-            BY_SPAN[span_id] = recording
-            awaiting = AWAITING.get()
-            if awaiting is not None:
-                awaiting.started(span)
+            _runs(span, span_id, recording)
+        except Exception as error:
+            tell("the start of a span", error)
+
+    def on_start_below(self, span: Span, span_id: int, parent: Any, recording: Recording) -> None:
+        """The same for a span whose parent, in this process, is known and being recorded."""
+        try:
+            call = running_call_in(parent)
+            if call is not None:
+                recording.parents[span_id] = call
+            _runs(span, span_id, recording)
         except Exception as error:
             tell("the start of a span", error)
 
@@ -74,6 +82,15 @@ class RecordingProcessor(SpanProcessor):
         from flux_ls.record.export import flush
 
         return flush(min(timeout_millis / 1000, 1.0))
+
+
+def _runs(span: Span, span_id: int, recording: Recording) -> None:
+    if len(BY_SPAN) >= _MANY_RUNNING:
+        BY_SPAN.pop(next(iter(BY_SPAN)), None)
+    BY_SPAN[span_id] = recording
+    awaiting = AWAITING.get()
+    if awaiting is not None:
+        awaiting.started(span)
 
 
 def _failed(span: ReadableSpan) -> bool:

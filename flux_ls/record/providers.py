@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from flux_ls.record.guard import say_once, tell
+from flux_ls.record.inner_spans import as_the_sdks
 from flux_ls.record.recording import new_span_id, new_trace_id
 
 
@@ -128,6 +129,7 @@ class Providers:
     def _hand_over(self, provider: Any) -> None:
         for tracer, scope in self._handed_out:
             theirs = provider.get_tracer(*scope)
+            as_the_sdks(tracer)
             if type(theirs) is type(tracer):
                 # The same dict, so that what their provider changes later changes here too.
                 tracer.__dict__ = theirs.__dict__

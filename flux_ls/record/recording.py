@@ -294,6 +294,11 @@ _NO_SPAN = _NoSpan()
 _current_span: Callable[[], Any] = _no_span
 
 
+def current_span() -> Any:
+    """OpenTelemetry's current span."""
+    return _current_span()
+
+
 def _nowhere(_: Recording) -> None:
     return None
 
@@ -366,6 +371,12 @@ def running_call(span_id: int) -> int | None:
     """The function call that runs directly in the SDK span."""
     call = _CALL.get()
     return call[0] if call is not None and call[1].get_span_context().span_id == span_id else None
+
+
+def running_call_in(span: Any) -> int | None:
+    """The same, for who has the span itself."""
+    call = _CALL.get()
+    return call[0] if call is not None and call[1] is span else None
 
 
 class OpenRecording:

@@ -1,0 +1,217 @@
+"""The SDK's spans below the first one of a request, made with less work: for the provider that the recorder sets up.
+
+They are what the SDK would have made, and go where those would go. Left out is what comes to nothing here: asking the
+sampler again below a span that was sampled, locks around single operations of a dict, lists of events and links that
+stay empty, and a copy of the span for a processor that only reads it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import Any, Final
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import EventBase, SynchronousMultiSpanProcessor, Tracer, TracerProvider, _Span
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
+from opentelemetry.sdk.util import BoundedList
+from opentelemetry.trace import (
+    INVALID_SPAN_CONTEXT,
+    Link,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    get_current_span,
+)
+from opentelemetry.util.types import Attributes, AttributeValue
+
+from flux_ls.record.guard import tell
+from flux_ls.record.processor import RecordingProcessor
+from flux_ls.record.recording import BY_SPAN, current_span, new_span_id, now_ns
+
+_PLAIN: Final = frozenset({str, int, bool, float})
+"""Values of attributes that the SDK takes as they are."""
+_UNSET: Final = Status(StatusCode.UNSET)
+_SAMPLED: Final = TraceFlags.SAMPLED
+
+
+class _Late:
+    """An attribute that is made when it is asked for first; all threads get the same."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self._make = make
+        self._name = ""
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, owner: Any, _: type | None = None) -> Any:
+        return self if owner is None else owner.__dict__.setdefault(self._name, self._make(owner))
+
+
+class _InnerAttributes(BoundedAttributes):
+    """Those of a span that runs."""
+
+    _lock = _Late(lambda _: Lock())
+
+    def __init__(self, most: int | None) -> None:
+        self._dict: dict[str, Any] = {}
+        self.maxlen = most
+        self.dropped = 0
+        self.max_value_len = None
+        self._immutable = False
+
+
+class InnerSpan(_Span):
+    """As the SDK's, but for what is said above."""
+
+    _lock = _Late(lambda _: Lock())
+
+    def __init__(self, tracer: "InnerTracer", name: str, context: SpanContext, parent: SpanContext) -> None:
+        self._name = name
+        self._context = context
+        self._parent = parent
+        self._kind = SpanKind.INTERNAL
+        self._instrumentation_info = tracer.instrumentation_info
+        self._instrumentation_scope = tracer._instrumentation_scope
+        self._start_time: int | None = None
+        self._end_time: int | None = None
+        self._resource = tracer.resource
+        self._status = _UNSET
+        self._sampler = DEFAULT_ON
+        self._trace_config = None
+        self._record_exception = True
+        self._set_status_on_exception = True
+        self._span_processor: Any = tracer.span_processor
+        self._limits: Any = tracer._span_limits
+        self._attributes: Any = _InnerAttributes(self._limits.max_span_attributes)
+        self._events: Any = ()
+        self._links: Any = ()
+        self._record_end_metrics = None
+
+    def set_attribute(self, key: str, value: AttributeValue) -> None:
+        if type(value) in _PLAIN and type(key) is str and key and self._end_time is None:
+            attributes = self._attributes
+            known = attributes._dict
+            if key not in known and len(known) < attributes.maxlen:
+                known[key] = value
+                return
+        super().set_attribute(key, value)
+
+    def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
+        for key, value in attributes.items():
+            if type(value) not in _PLAIN or type(key) is not str:
+                super().set_attributes(attributes)
+                return
+        for key, value in attributes.items():
+            self.set_attribute(key, value)
+
+    def _add_event(self, event: EventBase) -> None:
+        with self._lock:
+            if self._events == ():
+                self._events = BoundedList(self._limits.max_events)
+        super()._add_event(event)
+
+    def _add_link(self, link: Link) -> None:
+        with self._lock:
+            if self._links == ():
+                self._links = BoundedList(self._limits.max_links)
+        super()._add_link(link)
+
+    def end(self, end_time: int | None = None) -> None:
+        processors = self._span_processor._span_processors
+        if self._end_time is not None or len(processors) != 1 or type(processors[0]) is not RecordingProcessor:
+            super().end(end_time)
+            return
+        self._end_time = now_ns() if end_time is None else end_time
+        self._attributes._immutable = True
+        processors[0].on_end(self)
+
+
+class InnerTracer(Tracer):
+    """Makes inner spans itself, and has the SDK make all others."""
+
+    def start_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = (),
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> Span:
+        around = current_span() if context is None else get_current_span(context)
+        parent = around.get_span_context()
+        recording = BY_SPAN.get(parent.span_id)
+        if (
+            links
+            or recording is None
+            or parent.is_remote
+            or not parent.trace_flags & _SAMPLED
+            or not self._tracer_config.is_enabled
+        ):
+            return super().start_span(
+                name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
+            )
+        span_id = new_span_id()
+        made = SpanContext(parent.trace_id, span_id, False, parent.trace_flags, parent.trace_state)
+        span = InnerSpan(self, name, made, parent)
+        span._kind = kind
+        if attributes:
+            span._attributes._set_items(attributes)
+        if not record_exception:
+            span._record_exception = False
+        if not set_status_on_exception:
+            span._set_status_on_exception = False
+        span._start_time = now_ns() if start_time is None else start_time
+        processors = self.span_processor._span_processors
+        if len(processors) == 1 and type(processors[0]) is RecordingProcessor:
+            processors[0].on_start_below(span, span_id, around, recording)
+        else:
+            self.span_processor.on_start(span, parent_context=context)
+        return span
+
+
+class Provider(TracerProvider):
+    """The SDK's, whose tracers make inner spans where that comes to the same."""
+
+    def get_tracer(self, *args: Any, **kwargs: Any) -> Any:
+        tracer = super().get_tracer(*args, **kwargs)
+        if type(tracer) is Tracer and _comes_to_the_same(tracer):
+            tracer.__class__ = InnerTracer
+        return tracer
+
+
+def _comes_to_the_same(tracer: Any) -> bool:
+    """Whether nothing is set that inner spans do not know of, and the SDK is of a version that they are made after."""
+    try:
+        limits = tracer._span_limits
+        if (
+            tracer.sampler is not DEFAULT_ON
+            or limits.max_span_attribute_length is not None
+            or not limits.max_span_attributes
+            or type(tracer._tracer_metrics).__name__ != "NoOpTracerMetrics"
+            or type(tracer.span_processor) is not SynchronousMultiSpanProcessor
+        ):
+            return False
+        theirs = _Span("", INVALID_SPAN_CONTEXT, resource=tracer.resource, limits=limits)
+        ours = InnerSpan(tracer, "", INVALID_SPAN_CONTEXT, INVALID_SPAN_CONTEXT)
+        return _names(theirs) == _names(ours) and _names(theirs._attributes) == _names(ours._attributes)
+    except Exception as error:
+        tell("looking at OpenTelemetry's spans", error)
+        return False
+
+
+def _names(made: Any) -> set[str]:
+    late = {name for each in type(made).__mro__ for name, value in vars(each).items() if type(value) is _Late}
+    return late | set(vars(made))
+
+
+def as_the_sdks(tracer: Any) -> None:
+    """From now on it makes all spans as the SDK does."""
+    if type(tracer) is InnerTracer:
+        object.__setattr__(tracer, "__class__", Tracer)
