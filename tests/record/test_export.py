@@ -124,6 +124,17 @@ def test_a_span_is_sent_as_opentelemetry_sends_it(
     ]
 
 
+def test_what_is_equal_and_not_the_same_is_sent_as_it_is(recorder: Recorder) -> None:
+    with recorder.tracer.start_as_current_span("root"):
+        for value in (1, True, 1.0, 0.0, -0.0, False, 0, "1", (1, True), (True, 1), 1):
+            recorder.tracer.start_span("same", attributes={"a": value}).end()
+    (body,) = recorder.bodies()
+    expected = as_otel_has_it(recorder.exporter.get_finished_spans())
+    assert [span.SerializeToString() for span in comparable(parse(body))] == [
+        span.SerializeToString() for span in comparable(expected)
+    ]
+
+
 def test_an_exception_is_sent_as_opentelemetry_sends_it(recorder: Recorder) -> None:
     with pytest.raises(ValueError, match="no"), recorder.tracer.start_as_current_span("root"):
         raise ValueError("no")

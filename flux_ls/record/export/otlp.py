@@ -5,17 +5,21 @@ from struct import Struct
 from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import DEFAULT_TRACE_STATE, StatusCode
 
 from flux_ls.record.export.protobuf import add_pairs, before_text, sized, utf8, varint
 from flux_ls.record.export.taken import Taken
 from flux_ls.record.export.texts import readable
 from flux_ls.record.recording import Kind, MadeSpan
 from flux_ls.record.values import Captured, encoded, text_of
+from flux_ls.record.wire import ROW_SPAN
 
 _KINDS: Final = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
 _STATUS: Final = {StatusCode.OK: b"\x18\x01", StatusCode.ERROR: b"\x18\x02"}
 _MOST_NAMES: Final = 8192
+_MOST_DESCRIPTIONS: Final = 1024
+_LONGEST_DESCRIPTION: Final = 2048
+_SIMPLE: Final = frozenset({str, int, bool})
 
 # Tags of the fields of a Span.
 _ATTRIBUTE: Final = b"\x4a"
@@ -31,7 +35,7 @@ _at = Struct("<BQ").pack
 
 _names: dict[str, bytes] = {}
 _common: dict[int, tuple[dict[str, object], str, Kind, bytes]] = {}
-_nothing: Mapping[str, bytes] = {}
+_descriptions: dict[tuple[object, ...], bytes] = {}
 
 
 def export_request(resource_spans: Mapping[bytes, Mapping[bytes, Sequence[bytes]]]) -> bytes:
@@ -71,42 +75,63 @@ def encode_span(taken: Taken, span: ReadableSpan, span_budget: int) -> bytes:
     end_ns = end_ns + 1 + taken.again if added or call else end_ns
     trace_id = context.trace_id
     ids = (0x0A10, trace_id >> 64, trace_id & _LOW, 0x1208, span_id)
+    attributes = getattr(getattr(span, "_attributes", None), "_dict", None) or _items(span.attributes)
     parts = [
         _ids_with_parent(*ids, 0x2208, parent_id) if parent_id else _ids(*ids),
         _times(0x39, span.start_time or 0, 0x41, end_ns),
-        b"\x2a",
-        _name(span.name),
-        b"\x30",
-        varint(span.kind.value + 1),
     ]
-    attributes = _items(getattr(span, "_attributes", None) or span.attributes)
     if added:
+        parts += (b"\x2a", _name(span.name), b"\x30", varint(span.kind.value + 1))
         add_pairs(parts, _ATTRIBUTE, {key: value for key, value in attributes.items() if key not in added})
         _add_attributes(parts, added, span_budget)
     else:
-        add_pairs(parts, _ATTRIBUTE, attributes)
-    for event in span.events if getattr(span, "_events", True) else ():
-        content = [_at(0x09, event.timestamp), b"\x12", _name(event.name)]
-        add_pairs(content, b"\x1a", _items(event.attributes))
-        parts += (_EVENT, sized(b"".join(content)))
-    for link in span.links if getattr(span, "_links", True) else ():
-        linked = link.context
-        content = [_ids(0x0A10, linked.trace_id >> 64, linked.trace_id & _LOW, 0x1208, linked.span_id)]
-        add_pairs(content, b"\x22", _items(link.attributes))
-        parts += (_LINK, sized(b"".join(content)))
+        parts.append(_described(span, attributes))
+    if getattr(span, "_events", True) != ():
+        for event in span.events:
+            content = [_at(0x09, event.timestamp), b"\x12", _name(event.name)]
+            add_pairs(content, b"\x1a", _items(event.attributes))
+            parts += (_EVENT, sized(b"".join(content)))
+        if span.dropped_events:
+            parts += (b"\x60", varint(span.dropped_events))
+    if getattr(span, "_links", True) != ():
+        for link in span.links:
+            linked = link.context
+            content = [_ids(0x0A10, linked.trace_id >> 64, linked.trace_id & _LOW, 0x1208, linked.span_id)]
+            add_pairs(content, b"\x22", _items(link.attributes))
+            parts += (_LINK, sized(b"".join(content)))
+        if span.dropped_links:
+            parts += (b"\x70", varint(span.dropped_links))
+    if span.dropped_attributes:
+        parts += (b"\x50", varint(span.dropped_attributes))
     status = span.status
     if status.status_code is not StatusCode.UNSET:
         parts += (_STATUS_TAG, _status(_STATUS[status.status_code], status.description or ""))
-    if context.trace_state:
-        parts += (b"\x1a", sized(utf8(context.trace_state.to_header())))
-    for tag, dropped in (
-        (b"\x50", span.dropped_attributes),
-        (b"\x60", span.dropped_events),
-        (b"\x70", span.dropped_links),
-    ):
-        if dropped:
-            parts += (tag, varint(dropped))
+    state = context.trace_state
+    if state is not DEFAULT_TRACE_STATE and state:
+        parts += (b"\x1a", sized(utf8(state.to_header())))
     return sized(b"".join(parts))
+
+
+def _described(span: ReadableSpan, attributes: Mapping[str, Any]) -> bytes:
+    """Its name, kind and attributes: an instrumentation tells the same of the same statement all day."""
+    name, kind = span.name, span.kind
+    values = tuple(attributes.values())
+    # With the types: one and True are equal.
+    key = (name, id(kind), tuple(attributes), values, tuple(map(type, values)))
+    try:
+        known = _descriptions.get(key)
+    except TypeError:  # a list among them
+        known = None
+    if known is not None:
+        return known
+    parts = [b"\x2a", _name(name), b"\x30", varint(kind.value + 1)]
+    add_pairs(parts, _ATTRIBUTE, attributes)
+    described = b"".join(parts)
+    if len(described) <= _LONGEST_DESCRIPTION and _SIMPLE.issuperset(key[4]):
+        if len(_descriptions) >= _MOST_DESCRIPTIONS:
+            _descriptions.clear()
+        _descriptions[key] = described
+    return described
 
 
 def encode_made(taken: Taken, span: MadeSpan, span_budget: int) -> bytes:
@@ -133,21 +158,11 @@ def encode_made(taken: Taken, span: MadeSpan, span_budget: int) -> bytes:
 
 
 def _add_attributes(parts: list[bytes], attributes: Mapping[str, object], span_budget: int) -> None:
-    plain: dict[str, object] = {}
-    size, before = 0, len(parts)
-    for key, value in attributes.items():
-        if isinstance(value, Captured):
-            text = text_of(value.tree)
-            length = len(text)
-            size += length
-            parts += (_ATTRIBUTE, before_text(key, length), text)
-        else:
-            plain[key] = value
-    if size > span_budget:
+    before = len(parts)
+    if _add_told(parts, _ATTRIBUTE, attributes) > span_budget:
         del parts[before:]
-        captured = {key: value for key, value in attributes.items() if isinstance(value, Captured)}
+        plain, captured = _parted(attributes)
         _add_texts(parts, encoded(captured, span_budget))
-    if plain:
         add_pairs(parts, _ATTRIBUTE, plain)
 
 
@@ -169,6 +184,38 @@ def _encoded_once(name: str, kind: Kind, attributes: dict[str, object] | None) -
 
 def _add_events(parts: list[bytes], span: MadeSpan, attributes: Mapping[str, object], span_budget: int) -> None:
     """The texts of a span's attributes and of its events share the budget."""
+    before = len(parts)
+    size = _add_told(parts, _ATTRIBUTE, attributes)
+    for event in span.events:
+        content = [_at(0x09, event.at_ns), b"\x12", _name(event.name)]
+        size += _add_told(content, b"\x1a", event.attributes)
+        parts += (_EVENT, sized(b"".join(content)))
+    if size > span_budget:
+        del parts[before:]
+        _add_cut_events(parts, span, attributes, span_budget)
+
+
+def _add_told(parts: list[bytes], tag: bytes, attributes: Mapping[str, object]) -> int:
+    """Adds attributes with their texts whole, and tells how long those are."""
+    plain: dict[str, object] = {}
+    size = 0
+    for key, value in attributes.items():
+        if isinstance(value, Captured):
+            text = text_of(value.tree)
+            length = len(text)
+            size += length
+            parts += (tag, before_text(key, length), text)
+        elif key == ROW_SPAN and type(value) is str:
+            # Another one with every row, of our own making.
+            parts += (tag, before_text(key, len(value)), value.encode())
+        else:
+            plain[key] = value
+    if plain:
+        add_pairs(parts, tag, plain)
+    return size
+
+
+def _add_cut_events(parts: list[bytes], span: MadeSpan, attributes: Mapping[str, object], span_budget: int) -> None:
     plain, captured = _parted(attributes)
     own = tuple(captured)
     told = []
@@ -177,7 +224,7 @@ def _add_events(parts: list[bytes], span: MadeSpan, attributes: Mapping[str, obj
         told.append((event, plain_of_event, of_event))
         for key, value in of_event.items():
             captured[f"{number} {key}"] = value
-    texts = encoded(captured, span_budget) if captured else _nothing
+    texts = encoded(captured, span_budget)
     add_pairs(parts, _ATTRIBUTE, plain)
     _add_texts(parts, {key: texts[key] for key in own})
     for number, (event, plain_of_event, of_event) in enumerate(told):
@@ -204,6 +251,7 @@ def forget() -> None:
     """The rules of what is a secret have changed."""
     _names.clear()
     _common.clear()
+    _descriptions.clear()
 
 
 def _status(code: bytes, message: str) -> bytes:

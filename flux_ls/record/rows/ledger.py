@@ -216,18 +216,17 @@ class _Values(Captured):
 
 def captured(columns: Columns) -> Captured:
     """The values by column, as they are now. The mapping is not changed any more."""
-    for value in columns.values():
-        if type(value) not in _CANNOT_CHANGE:
-            return Captured(_tree(columns))
-    return _Values(columns)
+    if _CANNOT_CHANGE.issuperset(map(type, columns.values())):
+        return _Values(columns)
+    return Captured(_tree(columns))
 
 
 def _tree(columns: Columns) -> Any:
+    if _Unknown not in map(type, columns.values()):
+        return snapshot_items(columns.items()).tree
     known = [(name, value) for name, value in columns.items() if value is not UNKNOWN]
-    tree = snapshot_items(known).tree
-    if len(known) < len(columns):
-        tree |= {name: {wire.UNLOADED: True} for name, value in columns.items() if value is UNKNOWN}
-    return tree
+    unloaded = {name: {wire.UNLOADED: True} for name, value in columns.items() if value is UNKNOWN}
+    return snapshot_items(known).tree | unloaded
 
 
 def changed(before: Columns, after: Columns) -> tuple[dict[str, object], dict[str, object]]:
