@@ -1,13 +1,13 @@
 """Requests and answers as they are recorded: bodies in pieces, and trees that are made when they are sent."""
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
 from flux_ls.record.guard import tell
 from flux_ls.record.redaction import redact_text, redact_tree
-from flux_ls.record.values import Captured, Tree, body, headers
+from flux_ls.record.values import Captured, Tree, body, headers_by_name, snapshot_items
 from flux_ls.record.wire import UNREADABLE
 
 KEPT: Final = 64 * 1024
@@ -71,11 +71,11 @@ Pairs = Iterable[tuple[str | bytes, str | bytes]]
 
 def message(head: dict[str, Tree], pairs: Pairs, content: Collected, *, decoded: bool = False) -> Tree:
     """A request or an answer: `head`, then headers and body. `decoded`: what was collected is no longer compressed."""
-    plain_pairs = [(_plain(name), _plain(value)) for name, value in pairs]
-    head["headers"] = headers(plain_pairs).tree
+    by_name = headers_by_name(pairs)
+    head["headers"] = snapshot_items(by_name.items()).tree
     if content.total:
         raw, total = content.raw(), content.total
-        encoding = None if decoded else _header(plain_pairs, "content-encoding")
+        encoding = None if decoded else _header(by_name, "content-encoding")
         if encoding is not None:
             plain = _decompressed(raw, encoding.strip().lower())
             if plain is not None:
@@ -83,20 +83,13 @@ def message(head: dict[str, Tree], pairs: Pairs, content: Collected, *, decoded:
                     len(plain) if total == content.kept and len(plain) < _DECOMPRESSED else max(len(plain) + 1, total)
                 )
                 raw = plain
-        head["body"] = body(_header(plain_pairs, "content-type"), raw, total).tree
+        head["body"] = body(_header(by_name, "content-type"), raw, total).tree
     return head
 
 
-def _plain(text: object) -> str:
-    """Some libraries have bytes, some have types of their own."""
-    return text.decode("latin-1") if isinstance(text, bytes) else str(text)
-
-
-def _header(pairs: Iterable[tuple[str, str]], wanted: str) -> str | None:
-    for name, value in pairs:
-        if name.lower() == wanted:
-            return value
-    return None
+def _header(by_name: Mapping[str, str | list[str]], wanted: str) -> str | None:
+    found = by_name.get(wanted)
+    return found[0] if type(found) is list else found  # type: ignore[return-value]
 
 
 def _decompressed(raw: bytes, encoding: str) -> bytes | None:

@@ -304,5 +304,6 @@ def seen_application(call: Any, patches: Patches, expected: Callable[[Any, Envir
     return seen
 
 
+@functools.lru_cache(1000)
 def _header(name: str) -> str:
     return name.removeprefix("HTTP_").replace("_", "-").lower()

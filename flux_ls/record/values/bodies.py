@@ -40,9 +40,15 @@ def body(content_type: Text | None, raw: bytes, total: int | None = None, budget
 
 def headers(pairs: Iterable[tuple[Text, Text]], budget: int = VALUE_BUDGET) -> Captured:
     """Headers by lower-case name; one that came several times is a list."""
+    return snapshot_items(headers_by_name(pairs).items(), budget)
+
+
+def headers_by_name(pairs: Iterable[tuple[Text, Text]]) -> dict[str, str | list[str]]:
+    """The same as they were sent."""
     by_name: dict[str, str | list[str]] = {}
     for key, value in pairs:
-        name, text = _as_text(key).lower(), _as_text(value)
+        name = (key if type(key) is str else _as_text(key)).lower()
+        text = value if type(value) is str else _as_text(value)
         before = by_name.get(name)
         if before is None:
             by_name[name] = text
@@ -50,7 +56,7 @@ def headers(pairs: Iterable[tuple[Text, Text]], budget: int = VALUE_BUDGET) -> C
             before.append(text)
         else:
             by_name[name] = [before, text]  # type: ignore[list-item]
-    return snapshot_items(by_name.items(), budget)
+    return by_name
 
 
 def _tree(content_type_as_sent: str, raw: bytes, total: int, budget: int) -> Tree:
@@ -121,4 +127,6 @@ def _multipart(raw: bytes, total: int, boundary: bytes, budget: int) -> Tree:
 
 
 def _as_text(value: Text) -> str:
-    return value if type(value) is str else bytes(value).decode("latin-1")  # type: ignore[arg-type]
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).decode("latin-1")
+    return str(value)  # some libraries have types of their own
