@@ -162,7 +162,7 @@ class InnerTracer(Tracer):
         span = InnerSpan(self, name, made, parent)
         span._kind = kind
         if attributes:
-            span._attributes._set_items(attributes)
+            span.set_attributes(attributes)
         if not record_exception:
             span._record_exception = False
         if not set_status_on_exception:

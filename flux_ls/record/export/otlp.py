@@ -86,14 +86,16 @@ def encode_span(taken: Taken, span: ReadableSpan, span_budget: int) -> bytes:
         _add_attributes(parts, added, span_budget)
     else:
         parts.append(_described(span, attributes))
-    if getattr(span, "_events", True) != ():
+    kept = getattr(span, "_events", None)
+    if kept != () and _are_some(kept):
         for event in span.events:
             content = [_at(0x09, event.timestamp), b"\x12", _name(event.name)]
             add_pairs(content, b"\x1a", _items(event.attributes))
             parts += (_EVENT, sized(b"".join(content)))
         if span.dropped_events:
             parts += (b"\x60", varint(span.dropped_events))
-    if getattr(span, "_links", True) != ():
+    kept = getattr(span, "_links", None)
+    if kept != () and _are_some(kept):
         for link in span.links:
             linked = link.context
             content = [_ids(0x0A10, linked.trace_id >> 64, linked.trace_id & _LOW, 0x1208, linked.span_id)]
@@ -110,6 +112,11 @@ def encode_span(taken: Taken, span: ReadableSpan, span_budget: int) -> bytes:
     if state is not DEFAULT_TRACE_STATE and state:
         parts += (b"\x1a", sized(utf8(state.to_header())))
     return sized(b"".join(parts))
+
+
+def _are_some(kept: Any) -> bool:
+    """Whether there is, or was, something in a list of the SDK's, whose copies take time; if not known, yes."""
+    return kept is None or len(kept) > 0 or getattr(kept, "dropped", 0) > 0
 
 
 def _described(span: ReadableSpan, attributes: Mapping[str, Any]) -> bytes:

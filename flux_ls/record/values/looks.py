@@ -141,7 +141,11 @@ def _orm(walk: "Walk", value: Any, kind: Kind, depth: int) -> Tree:
     if state is not None and type(tree) is dict and REF not in tree and DEEP not in tree:
         known = kind_of(type(state))
         manager = attribute_value(state, known, "manager")
-        if attribute_value(state, known, "key") is not None and kind_of(type(manager)).family is kinds.DICT:
+        if (
+            kind_of(type(manager)).family is kinds.DICT
+            and not dict.keys(manager) <= dict.keys(attributes)
+            and attribute_value(state, known, "key") is not None
+        ):
             seen = {name for name, _ in pairs}
             for name in list(islice(dict.keys(manager), WIDEST)):
                 if type(name) is str and name not in seen and not walk.spent(1):

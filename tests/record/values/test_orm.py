@@ -63,6 +63,14 @@ class TestSQLAlchemy:
         yield seen
         event.remove(session.get_bind(), "before_cursor_execute", heard)
 
+    def test_fields_of_the_applications_own_do_not_stand_for_what_is_not_loaded(self, session: Session) -> None:
+        user = session.get_one(User, 1)
+        user.first = 1  # type: ignore[attr-defined]
+        user.second = 2  # type: ignore[attr-defined]
+        tree = snapshot(user)
+        assert (tree["first"], tree["second"]) == (1, 2)
+        assert tree["notes"] == tree["orders"] == {"$unloaded": True}
+
     def test_what_is_not_loaded_is_told_so(self, session: Session, statements: list[str]) -> None:
         user = session.get_one(User, 1)
         statements.clear()
