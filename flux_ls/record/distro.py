@@ -13,8 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from flux_ls.record import settings
 from flux_ls.record.guard import tell
-from flux_ls.record.inner_spans import Provider
-from flux_ls.record.providers import Ids
+from flux_ls.record.quick_spans import Provider
 
 NAME: Final = "flux"
 _GROUP: Final = "opentelemetry_distro"
@@ -99,7 +98,7 @@ def make_provider(flux: str, *, with_exporters: bool) -> TracerProvider:
                 return made
         except Exception as error:
             tell("setting up the configured exporters", error)
-    return Provider(id_generator=Ids())
+    return Provider()
 
 
 def _configured() -> TracerProvider | None:

@@ -1,4 +1,4 @@
-"""Spans below the first one of a request: they tell what the SDK's would tell, and others hear of them as ever."""
+"""Spans of the provider that the recorder sets up: they tell what the SDK's would, and others hear of them as ever."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, get_current_span
 
 from flux_ls.record import recording
-from flux_ls.record.inner_spans import InnerSpan, InnerTracer, Provider, as_the_sdks
 from flux_ls.record.processor import RecordingProcessor
+from flux_ls.record.quick_spans import Ids, Provider, QuickSpan, QuickTracer, as_the_sdks
 from tests.record.sent import Sent
 
 FAR = SpanContext(5, 6, is_remote=True, trace_flags=TraceFlags(1))
@@ -190,18 +190,37 @@ def test_they_tell_what_the_sdks_tell(do: Callable[[Any], None]) -> None:
     assert not recording.BY_SPAN
 
 
-def test_of_an_inner_span_there_is_less_and_the_first_one_is_the_sdks() -> None:
+def test_those_of_a_request_that_begins_here_are_quick_and_below_another_service_the_first_is_the_sdks() -> None:
     kinds: list[type] = []
 
     def look(tracer: Any) -> None:
         kinds.append(type(get_current_span()))
-        with tracer.start_as_current_span("inner") as span:
-            kinds.append(type(span))
-            assert span.get_span_context().trace_id == recording.current().trace_id  # type: ignore[union-attr]
+        around = trace.set_span_in_context(trace.NonRecordingSpan(FAR))
+        with tracer.start_as_current_span("far", context=around) as far:
+            kinds.append(type(far))
+            with tracer.start_as_current_span("below") as span:
+                kinds.append(type(span))
+                assert span.get_span_context().trace_id == FAR.trace_id
 
     sent_by(Provider, look)
-    assert kinds[1] is InnerSpan
-    assert kinds[0] is not InnerSpan
+    assert [kind is QuickSpan for kind in kinds] == [True, False, True]
+
+
+def test_their_contexts_are_those_of_the_sdk() -> None:
+    found: list[list[Any]] = []
+
+    def look(tracer: Any) -> None:
+        for around in (None, trace.set_span_in_context(trace.INVALID_SPAN)):
+            with tracer.start_as_current_span("x", context=around) as span:
+                made = span.get_span_context()
+                found[-1].append((made.trace_flags, made.is_remote, made.is_valid, dict(made.trace_state)))
+                found[-1].append((span.parent is None, type(made.trace_flags), made.trace_id != made.span_id))
+
+    for kind, settings in ((TracerProvider, {"id_generator": Ids()}), (Provider, {})):
+        found.append([])
+        sent_by(kind, look, **settings)
+    assert found[0] == found[1]
+    assert len(found[0]) == 4
 
 
 @pytest.mark.parametrize(
@@ -260,7 +279,7 @@ def test_processors_of_the_application_hear_of_them_as_ever() -> None:
         assert {span.name for span in sent.spans} == {"root", "x"}
         heard.append(others.heard)
     assert heard[0] == heard[1]
-    assert len(heard[0]) == 3
+    assert [what for what, *_ in heard[0]] == ["start", "end", "end"]
 
 
 def test_a_span_that_two_threads_end_is_sent_once() -> None:
@@ -287,6 +306,6 @@ def test_a_span_that_two_threads_end_is_sent_once() -> None:
 
 def test_a_tracer_can_become_the_sdks_again() -> None:
     tracer = Provider(shutdown_on_exit=False).get_tracer("x")
-    assert type(tracer) is InnerTracer
+    assert type(tracer) is QuickTracer
     as_the_sdks(tracer)
     assert type(tracer) is Tracer

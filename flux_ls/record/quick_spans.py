@@ -1,8 +1,8 @@
-"""The SDK's spans below the first one of a request, made with less work: for the provider that the recorder sets up.
+"""The SDK's spans, made with less work: for the provider that the recorder sets up where nobody else has.
 
 They are what the SDK would have made, and go where those would go. Left out is what comes to nothing here: asking the
-sampler again below a span that was sampled, locks around single operations of a dict, lists of events and links that
-stay empty, and a copy of the span for a processor that only reads it.
+sampler about a request that begins here or a span below one that was sampled, locks around single operations of a dict,
+lists of events and links that stay empty, and a copy of the span for a processor that only reads it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +12,7 @@ from typing import Any, Final
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import EventBase, SynchronousMultiSpanProcessor, Tracer, TracerProvider, _Span
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import (
@@ -29,12 +30,13 @@ from opentelemetry.util.types import Attributes, AttributeValue
 
 from flux_ls.record.guard import tell
 from flux_ls.record.processor import RecordingProcessor
-from flux_ls.record.recording import BY_SPAN, current_span, new_span_id, now_ns
+from flux_ls.record.recording import BY_SPAN, current_span, new_span_id, new_trace_id, now_ns
 
 _PLAIN: Final = frozenset({str, int, bool, float})
 """Values of attributes that the SDK takes as they are."""
 _UNSET: Final = Status(StatusCode.UNSET)
-_SAMPLED: Final = TraceFlags.SAMPLED
+_FIRST: Final = TraceFlags(TraceFlags.SAMPLED | getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
+"""Of a span that no other is above: our ids are random."""
 
 
 class _Late:
@@ -51,7 +53,7 @@ class _Late:
         return self if owner is None else owner.__dict__.setdefault(self._name, self._make(owner))
 
 
-class _InnerAttributes(BoundedAttributes):
+class _QuickAttributes(BoundedAttributes):
     """Those of a span that runs."""
 
     _lock = _Late(lambda _: Lock())
@@ -64,12 +66,12 @@ class _InnerAttributes(BoundedAttributes):
         self._immutable = False
 
 
-class InnerSpan(_Span):
+class QuickSpan(_Span):
     """As the SDK's, but for what is said above."""
 
     _lock = _Late(lambda _: Lock())
 
-    def __init__(self, tracer: "InnerTracer", name: str, context: SpanContext, parent: SpanContext) -> None:
+    def __init__(self, tracer: "QuickTracer", name: str, context: SpanContext, parent: SpanContext | None) -> None:
         self._name = name
         self._context = context
         self._parent = parent
@@ -86,7 +88,7 @@ class InnerSpan(_Span):
         self._set_status_on_exception = True
         self._span_processor: Any = tracer.span_processor
         self._limits: Any = tracer._span_limits
-        self._attributes: Any = _InnerAttributes(self._limits.max_span_attributes)
+        self._attributes: Any = _QuickAttributes(self._limits.max_span_attributes)
         self._events: Any = ()
         self._links: Any = ()
         self._record_end_metrics = None
@@ -130,8 +132,8 @@ class InnerSpan(_Span):
         processors[0].on_end(self)
 
 
-class InnerTracer(Tracer):
-    """Makes inner spans itself, and has the SDK make all others."""
+class QuickTracer(Tracer):
+    """Makes the commonest spans itself, and has the SDK make all others."""
 
     def start_span(
         self,
@@ -145,21 +147,25 @@ class InnerTracer(Tracer):
         set_status_on_exception: bool = True,
     ) -> Span:
         around = current_span() if context is None else get_current_span(context)
-        parent = around.get_span_context()
-        recording = BY_SPAN.get(parent.span_id)
+        above: SpanContext | None = around.get_span_context()
+        recording = None
+        flags, state = _FIRST, None
+        if above is None or not above.is_valid:
+            above = None
+        else:
+            recording = BY_SPAN.get(above.span_id)
+            flags, state = above.trace_flags, above.trace_state
         if (
             links
-            or recording is None
-            or parent.is_remote
-            or not parent.trace_flags & _SAMPLED
+            or (above is not None and (recording is None or above.is_remote or not flags & TraceFlags.SAMPLED))
             or not self._tracer_config.is_enabled
         ):
             return super().start_span(
                 name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
             )
+        trace_id = new_trace_id() if above is None else above.trace_id
         span_id = new_span_id()
-        made = SpanContext(parent.trace_id, span_id, False, parent.trace_flags, parent.trace_state)
-        span = InnerSpan(self, name, made, parent)
+        span = QuickSpan(self, name, SpanContext(trace_id, span_id, False, flags, state), above)
         span._kind = kind
         if attributes:
             span.set_attributes(attributes)
@@ -169,29 +175,46 @@ class InnerTracer(Tracer):
             span._set_status_on_exception = False
         span._start_time = now_ns() if start_time is None else start_time
         processors = self.span_processor._span_processors
-        if len(processors) == 1 and type(processors[0]) is RecordingProcessor:
+        if recording is not None and len(processors) == 1 and type(processors[0]) is RecordingProcessor:
             processors[0].on_start_below(span, span_id, around, recording)
         else:
             self.span_processor.on_start(span, parent_context=context)
         return span
 
 
+class Ids(IdGenerator):
+    """Random ids that leave the application's random numbers alone."""
+
+    def generate_span_id(self) -> int:
+        return new_span_id()
+
+    def generate_trace_id(self) -> int:
+        return new_trace_id()
+
+    def is_trace_id_random(self) -> bool:
+        return True
+
+
 class Provider(TracerProvider):
-    """The SDK's, whose tracers make inner spans where that comes to the same."""
+    """The SDK's, whose tracers make quick spans where that comes to the same."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(id_generator=Ids(), **settings)
 
     def get_tracer(self, *args: Any, **kwargs: Any) -> Any:
         tracer = super().get_tracer(*args, **kwargs)
         if type(tracer) is Tracer and _comes_to_the_same(tracer):
-            tracer.__class__ = InnerTracer
+            tracer.__class__ = QuickTracer
         return tracer
 
 
 def _comes_to_the_same(tracer: Any) -> bool:
-    """Whether nothing is set that inner spans do not know of, and the SDK is of a version that they are made after."""
+    """Whether nothing is set that quick spans do not know of, and the SDK is of a version that they are made after."""
     try:
         limits = tracer._span_limits
         if (
             tracer.sampler is not DEFAULT_ON
+            or type(tracer.id_generator) is not Ids
             or limits.max_span_attribute_length is not None
             or not limits.max_span_attributes
             or type(tracer._tracer_metrics).__name__ != "NoOpTracerMetrics"
@@ -199,7 +222,7 @@ def _comes_to_the_same(tracer: Any) -> bool:
         ):
             return False
         theirs = _Span("", INVALID_SPAN_CONTEXT, resource=tracer.resource, limits=limits)
-        ours = InnerSpan(tracer, "", INVALID_SPAN_CONTEXT, INVALID_SPAN_CONTEXT)
+        ours = QuickSpan(tracer, "", INVALID_SPAN_CONTEXT, INVALID_SPAN_CONTEXT)
         return _names(theirs) == _names(ours) and _names(theirs._attributes) == _names(ours._attributes)
     except Exception as error:
         tell("looking at OpenTelemetry's spans", error)
@@ -213,5 +236,5 @@ def _names(made: Any) -> set[str]:
 
 def as_the_sdks(tracer: Any) -> None:
     """From now on it makes all spans as the SDK does."""
-    if type(tracer) is InnerTracer:
+    if type(tracer) is QuickTracer:
         object.__setattr__(tracer, "__class__", Tracer)
