@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from flux_ls.record import settings
 from flux_ls.record.guard import tell
-from flux_ls.record.quick_spans import Provider
+from flux_ls.record.providers import Ids
 
 NAME: Final = "flux"
 _GROUP: Final = "opentelemetry_distro"
@@ -98,6 +98,11 @@ def make_provider(flux: str, *, with_exporters: bool) -> TracerProvider:
                 return made
         except Exception as error:
             tell("setting up the configured exporters", error)
+    try:
+        from flux_ls.record.quick_spans import Provider
+    except ImportError as error:  # a later SDK than we know
+        tell("making spans with less work", error)
+        return TracerProvider(id_generator=Ids())
     return Provider()
 
 

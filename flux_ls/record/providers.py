@@ -8,10 +8,11 @@ from typing import Any
 from opentelemetry import context, trace
 from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from flux_ls.record.guard import say_once, tell
-from flux_ls.record.quick_spans import as_the_sdks
+from flux_ls.record.recording import new_span_id, new_trace_id
 
 
 def quick_current_span() -> Callable[[], Any]:
@@ -25,6 +26,19 @@ def quick_current_span() -> Callable[[], Any]:
         return get().get(key, none)
 
     return current_span
+
+
+class Ids(IdGenerator):
+    """Random ids that leave the application's random numbers alone."""
+
+    def generate_span_id(self) -> int:
+        return new_span_id()
+
+    def generate_trace_id(self) -> int:
+        return new_trace_id()
+
+    def is_trace_id_random(self) -> bool:
+        return True
 
 
 class Providers:
@@ -114,7 +128,9 @@ class Providers:
     def _hand_over(self, provider: Any) -> None:
         for tracer, scope in self._handed_out:
             theirs = provider.get_tracer(*scope)
-            as_the_sdks(tracer)
+            become_the_sdks = getattr(tracer, "become_the_sdks", None)
+            if become_the_sdks is not None:
+                become_the_sdks()
             if type(theirs) is type(tracer):
                 # The same dict, so that what their provider changes later changes here too.
                 tracer.__dict__ = theirs.__dict__

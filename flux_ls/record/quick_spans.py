@@ -12,7 +12,6 @@ from typing import Any, Final
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import EventBase, SynchronousMultiSpanProcessor, Tracer, TracerProvider, _Span
-from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import (
@@ -30,6 +29,7 @@ from opentelemetry.util.types import Attributes, AttributeValue
 
 from flux_ls.record.guard import tell
 from flux_ls.record.processor import RecordingProcessor
+from flux_ls.record.providers import Ids
 from flux_ls.record.recording import BY_SPAN, current_span, new_span_id, new_trace_id, now_ns
 
 _PLAIN: Final = frozenset({str, int, bool, float})
@@ -135,6 +135,10 @@ class QuickSpan(_Span):
 class QuickTracer(Tracer):
     """Makes the commonest spans itself, and has the SDK make all others."""
 
+    def become_the_sdks(self) -> None:
+        """From now on the SDK makes all of them."""
+        object.__setattr__(self, "__class__", Tracer)
+
     def start_span(
         self,
         name: str,
@@ -182,19 +186,6 @@ class QuickTracer(Tracer):
         return span
 
 
-class Ids(IdGenerator):
-    """Random ids that leave the application's random numbers alone."""
-
-    def generate_span_id(self) -> int:
-        return new_span_id()
-
-    def generate_trace_id(self) -> int:
-        return new_trace_id()
-
-    def is_trace_id_random(self) -> bool:
-        return True
-
-
 class Provider(TracerProvider):
     """The SDK's, whose tracers make quick spans where that comes to the same."""
 
@@ -232,9 +223,3 @@ def _comes_to_the_same(tracer: Any) -> bool:
 def _names(made: Any) -> set[str]:
     late = {name for each in type(made).__mro__ for name, value in vars(each).items() if type(value) is _Late}
     return late | set(vars(made))
-
-
-def as_the_sdks(tracer: Any) -> None:
-    """From now on it makes all spans as the SDK does."""
-    if type(tracer) is QuickTracer:
-        object.__setattr__(tracer, "__class__", Tracer)

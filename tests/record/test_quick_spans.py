@@ -1,5 +1,6 @@
 """Spans of the provider that the recorder sets up: they tell what the SDK's would, and others hear of them as ever."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,8 +13,10 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, get_current_span
 
 from flux_ls.record import recording
+from flux_ls.record.distro import make_provider
 from flux_ls.record.processor import RecordingProcessor
-from flux_ls.record.quick_spans import Ids, Provider, QuickSpan, QuickTracer, as_the_sdks
+from flux_ls.record.providers import Ids
+from flux_ls.record.quick_spans import Provider, QuickSpan, QuickTracer
 from tests.record.sent import Sent
 
 FAR = SpanContext(5, 6, is_remote=True, trace_flags=TraceFlags(1))
@@ -253,6 +256,14 @@ def test_a_version_of_the_sdk_that_is_not_known_is_left_to_itself(monkeypatch: p
     assert type(Provider(shutdown_on_exit=False).get_tracer("x")) is Tracer
 
 
+def test_without_what_it_is_made_of_the_provider_is_the_sdks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("opentelemetry.sdk.trace._Span")
+    monkeypatch.delitem(sys.modules, "flux_ls.record.quick_spans")
+    made = make_provider("http://127.0.0.1:1", with_exporters=False)
+    assert type(made) is TracerProvider
+    assert type(made.id_generator) is Ids
+
+
 class Others(SpanProcessor):
     def __init__(self) -> None:
         self.heard: list[Any] = []
@@ -307,5 +318,5 @@ def test_a_span_that_two_threads_end_is_sent_once() -> None:
 def test_a_tracer_can_become_the_sdks_again() -> None:
     tracer = Provider(shutdown_on_exit=False).get_tracer("x")
     assert type(tracer) is QuickTracer
-    as_the_sdks(tracer)
+    tracer.become_the_sdks()
     assert type(tracer) is Tracer

@@ -300,7 +300,7 @@ def test_a_recording_without_a_span_of_the_sdk(session: Session) -> None:
 def test_the_applications_random_numbers_are_its_own() -> None:
     import random
 
-    from flux_ls.record.quick_spans import Ids
+    from flux_ls.record.providers import Ids
 
     random.seed(1)
     expected = random.random()
