@@ -90,6 +90,8 @@ def _fit_fields(tree: dict[str, Tree], budget: int) -> Tree:
 
 
 def _fit_elements(tree: list[Tree], budget: int) -> Tree:
+    if not tree:
+        return tree  # no list is smaller
     more = 0
     last = tree[-1]
     if type(last) is dict and len(last) == 1 and MORE in last:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_ls.record.values import Captured, encode, snapshot
+from flux_ls.record.values import Captured, encode, snapshot, text_of
 from flux_ls.record.values.fit import fit, shares
 from flux_ls.record.wire import REDACTED
 
@@ -76,6 +76,13 @@ json_trees = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=80,
 )
+
+
+@pytest.mark.parametrize("tree", [[], {}, "", None, [[]], {"a": []}, [{}, []]])
+@pytest.mark.parametrize("budget", [0, 1, 2])
+def test_what_is_empty_cannot_be_made_smaller(tree: Any, budget: int) -> None:
+    fitted = fit({"a": tree, "b": [], "c": {"d": []}}, budget)
+    assert json.loads(text_of(fitted)) == fitted
 
 
 @given(st.dictionaries(st.sampled_from("abc"), json_trees, min_size=1), st.integers(200, 4000))
