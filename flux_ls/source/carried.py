@@ -59,7 +59,7 @@ def carry(before: Ran, today: Text, lines: LineMap, *, same_file: bool = True) -
         # The line outlived its function: it was taken into another one.
         around = today.functions.enclosing(at)
         return None if around is None else anchored("edited", Place(at, around), before.frame, today)
-    if at is not None and _runs(function, today, at) and _sure(before, function, today, lines, at):
+    if at is not None and _runs(function, today, at) and _sure(before, function, today, lines):
         state: AnchorState = "exact" if same_file and at == before.frame.line else "moved"
         edited = not _same_code(before, function, today, lines)
         return anchored(state, Place(at, function), before.frame, today, function_edited=edited)
@@ -143,16 +143,18 @@ def _runs(function: Function | None, today: Text, line: int) -> bool:
     return today.functions is None or function in today.functions.executing(line)
 
 
-def _sure(before: Ran, function: Function | None, today: Text, lines: LineMap, at: int) -> bool:
+def _sure(before: Ran, function: Function | None, today: Text, lines: LineMap) -> bool:
     """Whether no other line can be meant than the one that the differences tell.
 
-    None can where the line is the only one of its kind in its function, then and now; nor where nothing was put in
-    or taken out between it and the nearest such lines above and below.
+    None can where as many lines of its kind are in its function as were then, each where the differences have it; nor
+    where nothing was put in or taken out between it and the nearest lines above and below that are the only ones of
+    their kind.
     """
     old, new = _reach(before.scope, before.text), _reach(function, today)
     if lines.untouched(old.lines) == new.lines:
         return True
-    if old.single(before.frame.line) and new.single(at):
+    copies = old.copies(before.line)
+    if copies and [lines.at(line) for line in copies] == new.copies(before.line):
         return True
     return all(_fenced(before.frame.line, lines, old, new, step) for step in (-1, 1))
 
@@ -180,8 +182,8 @@ class _Reach:
     def __init__(self, text: Text, lines: range) -> None:
         self.lines = lines
         self._text = text
-        self._known: dict[str, int | None] | None = None
-        """The line of each text; None where several have it."""
+        self._known: dict[str, list[int]] | None = None
+        """The lines of each text."""
 
     def text_of(self, line: int) -> str:
         return self._text.lines[line - 1].strip()
@@ -192,12 +194,15 @@ class _Reach:
 
     def only(self, wanted: str) -> int | None:
         """The one line that has the text; None where none or several have."""
+        copies = self.copies(wanted)
+        return copies[0] if len(copies) == 1 else None
+
+    def copies(self, wanted: str) -> list[int]:
         if self._known is None:
             self._known = {}
             for line in self.lines:
-                text = self.text_of(line)
-                self._known[text] = None if text in self._known else line
-        return self._known.get(wanted) if wanted else None
+                self._known.setdefault(self.text_of(line), []).append(line)
+        return self._known.get(wanted, []) if wanted else []
 
     def beside(self, line: int) -> tuple[str | None, str | None]:
         """The nearest lines above and below that are not blank; None where the function ends."""

@@ -20,18 +20,21 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def another(made: Made, each: Outcome) -> bool:
     """Whether it was shown as the same line, and is another one: one that was there as well, or where its own still is.
 
-    Git cannot tell two equal lines from each other, but who wrote them can. A line that went and was written again is
-    as good as the same; so is one that was written anew where it was, while the old one became another.
+    Git cannot tell two equal lines from each other, but who wrote them can. As good as the same is one that was
+    written again after the line had gone, one that was written where the line was while that became another, and one
+    that took its very place, between the lines that it was between.
     """
     sample, located, head = each.sample, each.located, made.commits[made.last]
     if located.anchor not in ("exact", "moved"):
         return False
-    then = made.commits[sample.revision]
-    id, shown = then[sample.path].ids[sample.line - 1], head[located.display_path].ids[located.line - 1]
+    then, now = made.commits[sample.revision], head[located.display_path]
+    ran, line = then[sample.path], sample.line - 1
+    id, shown = ran.ids[line], now.ids[located.line - 1]
     was_there = any(shown in text.ids for text in then.values())
     own = [text.lines[text.ids.index(id)].strip() for text in head.values() if id in text.ids]
     written_anew = each.verdict == "right" and own != [sample.text.strip()]
-    return id != shown and (was_there or (bool(own) and not written_anew))
+    in_its_place = ran.ids[line - 1 : line + 2 : 2] == now.ids[located.line - 2 : located.line + 1 : 2]
+    return id != shown and not in_its_place and (was_there or (bool(own) and not written_anew))
 
 
 def check(made: Made, found: list[Outcome]) -> None:
