@@ -47,11 +47,11 @@ _ANOTHER_S = (
 
 
 class GitError(Exception):
-    """Git is missing, or could not answer; the message says why."""
+    """Git is missing, or could not answer; the message says why, and after a colon what to do."""
 
 
 class Missing(GitError):
-    """A revision that this clone does not have; the message says how to get it."""
+    """A revision that this clone does not have; the message says so, and after a colon how to get it."""
 
 
 class Hunk(Struct, frozen=True):
@@ -104,7 +104,8 @@ class Repository:
     def commit(self, revision: str) -> str:
         """The full id of a commit that this clone has, from its id or the beginning of it. Raises GitError."""
         if revision != "HEAD" and not _COMMIT.fullmatch(revision):
-            raise Missing(f"the recorded revision {revision[:40]!r} is no commit id")
+            how = "let vcs.ref.head.revision be what 'git rev-parse HEAD' prints"
+            raise Missing(f"the recorded revision {revision[:40]!r} is no commit id: {how}")
         # A branch or tag may be named like the beginning of an id; only ids are asked for.
         ids = [revision]
         if revision != "HEAD" and len(revision) not in _WHOLE:
@@ -114,7 +115,7 @@ class Repository:
             return found[0]
         short = revision[:12]
         if found:
-            raise Missing(f"several commits of this clone begin with {short}")
+            raise Missing(f"several commits of this clone begin with {short}: record the whole id")
         how = f"git fetch origin {revision}" if len(revision) in _WHOLE else "git fetch --all"
         if self._run("rev-parse", "--is-shallow-repository").strip() == b"true":
             how = "git fetch --unshallow"
@@ -177,7 +178,7 @@ class Repository:
 
     def _asked(self, name: str) -> bytes:
         if "\n" in name:
-            raise GitError("a path with a line break")
+            raise GitError("a path has a line break: git is not asked about those")
         return self._run("cat-file", "--batch-check", asked=name)
 
     def _content(self, name: str) -> Blob | None:
@@ -256,8 +257,9 @@ def _answer(git: "git.Git", words: Sequence[str], asked: str = "", fine: tuple[i
                 env=_ENVIRONMENT,
             )
         except (library.GitCommandNotFound, OSError) as error:
-            raise GitError("git is not installed, or the folder is gone") from error
+            raise GitError("git cannot be run here: install it, and start Flux where it is on PATH") from error
     if code not in fine:
         lines = str(err).strip().splitlines()
-        raise GitError(f"git could not answer: {lines[0] if lines else f'exit status {code}'}")
+        said = lines[0] if lines else f"exit status {code}"
+        raise GitError(f"git could not answer ({said}): 'git status' in that checkout may tell more")
     return bytes(out)

@@ -452,7 +452,7 @@ def test_git_is_not_installed(root: Path, tmp_path: Path, monkeypatch: pytest.Mo
         lambda: repository.touched("0" * 40),
         lambda: differences(["a"], ["b"]),
     ):
-        with pytest.raises(GitError, match="git is not installed"):
+        with pytest.raises(GitError, match="git cannot be run here: install it"):
             ask()
 
 

@@ -1,4 +1,8 @@
-"""Why is nothing here: the chain from an application to the screen, link by link, each with its mend."""
+"""Why is nothing here: the chain from an application to the screen, link by link, each with its mend.
+
+What a link does not know of the ones before it is told in that order: settings, collector, port, store, exporter,
+spans, root spans, exceptions, paths, recorder, revision, line, editor.
+"""
 
 import shutil
 import socket
@@ -11,6 +15,8 @@ from pathlib import Path
 from flux_ls import __version__
 from flux_ls.analysis.assess import assess
 from flux_ls.answers.exporter import check_exporter
+from flux_ls.answers.frames import recorded_frames
+from flux_ls.answers.places import check_line, check_paths, check_revision, told_apart
 from flux_ls.answers.recorders import check_recorder
 from flux_ls.answers.shapes import Check, Doctor, timestamp
 from flux_ls.collector.daemon import Collector, find_collector
@@ -19,7 +25,7 @@ from flux_ls.config import Loaded, Settings
 from flux_ls.model import Assessment, Issue, LocatedFrame, Request
 from flux_ls.otlp.stacktrace import InAppRule
 from flux_ls.source.workspace import Workspace
-from flux_ls.store.errors import StoreError, StoreMissing
+from flux_ls.store.errors import StoreCorrupt, StoreError, StoreMissing
 from flux_ls.store.reader import Reader, StoreFacts
 
 _LOOKED_AT = 20
@@ -64,12 +70,19 @@ def _of_store(reader: Reader, workspace: Workspace, facts: StoreFacts) -> list[C
     failing = [issue for issue in issues if issue.count and not issue.failure.handled]
     failing.sort(key=lambda issue: -issue.last_seen_ns)
     latest = list(reader.requests(limit=200, newest_first=True))
+    workspace.learn(recorded_frames(reader))
+    located = [
+        workspace.locate(issue.failure.location, issue.last_seen_ns)
+        for issue in failing[:_LOOKED_AT]
+        if issue.failure.location is not None
+    ]
     return [
         check_roots(facts),
         check_exceptions(facts, failing),
-        check_paths(workspace, failing[:_LOOKED_AT]),
+        check_paths(workspace, located),
         check_recorder(reader, latest),
-        check_revision(latest),
+        check_revision(workspace, latest, located),
+        *check_line(located),
     ]
 
 
@@ -77,15 +90,18 @@ def _of_request(reader: Reader, workspace: Workspace, id: str) -> list[Check]:
     request = reader.resolve(id)
     assessment = assess(reader.spans_of_interest(request.id))
     checks = [check_root(request), check_failure(assessment)]
-    failure = assessment.failure
+    failure, located = assessment.failure, list[LocatedFrame]()
     if failure is not None:
         checks.append(check_location(assessment))
         if failure.location is not None:
-            located = workspace.locate(failure.location, failure.at_ns or request.ended_ns)
-            checks.append(check_path(located))
-            if located.anchor != "unmapped":
-                checks.append(check_anchor(located))
-    checks += (check_recorder(reader, [request]), check_revision([request]))
+            workspace.learn((*recorded_frames(reader), *failure.frames))
+            located = [workspace.locate(failure.location, failure.at_ns or request.ended_ns)]
+            checks.append(check_paths(workspace, located))
+    checks += (
+        check_recorder(reader, [request]),
+        check_revision(workspace, [request], located),
+        *check_line(located),
+    )
     return checks
 
 
@@ -119,6 +135,9 @@ def check_collector(settings: Settings, collector: Collector | None) -> Check:
     mend = "start it with 'flux serve', or keep 'flux tail' or the editor open"
     if not settings.collector:
         mend = "start it with 'flux serve': the setting `collector` keeps tail and the editor from doing so"
+        if settings.store.exists():
+            # Who starts it himself may look at what it recorded without it.
+            return Check("collector", True, f"none runs now for {settings.store}, so nothing new arrives", mend)
     return Check("collector", False, f"none runs for {settings.store}", mend)
 
 
@@ -146,7 +165,10 @@ def port_holder(port: int, store: Path) -> str | None:
 
 
 def store_unreadable(error: StoreError) -> Check:
-    detail, _, mend = str(error).partition(": ")
+    if isinstance(error, StoreCorrupt):
+        detail, _, follows = str(error).rpartition("; ")
+        return Check("store", False, detail, f"'flux serve --stop' and 'flux serve --background': {follows}")
+    detail, mend = told_apart(str(error))
     return Check("store", False, detail, mend or "try again, or name another store with --store or FLUX_STORE")
 
 
@@ -201,48 +223,6 @@ def check_exceptions(facts: StoreFacts, failing: Sequence[Issue]) -> Check:
     )
 
 
-def check_paths(workspace: Workspace, failing: Sequence[Issue]) -> Check:
-    frames = [(issue.failure.location, issue.last_seen_ns) for issue in failing if issue.failure.location is not None]
-    if not frames:
-        return Check("paths", True, "no location to look for yet")
-    located = [workspace.locate(frame, at_ns) for frame, at_ns in frames]
-    unmapped = [place for place in located if place.anchor == "unmapped"]
-    if len(unmapped) < len(located):
-        more = f"; not here: {', '.join(sorted({_folder(place.frame.path) for place in unmapped}))}" if unmapped else ""
-        here = len(located) - len(unmapped)
-        return Check("paths", True, f"of {_count(len(located), 'location')}, {here} in this workspace{more}")
-    return check_path(unmapped[0])
-
-
-def check_path(located: LocatedFrame) -> Check:
-    recorded = located.frame.path
-    if located.anchor != "unmapped":
-        same = " as recorded" if located.path == recorded else f", recorded as {recorded}"
-        return Check("paths", True, f"{located.display_path}{same}")
-    reason = located.reason or "no file of this workspace fits"
-    if located.candidates:
-        reason += f" ({', '.join(located.candidates)})"
-    return Check(
-        "paths", False, f"{recorded} is not in this workspace: {reason}", _path_mend(recorded, located.candidates)
-    )
-
-
-def check_anchor(located: LocatedFrame) -> Check:
-    where = f"{located.display_path} line {located.line}"
-    if located.anchor == "exact":
-        return Check("line", True, f"{where}, the text that ran")
-    if located.anchor == "moved":
-        return Check("line", True, f"{where}, moved from line {located.frame.line}")
-    if located.anchor == "edited":
-        return Check("line", True, f"{where}, edited since line {located.frame.line} was recorded: shown faded")
-    return Check(
-        "line",
-        False,
-        located.reason or "the code is gone from today's file",
-        "send the request again with today's code",
-    )
-
-
 def check_root(request: Request) -> Check:
     if request.complete:
         return Check(
@@ -280,18 +260,6 @@ def check_location(assessment: Assessment) -> Check:
     )
 
 
-def check_revision(requests: Sequence[Request]) -> Check:
-    services = {request.service for request in requests if request.revision is None}
-    if not services:
-        return Check("revision", True, "every service says which commit it runs")
-    return Check(
-        "revision",
-        True,
-        f"not recorded by {', '.join(sorted(services))}: lines are tied to today's code by function and text alone",
-        "OTEL_RESOURCE_ATTRIBUTES=vcs.ref.head.revision=$(git rev-parse HEAD)",
-    )
-
-
 def check_editor(environ: Mapping[str, str]) -> Check:
     found = shutil.which("flux-ls", path=environ.get("PATH"))
     if found is not None:
@@ -305,24 +273,3 @@ def check_editor(environ: Mapping[str, str]) -> Check:
 
 def _count(number: int, one: str) -> str:
     return f"{number:,} {one if number == 1 else one + 's'}"
-
-
-def _folder(path: str) -> str:
-    return path.rpartition("/")[0] or path.rpartition("\\")[0] or path
-
-
-def _path_mend(recorded: str, candidates: Sequence[str]) -> str:
-    """A `path_map` that would have found it, as far as can be guessed."""
-    parts = recorded.replace("\\", "/").split("/")
-    if not candidates:
-        top = "/".join(parts[:-1]) if len(parts) <= 3 else "/".join(parts[:3])
-        return (
-            f'if {top} is the code of this folder, set path_map = ["{top}=."] in [tool.flux] of pyproject.toml; '
-            "if it is another project's, ask there"
-        )
-    local = candidates[0].replace("\\", "/").split("/")
-    common = 0
-    while common < min(len(parts), len(local)) and parts[-1 - common] == local[-1 - common]:
-        common += 1
-    here, there = "/".join(local[: len(local) - common]) or ".", "/".join(parts[: len(parts) - common])
-    return f'say which one is meant: path_map = ["{there}={here}"] in [tool.flux] of pyproject.toml'

@@ -9,6 +9,17 @@ from flux_ls.analysis.recorded import locals_at
 from flux_ls.answers.shapes import FrameShape
 from flux_ls.model import Frame, FrameLocals, LocatedFrame
 from flux_ls.source.workspace import Workspace
+from flux_ls.store.reader import Reader
+
+_MOST_ISSUES = 200
+"""The latest issues whose frames say where recorded folders are."""
+
+
+def recorded_frames(reader: Reader) -> list[Frame]:
+    """The frames of the latest failures, from which the workspace learns."""
+    _, issues = reader.issues()
+    latest = sorted(issues, key=lambda issue: -issue.last_seen_ns)[:_MOST_ISSUES]
+    return list(dict.fromkeys(frame for issue in latest for frame in issue.failure.frames))
 
 
 class Glance:

@@ -18,6 +18,7 @@ from flux_ls.cli.terminal import Terminal
 from flux_ls.config import Loaded, Option, Place, Rejected, Settings
 
 if TYPE_CHECKING:
+    from flux_ls.model import Frame
     from flux_ls.otlp.stacktrace import InAppRule
     from flux_ls.source.workspace import Workspace
     from flux_ls.store.reader import Reader
@@ -71,7 +72,18 @@ class Session:
     def workspace(self) -> "Workspace":
         from flux_ls.source.workspace import Workspace
 
-        return Workspace([self.root], self.settings.path_map)
+        return Workspace([self.root], self.settings.path_map, others=self._recorded)
+
+    def _recorded(self) -> "list[Frame]":
+        """What the store has of other failures: their files may say where one is that does not tell by itself."""
+        from flux_ls.answers.frames import recorded_frames
+        from flux_ls.store.errors import StoreError
+
+        try:
+            with self.reader() as reader:
+                return recorded_frames(reader)
+        except StoreError:
+            return []
 
     def reader(self) -> "Reader":
         """A new connection to the store. Raises a StoreError."""
@@ -147,11 +159,14 @@ class _Identified(Struct):
     id: str
 
 
+ROOT_MARKS = (".git", "pyproject.toml", "package.json", "go.mod")
+"""What tells the root of a project, likeliest first; the editors' own lists are the same."""
+
+
 def project_root(start: Path) -> Path:
-    """The checkout around a folder, else the nearest Python project, else the folder."""
-    folders = (start, *start.parents)
-    for mark in (".git", "pyproject.toml"):
-        for folder in folders:
+    """The checkout around a folder, else the nearest project in it, else the folder."""
+    for mark in ROOT_MARKS:
+        for folder in (start, *start.parents):
             if (folder / mark).exists():
                 return folder
     return start

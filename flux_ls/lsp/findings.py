@@ -104,6 +104,8 @@ class Findings:
         self._stamps: dict[str, tuple[int, int] | None] = {}
         self._surroundings = Surroundings()
         self._workspace = Workspace(())
+        self._learned = (0, 0)
+        """What the workspace had learned when the places were found."""
         self._snapshot: Snapshot | None = None
         self.took_s = 0.0
         """How long it took to bring the findings up to date last time."""
@@ -189,14 +191,8 @@ class Findings:
                 self._surroundings = message
                 self._open_workspace()
                 stale |= self._issues.keys()
-        if stale:
-            with self._workspace.look():
-                self._lines.clear()
-                for issue_id in stale:
-                    self._place(issue_id)
-            if self._mended:
-                self._on_mended(self._mended)
-                self._mended = []
+        if stale or self._workspace.progress() != self._learned:
+            self._place_all(stale)
         # A finding grows stale without any news, so this is put together on every beat.
         snapshot = self._assembled()
         if snapshot != self._snapshot:
@@ -316,10 +312,28 @@ class Findings:
     def _open_workspace(self) -> None:
         with self._workspace_lock:
             self._workspace = Workspace(
-                self._surroundings.roots, path_map=self._surroundings.path_map, overlay=self._overlay
+                self._surroundings.roots,
+                path_map=self._surroundings.path_map,
+                overlay=self._overlay,
+                others=lambda: [frame for issue in list(self._issues.values()) for frame in issue.failure.frames],
             )
 
     # One issue.
+
+    def _place_all(self, issue_ids: set[int]) -> None:
+        with self._workspace.look():
+            self._lines.clear()
+            for issue_id in issue_ids:
+                self._place(issue_id)
+            known, (gained, lost) = self._learned, self._workspace.progress()
+            if (gained, lost) != known:
+                # The files of some said where those of others are, or that these are not where it seemed.
+                for issue_id in list(self._issues if lost != known[1] else self._unplaced):
+                    self._place(issue_id)
+                self._learned = self._workspace.progress()
+        if self._mended:
+            self._on_mended(self._mended)
+            self._mended = []
 
     def _place(self, issue_id: int) -> None:
         """Finds the issue's place in today's text again."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from flux_ls.collector.ports import PortTaken
 from flux_ls.config import Settings
 from flux_ls.lsp.background import in_background
 from flux_ls.lsp.processes import alive
-from flux_ls.lsp.status import CollectorStatus
+from flux_ls.lsp.status import BrokenLink, CollectorStatus
 
 log = logging.getLogger(__name__)
 
@@ -67,4 +68,18 @@ class Keeper:
             http_port=collector.http_port,
             grpc_port=collector.grpc_port or None,
             pid=collector.pid,
+            broken=await in_background("flux-doctor", lambda: _broken(settings, collector)),
         )
+
+
+def _broken(settings: Settings, collector: Collector) -> tuple[BrokenLink, ...]:
+    # Imported in the background: it brings the answers along.
+    from flux_ls.answers.doctor import check_collector, check_ports
+    from flux_ls.answers.exporter import check_exporter
+
+    checks = (
+        check_collector(settings, collector),
+        check_ports(settings, collector),
+        check_exporter(os.environ, settings, collector),
+    )
+    return tuple(BrokenLink(check.name, check.detail) for check in checks if not check.ok)

@@ -160,6 +160,7 @@ class Session:
             self._watch_store(general.store, rule)
         self._keeper.keep(general)
         self._diagnostics.show(self._snapshot, self._server.client)
+        self._board.update(settings="; ".join(settings.loaded.warnings))
         self._look_at_lenses()
 
     def _watch_store(self, path: Path, rule: InAppRule) -> None:
@@ -186,6 +187,8 @@ class Session:
             return
         self._findings.put(news)
         self._later(lambda _: self._looked.set())(None)
+        if news.afresh or news.requests:
+            self._later(lambda empty: self._board.update(empty=empty))(not news.requests)
         finished = [request for request in news.requests if request.complete]
         if finished:
             last = request_shape(max(finished, key=lambda request: request.ended_ns))
@@ -215,6 +218,7 @@ class Session:
             failing=snapshot.failing,
             unplaced=len(snapshot.unplaced),
             unplaced_reason=snapshot.unplaced[0][1] if snapshot.unplaced else "",
+            located=snapshot.failing - sum(issue.failure.location is None for issue, _ in snapshot.unplaced),
         )
         self._look_at_lenses()
 

@@ -15,12 +15,21 @@ CollectorState = Literal["off", "starting", "running", "failed"]
 StoreState = Literal["waiting", "ready", "failed"]
 
 
+class BrokenLink(Struct, frozen=True):
+    """A check of `flux doctor` that fails, by its name there."""
+
+    name: str
+    detail: str
+
+
 class CollectorStatus(Struct, frozen=True):
     state: CollectorState = "starting"
     detail: str = ""
     http_port: int | None = None
     grpc_port: int | None = None
     pid: int | None = None
+    broken: tuple[BrokenLink, ...] = ()
+    """What is wrong with the way to a collector that runs."""
 
 
 class StoreStatus(Struct, frozen=True):
@@ -29,14 +38,13 @@ class StoreStatus(Struct, frozen=True):
     detail: str = ""
 
 
-class BrokenLink(Struct, frozen=True):
-    name: str
-    detail: str
-
-
 class Status(Struct, frozen=True):
+    settings: str = ""
+    """What is wrong with the settings."""
     collector: CollectorStatus = CollectorStatus()
     store: StoreStatus = StoreStatus()
+    empty: bool = False
+    """Nothing has ever arrived in the store."""
     last_request: RequestShape | None = None
     """The latest that finished since the server started."""
     failing: int = 0
@@ -44,6 +52,8 @@ class Status(Struct, frozen=True):
     unplaced: int = 0
     """Those of them that have no place in the workspace."""
     unplaced_reason: str = ""
+    located: int = 0
+    """Those of them whose stack trace names code of the user's."""
     broken: BrokenLink | None = None
 
 
@@ -83,13 +93,25 @@ class StatusBoard:
 
 
 def _broken(status: Status) -> BrokenLink | None:
-    """In the order data flows: what comes after a broken link can only follow from it."""
-    if status.collector.state == "failed":
-        return BrokenLink("collector", status.collector.detail)
-    if status.store.state == "failed":
-        return BrokenLink("store", status.store.detail)
-    if status.store.state == "waiting" and status.collector.state == "off":
-        return BrokenLink("store", f"nothing is recorded yet in {status.store.path}, and no collector is started here")
+    """What `flux doctor` would call the first, as far as it is known here without asking."""
+    collector, store = status.collector, status.store
+    if status.settings:
+        return BrokenLink("settings", status.settings)
+    if collector.state == "failed":
+        return BrokenLink("collector", collector.detail)
+    if collector.state == "off" and store.state == "waiting":
+        return BrokenLink("collector", f"{collector.detail}, and nothing is recorded yet in {store.path}")
+    on_the_way = {link.name: link for link in collector.broken}
+    if (link := on_the_way.get("collector") or on_the_way.get("port")) is not None:
+        return link
+    if store.state == "failed":
+        return BrokenLink("store", store.detail)
+    if (link := on_the_way.get("exporter")) is not None:
+        return link
+    if store.state == "ready" and status.empty:
+        return BrokenLink("spans", "nothing has ever arrived")
+    if status.failing and not status.located:
+        return BrokenLink("exceptions", f"no failure has a location: {status.unplaced_reason}")
     if status.failing and status.unplaced == status.failing:
-        return BrokenLink("path mapping", f"no failure has a place in this workspace: {status.unplaced_reason}")
+        return BrokenLink("paths", f"no failure has a place in this workspace: {status.unplaced_reason}")
     return None

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from flux_ls.source.recorded_path import name_key
+
 _SOURCE = re.compile(
     r".+\.(?:pyw?|pyx|[mc]?[jt]s|[jt]sx|vue|svelte|go|java|kts?|scala|groovy|html?|xml|txt|jinja2?|j2|mako|tmpl)|[^.]+",
     re.IGNORECASE,
@@ -26,8 +28,9 @@ _WALKING_SHARE = 20
 class FileIndex:
     """The source files below some folders, found by bare name without regard to case.
 
-    Skips installed packages, build outputs, folders with a leading dot, and symbolic links: what they lead to is
-    either in the workspace under its own name or outside of it.
+    Skips installed packages, build outputs, folders with a leading dot, and links to folders: what those hold is
+    either in the workspace under its own name or outside of it. A link to a file is one more name of it, wherever it
+    leads.
     """
 
     def __init__(self, roots: Sequence[Path], clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,7 +44,7 @@ class FileIndex:
     def named(self, name: str) -> Sequence[str]:
         if self._walk_again is None:
             self._walk()
-        return self._files.get(name.lower(), ())
+        return self._files.get(name_key(name), ())
 
     def refresh(self) -> bool:
         """Walks again, unless the last walk is only just over; whether it did."""
@@ -52,7 +55,7 @@ class FileIndex:
 
     def forget(self, path: Path) -> None:
         """For a file that may be new or gone: walks again when something is asked for, if it is."""
-        if path.is_file() != (str(path) in self._files.get(path.name.lower(), ())) and _SOURCE.fullmatch(path.name):
+        if path.is_file() != (str(path) in self._files.get(name_key(path.name), ())) and _SOURCE.fullmatch(path.name):
             self._walk_again = None
 
     def _walk(self) -> None:
@@ -65,7 +68,7 @@ class FileIndex:
                 self.complete = False
                 break
             if entry is not None and _SOURCE.fullmatch(entry.name):
-                self._files.setdefault(entry.name.lower(), []).append(entry.path)
+                self._files.setdefault(name_key(entry.name), []).append(entry.path)
                 found += 1
         ended = self._clock()
         self._walk_again = ended + max(_SECONDS_BETWEEN_WALKS, _WALKING_SHARE * (ended - began))
@@ -93,7 +96,7 @@ def _entries(roots: Sequence[Path]) -> Iterator[os.DirEntry[str] | None]:
                         below.append((entry.path, f"{real}{os.sep}{entry.name}"))
                     yield None
                 else:
-                    yield entry if entry.is_file(follow_symlinks=False) else None
+                    yield entry if entry.is_file() else None
         level = below
 
 

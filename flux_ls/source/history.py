@@ -19,7 +19,7 @@ from flux_ls.source.bodies import code_lines, likeness
 from flux_ls.source.carried import Ran, ran
 from flux_ls.source.lines import decode_source
 from flux_ls.source.places import Text
-from flux_ls.source.recorded_path import read_path
+from flux_ls.source.recorded_path import name_key, read_path
 from flux_ls.source.text_cache import MAX_BYTES, parsed
 
 _MOST_CANDIDATES = 20
@@ -30,6 +30,7 @@ _MOST_NAMES = 16
 """Names that one file is followed through."""
 _SAME_FILE = 0.5
 """From this share of common lines on, a new file is what became of one that is gone: git's own measure."""
+_AGAIN = "commit before you run it, or send the request again with today's code"
 _KEPT = 4096
 _KEPT_TEXTS = 32
 
@@ -50,6 +51,7 @@ class Unknown(Struct, frozen=True):
     """What ran is not known, and why; without a reason where nothing was recorded that would tell."""
 
     reason: str | None = None
+    """With what to do about it after its last colon."""
 
 
 class History:
@@ -128,30 +130,39 @@ class History:
     def _recorded(self, frame: Frame, today: Path | None) -> Recorded | Unknown:
         repositories = [self._around(today)] if today is not None else [self._around(root) for root in self._roots]
         reason: str | None = None
-        for repository in dict.fromkeys(filter(None, repositories)):
+        fitting: list[Recorded] = []
+        # Roots may lie in one checkout, or lead to it by links.
+        checkouts = {os.path.realpath(each.root): each for each in repositories if each is not None}
+        for repository in checkouts.values():
             try:
                 told = frame.revision
                 commit = self._head(repository) if told is None else self._commit(repository, told)
             except GitError as error:
                 reason = reason or str(error)
                 continue
-            path = repository.inside(today) if today is not None else None
-            found = self._at(frame, repository, commit, path) if commit else None
+            found = self._at(frame, repository, commit, today) if commit else None
             if found is not None:
-                return found
-            if commit and frame.blob is None:
-                reason = f"{frame.path} is not as it ran in the revision {commit[:12]}: it had uncommitted changes"
+                fitting.append(found)
+            elif commit and frame.blob is None:
+                reason = f"{frame.path} ran with changes that {commit[:12]} does not have: {_AGAIN}"
             elif frame.blob is not None:
-                reason = f"{frame.path} ran with uncommitted changes, which git does not have"
+                reason = f"{frame.path} ran with uncommitted changes, which git does not have: {_AGAIN}"
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            reason = f"{len(fitting)} checkouts have what ran: open one of them, or name the pair in path_map"
+        elif not checkouts and frame.revision:
+            reason = "the commit that ran was recorded, but this is no git checkout: open the checkout"
         return Unknown(reason)
 
-    def _at(self, frame: Frame, repository: Repository, commit: str, path: str | None) -> Recorded | None:
-        if frame.blob is not None:
-            found = None if path is None else self._ran(frame, path, repository, frame.blob)
-            return None if found is None or path is None else Recorded(found, repository, commit, path)
-        if path is not None and (found := self._ran(frame, path, repository, f"{commit}:{path}")):
-            return Recorded(found, repository, commit, path)
-        return self._by_ending(frame, repository, commit)
+    def _at(self, frame: Frame, repository: Repository, commit: str, today: Path | None) -> Recorded | None:
+        # Git knows a file by its own name, not by that of a link to it.
+        named = [] if today is None else [repository.inside(today), repository.inside(Path(os.path.realpath(today)))]
+        for path in dict.fromkeys(filter(None, named)):
+            name = frame.blob if frame.blob is not None else f"{commit}:{path}"
+            if found := self._ran(frame, path, repository, name):
+                return Recorded(found, repository, commit, path)
+        return self._by_ending(frame, repository, commit) if frame.blob is None else None
 
     def _by_ending(self, frame: Frame, repository: Repository, commit: str) -> Recorded | None:
         """The file of the commit that the path ends as: it may be elsewhere by now, or another file at its place."""
@@ -159,7 +170,7 @@ class History:
         if recorded is None or not frame.in_app:
             return None
         top = f"{repository.root}{os.sep}"
-        files = self._files(repository, commit).get(recorded.parts[-1].lower(), ())
+        files = self._files(repository, commit).get(name_key(recorded.parts[-1]), ())
         kept, longest = recorded.longest_ending([top + file.replace("/", os.sep) for file in files])
         if not kept or len(kept) > _MOST_CANDIDATES or (longest == 1 and len(recorded.parts) > 1 and not frame.source):
             return None
@@ -228,7 +239,7 @@ class History:
             if renamed is None:
                 return path
             commit, path = went, renamed
-            if path in self._files(repository, head).get(path.rpartition("/")[2].lower(), ()):
+            if path in self._files(repository, head).get(name_key(path.rpartition("/")[2]), ()):
                 return path
         return path
 
@@ -278,7 +289,7 @@ class History:
         def by_name() -> dict[str, list[str]]:
             files: dict[str, list[str]] = {}
             for path in repository.files(commit):
-                files.setdefault(path.rpartition("/")[2].lower(), []).append(path)
+                files.setdefault(name_key(path.rpartition("/")[2]), []).append(path)
             return files
 
         return self._once(("files", repository.root, commit), by_name, otherwise={})

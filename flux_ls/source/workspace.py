@@ -1,9 +1,11 @@
 """The workspace as the answers see it: recorded frames tied to the files and unsaved buffers of today."""
 
+import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from flux_ls.git import GitError
@@ -14,19 +16,21 @@ from flux_ls.source.carried import Ran, carry, carry_elsewhere, ran
 from flux_ls.source.edits import Edit, span
 from flux_ls.source.functions import Function
 from flux_ls.source.history import History, Recorded, Unknown
+from flux_ls.source.learned import LearnedPair
 from flux_ls.source.line_maps import LineMaps
-from flux_ls.source.paths import Mapped, PathMapper, Unmapped
+from flux_ls.source.paths import Mapped, PathMapper, Unmapped, is_strong
 from flux_ls.source.places import Evidence, evidence, undisturbed
 from flux_ls.source.recorded_path import read_path
 from flux_ls.source.seen_texts import SeenTexts
-from flux_ls.source.text_cache import Dated, TextCache, Unreadable
+from flux_ls.source.text_cache import MAX_BYTES, Dated, TextCache, Unreadable
 
 
 class Workspace:
     """The files below `roots`, with the editor's texts over them. For one thread at a time.
 
     `path_map` holds pairs such as `/srv/app=.`; `overlay` the texts of open documents by absolute path, looked up
-    anew on each call, so the caller may keep changing it.
+    anew on each call, so the caller may keep changing it. `others` are frames to learn from where one alone does not
+    tell its file; they are asked for once, when that happens.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Workspace:
         path_map: Sequence[str] = (),
         overlay: Mapping[Path, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        others: Callable[[], Iterable[Frame]] = tuple,
     ) -> None:
         self._mapper = PathMapper(roots, path_map, self._evidence, clock)
         self._texts = TextCache()
@@ -46,17 +51,20 @@ class Workspace:
         """By path, and whether it is the saved text."""
         self._homes: dict[Frame, Path] = {}
         """Where frames were found, until a file comes or goes: typing does not make a frame another file's."""
+        self._others: Callable[[], Iterable[Frame]] | None = others
 
     def locate(self, frame: Frame, recorded_ns: int) -> LocatedFrame:
         """Where the frame is in today's text. Reads what it must, never raises."""
-        mapped = self._mapped(frame)
-        today = None if isinstance(mapped, Unmapped) else mapped.path
-        recorded = self._history.recorded(frame, today)
+        mapped, recorded = self._found(frame)
+        if isinstance(mapped, Unmapped) and isinstance(recorded, Unknown) and mapped.candidates and self._others:
+            others, self._others = self._others(), None
+            if self.learn(others):
+                mapped, recorded = self._found(frame)
         if isinstance(recorded, Recorded):
             return self._by_history(recorded)
         if isinstance(mapped, Unmapped):
-            candidates = tuple(self.display_path(path) for path in mapped.candidates)
-            return _unmapped(frame, mapped.reason, candidates)
+            reason = f"{mapped.reason}; {recorded.reason}" if recorded.reason else mapped.reason
+            return _unmapped(frame, reason, self._told_apart(mapped.candidates))
         try:
             found = self._by_file(frame, mapped.path, recorded_ns)
         except Unreadable as unreadable:
@@ -70,6 +78,50 @@ class Workspace:
         if home is None or (home not in self._overlay and self._saved(home) is None):
             return self._mapper.map(frame)
         return Mapped(home)
+
+    def learn(self, frames: Iterable[Frame]) -> bool:
+        """Learns where the recorded folders are from frames whose files are clear; whether that was news."""
+        before = self._mapper.progress()
+        for frame in frames:
+            if frame.in_app:
+                self._found(frame)
+        return self._mapper.progress() != before
+
+    def learned(self) -> tuple[LearnedPair, ...]:
+        """The pairs of folders that were learned, which `path_map` could hold."""
+        return self._mapper.learned()
+
+    def unknown(self, frame: Frame) -> str | None:
+        """Why git does not tell what ran, though a revision was recorded, and after the last colon what to do."""
+        _, recorded = self._found(frame)
+        return recorded.reason if isinstance(recorded, Unknown) else None
+
+    def progress(self) -> tuple[int, int]:
+        """How many folders were learned so far, by which a frame may be found that was not, and how many were given
+        up, by which one may be elsewhere than it was.
+        """
+        return self._mapper.progress()
+
+    def _found(self, frame: Frame) -> tuple[Mapped | Unmapped, Recorded | Unknown]:
+        """Today's file of a frame by its path, and what ran; learns from it what that tells of its folders."""
+        mapped = self._mapped(frame)
+        if isinstance(mapped, Unmapped) and frame.blob is not None:
+            same = [path for path in mapped.candidates if _is_blob(path, frame.blob)]
+            mapped = Mapped(same[0]) if len(same) == 1 else mapped
+        recorded = self._history.recorded(frame, None if isinstance(mapped, Unmapped) else mapped.path)
+        if isinstance(recorded, Recorded) and frame.in_app:
+            text, home = recorded.ran.text, recorded.repository.root / recorded.path
+            if not self._mapper.has_learned(frame, home) and home.is_file():
+                # Where functions are not read, git's word for a path that is more than a name has to do.
+                read = text.functions is not None or (frame.source or "").strip()
+                if is_strong(frame, evidence(frame, text)) if read else "/" in recorded.path:
+                    self._mapper.learn(frame, home)
+        return mapped, recorded
+
+    def _told_apart(self, paths: Sequence[Path]) -> tuple[str, ...]:
+        """As they are displayed, or in full where that is the same, as in two clones of a repository."""
+        shown = [self.display_path(path) for path in paths]
+        return tuple(str(path) if shown.count(each) > 1 else each for path, each in zip(paths, shown, strict=True))
 
     def refresh(self) -> None:
         """Asks git again for what may have changed: what is checked out, and commits that were not here."""
@@ -139,7 +191,7 @@ class Workspace:
             function=found.function or frame.function,
             function_line=found.function_line,
             function_edited=found.function_edited,
-            reason=found.reason or unknown.reason,
+            reason="; ".join(filter(None, (found.reason, unknown.reason))) or None,
         )
 
     @contextmanager
@@ -147,8 +199,7 @@ class Workspace:
         """For many frames at one moment: no file is looked at twice."""
         self._looked = {}
         try:
-            with self._mapper.look():
-                yield
+            yield
         finally:
             self._looked = None
 
@@ -246,6 +297,18 @@ class Workspace:
             return evidence(frame, self._today(path).text)
         except Unreadable:
             return Evidence.NONE
+
+
+def _is_blob(path: Path, id: str) -> bool:
+    """Whether git would give this id to what is in the file."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            return False
+        content = path.read_bytes()
+    except OSError:
+        return False
+    made = hashlib.sha256 if len(id) == 64 else partial(hashlib.sha1, usedforsecurity=False)
+    return made(b"blob %d\0" % len(content) + content).hexdigest() == id
 
 
 def _unmapped(frame: Frame, reason: str, candidates: tuple[str, ...]) -> LocatedFrame:

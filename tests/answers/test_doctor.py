@@ -223,7 +223,7 @@ def test_a_request_that_is_on_its_line_holds_all_along(recorded: Recorded) -> No
     answer = of_request(recorded, recorded.add(recorded.failing_signup()))
     assert answer.broken is None
     names = [check.name for check in answer.checks]
-    assert names == ["settings", "store", "request", "failure", "location", "paths", "line", "recorder", "revision"]
+    assert names == ["settings", "store", "request", "failure", "location", "paths", "recorder", "revision", "line"]
 
 
 def test_a_request_without_its_root(recorded: Recorded) -> None:

@@ -233,6 +233,8 @@ def test_the_projects_root_is_the_checkout_then_the_project_then_here(tmp_path: 
     inner = tmp_path / "repository" / "service" / "src"
     inner.mkdir(parents=True)
     assert project_root(inner) == inner
+    (tmp_path / "repository" / "package.json").touch()
+    assert project_root(inner) == tmp_path / "repository"
     (tmp_path / "repository" / "service" / "pyproject.toml").touch()
     assert project_root(inner) == tmp_path / "repository" / "service"
     (tmp_path / "repository" / ".git").touch()

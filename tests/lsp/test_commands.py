@@ -58,7 +58,8 @@ async def test_answers(shop: Shop, profile: str) -> None:
         assert "editor" not in checks
         assert "✓ **paths**" in doctor["text"]
         doctor = await client.command("doctor")
-        assert "The first broken link is **collector**" in doctor["text"]
+        assert "none runs now for" in doctor["text"]
+        assert "Every link holds." in doctor["text"]
 
         status = await client.command("status")
         assert status["store"]["path"] == str(shop.store)

@@ -3,14 +3,16 @@
 import os
 import signal
 import socket
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
-from flux_ls.collector.daemon import stop_collector
+from flux_ls.collector.daemon import ensure_collector, stop_collector
 from flux_ls.config import Settings
-from tests.lsp.editors import editor
+from flux_ls.store.writer import Writer
+from tests.lsp.editors import Editor, editor
 from tests.lsp.shop import Shop
 from tests.telemetry import Raises, http
 
@@ -21,6 +23,7 @@ async def test_it_tells_what_is_connected_without_being_asked(shop: Shop) -> Non
     async with editor(shop.root, store=shop.store) as client:
         await client.until(lambda: client.status.get("collector", {}).get("state") == "off", "a first status")
         await client.until(lambda: client.status["broken"], "nothing is recorded, and nobody records")
+        assert client.status["broken"]["name"] == "collector"
         assert "nothing is recorded yet" in client.status["broken"]["detail"]
         request = shop.fail()
         await client.until(lambda: (client.status["last_request"] or {}).get("id") == request, "the request")
@@ -36,9 +39,89 @@ async def test_failures_that_no_file_here_has_are_a_broken_link(shop: Shop) -> N
     async with editor(shop.root, store=shop.store) as client:
         await client.until(lambda: client.status.get("unplaced") == 1, "without a place")
         broken = client.status["broken"]
-        assert broken["name"] == "path mapping"
+        assert broken["name"] == "paths" == await first_of_doctor(client)
         assert "views.py" in broken["detail"]
         assert "path_map" in broken["detail"]
+
+
+async def first_of_doctor(client: Editor) -> str | None:
+    """The first link that the chain's own check, asked through the server, calls broken."""
+    answer = await client.command("doctor")
+    return next((check["name"] for check in answer["checks"] if not check["ok"]), None)
+
+
+async def test_a_setting_that_is_wrong_comes_first(shop: Shop) -> None:
+    shop.fail()
+    environment = {"FLUX_RETENTION_DAYS": "soon"}
+    async with editor(shop.root, store=shop.store, environment=environment) as client:
+        await client.until(lambda: client.status.get("broken"), "what is wrong")
+        assert client.status["broken"]["name"] == "settings" == await first_of_doctor(client)
+        assert "FLUX_RETENTION_DAYS" in client.status["broken"]["detail"]
+
+
+async def test_nobody_records_and_nothing_is_recorded(shop: Shop) -> None:
+    async with editor(shop.root, store=shop.store) as client:
+        await client.until(lambda: client.status.get("broken"), "that nobody does")
+        assert client.status["broken"]["name"] == "collector" == await first_of_doctor(client)
+
+
+async def test_a_store_in_which_nothing_has_arrived(shop: Shop) -> None:
+    Writer(shop.store).close()
+    async with editor(shop.root, store=shop.store) as client:
+        await client.until(lambda: client.status.get("broken"), "that nothing has arrived")
+        assert client.status["broken"]["name"] == "spans" == await first_of_doctor(client)
+        shop.succeed()
+        await client.until(lambda: client.status["broken"] is None, "something has")
+
+
+async def test_a_store_of_a_newer_version(shop: Shop) -> None:
+    shop.fail()
+    with closing(sqlite3.connect(shop.store)) as connection:
+        connection.execute("PRAGMA user_version = 999")
+        connection.commit()
+    async with editor(shop.root, store=shop.store) as client:
+        await client.until(lambda: client.status.get("broken"), "that it cannot be read")
+        assert client.status["broken"]["name"] == "store" == await first_of_doctor(client)
+
+
+async def test_failures_without_an_exception(shop: Shop) -> None:
+    shop.send(http("GET", "/", 500))
+    async with editor(shop.root, store=shop.store) as client:
+        await client.until(lambda: client.status.get("unplaced") == 1, "without a place")
+        assert client.status["broken"]["name"] == "exceptions" == await first_of_doctor(client)
+        shop.fail()
+        await client.until(lambda: client.status["broken"] is None, "one has a line")
+        assert await first_of_doctor(client) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("environment", "link", "detail"),
+    [
+        ({}, None, ""),
+        ({"FLUX_OTLP_GRPC_PORT": "1"}, "port", "the settings say"),
+        ({"OTEL_SDK_DISABLED": "true"}, "exporter", "OTEL_SDK_DISABLED"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://otel.example.com"}, "exporter", "another machine"),
+    ],
+)
+async def test_the_way_to_a_collector_that_runs(
+    shop: Shop, environment: dict[str, str], link: str | None, detail: str
+) -> None:
+    shop.fail()
+    port = _free_port()
+    running = Settings(store=shop.store, otlp_http_port=port, otlp_grpc_port=0, idle_exit=60)
+    ensure_collector(running)
+    told = {"FLUX_OTLP_HTTP_PORT": str(port), "FLUX_OTLP_GRPC_PORT": "0", "FLUX_COLLECTOR": "true"} | environment
+    # Nothing is set, and the ports are not the standard ones: that is advice, not a broken link.
+    try:
+        async with editor(shop.root, store=shop.store, environment=told) as client:
+            await client.until(lambda: client.status.get("collector", {}).get("state") == "running", "the collector")
+            await client.until(lambda: client.diagnostics(shop.payments), "what was recorded")
+            broken = client.status["broken"]
+            assert (broken or {}).get("name") == link == await first_of_doctor(client)
+            assert detail in (broken or {}).get("detail", "")
+    finally:
+        stop_collector(running)
 
 
 @pytest.mark.slow

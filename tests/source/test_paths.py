@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flux_ls.model import Frame
 from flux_ls.source.functions import FunctionIndex
@@ -154,6 +155,140 @@ def test_by_ending(tmp_path: Path, files: dict[str, str], recorded: Frame, expec
     assert mapped(PathMapper([tmp_path], (), weigh), recorded) == expected
 
 
+MAIN = "def main():\n    return serve(app)\n"
+
+
+def main(path: str) -> Frame:
+    return frame(path, 2, "main", "return serve(app)")
+
+
+@pytest.mark.parametrize(
+    ("files", "recorded", "expected"),
+    [
+        pytest.param(
+            {"a/app/main.py": MAIN, "b/app/main.py": OTHER}, main("/srv/app/main.py"), "a/app/main.py", id="one fits"
+        ),
+        pytest.param({"a/app/main.py": MAIN, "b/app/main.py": MAIN}, main("/srv/app/main.py"), None, id="both fit"),
+        pytest.param(
+            {"services/a/app/main.py": MAIN, "services/b/app/main.py": MAIN},
+            main("/workspace/services/a/app/main.py"),
+            "services/a/app/main.py",
+            id="the container has the whole repository",
+        ),
+        pytest.param({"a/main.py": MAIN, "b/main.py": OTHER}, main("/app/main.py"), "a/main.py", id="its line tells"),
+        pytest.param({"a/main.py": MAIN, "b/main.py": "\n" + MAIN}, main("/app/main.py"), None, id="two have its line"),
+        pytest.param({"a/main.py": "\n" + MAIN, "b/main.py": OTHER}, main("/app/main.py"), None, id="at another line"),
+        pytest.param(
+            {"a/x.py": "def f():\n    f(1)\n", "b/x.py": OTHER},
+            frame("/app/x.py", 2, "f", "f(1)"),
+            None,
+            id="a line that says little",
+        ),
+        pytest.param(
+            {"a/x.py": "serve(application)\n", "b/x.py": OTHER},
+            frame("/app/x.py", 1, "<module>", "serve(application)"),
+            None,
+            id="a line outside of functions",
+        ),
+        pytest.param({"handler.py": MAIN}, main("/var/task/handler.py"), "handler.py", id="Lambda, at the root"),
+        pytest.param({"functions/pay/handler.py": MAIN}, main("/var/task/handler.py"), "functions/pay/handler.py"),
+        pytest.param({"src/shop/x.py": MAIN}, main("/usr/lib/python3/site-packages/shop/x.py"), "src/shop/x.py"),
+        pytest.param({"src/shop/x.py": MAIN}, main("/usr/lib/python3/dist-packages/shop/x.py"), "src/shop/x.py"),
+        pytest.param({"src/shop/x.py": MAIN}, main("/app/shop/x.py"), "src/shop/x.py", id="a src layout"),
+        pytest.param({"shop/x.py": MAIN}, main("/app/src/shop/x.py"), "shop/x.py", id="a src layout only there"),
+        pytest.param({"shop/x.py": MAIN}, main("C:\\Code\\Shop\\X.PY"), "shop/x.py", id="a Windows drive"),
+        pytest.param({"shop/x.py": MAIN}, main("\\\\?\\C:\\Code\\shop\\x.py"), "shop/x.py", id="a long Windows path"),
+        pytest.param({"shop/x.py": MAIN}, main("\\\\nas\\code\\shop\\x.py"), "shop/x.py", id="a Windows share"),
+        pytest.param({"shop/x.py": MAIN}, main("/Users/ada/Shop/X.py"), "shop/x.py", id="a Mac"),
+        pytest.param(
+            {"shop/x.py": MAIN, "Shop/x.py": MAIN}, main("/Users/ada/Shop/x.py"), "Shop/x.py", id="as it is spelled"
+        ),
+        pytest.param({"shop/x.py": MAIN, "Shop/x.py": MAIN}, main("/Users/ada/SHOP/x.py"), None, id="as neither is"),
+        pytest.param({"shop/x.py": MAIN}, main("file:///srv/shop/x.py"), "shop/x.py", id="a URL"),
+        pytest.param({"shop/x.py": MAIN}, main("file://host/srv/shop/x.py"), "shop/x.py", id="a URL with a host"),
+        pytest.param({"app.py": MAIN}, main("./app.py"), "app.py", id="relative with a dot"),
+        pytest.param({"app.py": MAIN}, main("app.py"), "app.py", id="relative"),
+        pytest.param({"a/app.py": MAIN, "b/app.py": OTHER}, main("app.py"), "a/app.py", id="relative to a service"),
+        pytest.param({"a/app.py": MAIN, "b/app.py": MAIN}, main("./app.py"), None, id="relative to which service"),
+        pytest.param({"shop/x.py": MAIN}, main("/srv/app.pyz/shop/x.py"), "shop/x.py", id="inside a zip archive"),
+        pytest.param({"__main__.py": MAIN}, main("/srv/app.pyz/__main__.py"), "__main__.py", id="its start"),
+        pytest.param({"my shop/x y.py": MAIN}, main("/srv/my shop/x y.py"), "my shop/x y.py", id="spaces"),
+        pytest.param({"my shop/x.py": MAIN}, main("file:///srv/my%20shop/x.py"), "my shop/x.py", id="spaces in a URL"),
+        pytest.param({"bäckerei/straße.py": MAIN}, main("/srv/bäckerei/straße.py"), "bäckerei/straße.py"),
+        pytest.param(
+            {"b\u00e4ckerei/caf\u00e9.py": MAIN},
+            main("/Users/ada/ba\u0308ckerei/cafe\u0301.py"),
+            "b\u00e4ckerei/caf\u00e9.py",
+            id="letters as a Mac spells them",
+        ),
+    ],
+)
+def test_repositories_of_many_kinds(
+    tmp_path: Path, files: dict[str, str], recorded: Frame, expected: str | None
+) -> None:
+    write(tmp_path, files)
+    assert mapped(PathMapper([tmp_path], (), weigh), recorded) == expected
+
+
+def test_an_installation_of_the_workspace_is_the_workspace(tmp_path: Path) -> None:
+    installed = "lib/python3.12/site-packages/shop/x.py"
+    write(tmp_path, {"ws/src/shop/x.py": MAIN, f"ws/.venv/{installed}": MAIN, f"venv/{installed}": MAIN})
+    mapper = PathMapper([tmp_path / "ws"], (), weigh)
+    for folder in ("ws/.venv", "venv"):
+        assert mapped(mapper, main(str(tmp_path / folder / installed))) == "src/shop/x.py"
+    pair = PathMapper([tmp_path / "ws"], [f"{tmp_path}/venv=.venv"], weigh)
+    assert mapped(pair, main(str(tmp_path / "venv" / installed))) == f".venv/{installed}"
+
+
+@pytest.mark.parametrize(
+    ("source", "in_app", "path"),
+    [
+        ("src/shop/x.py", False, "shop/x.py"),
+        ("src/other/x.py", True, "shop/x.py"),
+        ("src/shop.py", True, "shop/__init__.py"),
+    ],
+)
+def test_an_installed_package_of_others_is_no_code_of_the_workspace(
+    tmp_path: Path, source: str, in_app: bool, path: str
+) -> None:
+    write(tmp_path, {f"ws/{source}": MAIN, f"ws/.venv/site-packages/{path}": MAIN, f"venv/site-packages/{path}": MAIN})
+    mapper = PathMapper([tmp_path / "ws"], (), weigh)
+    here = frame(f"{tmp_path}/ws/.venv/site-packages/{path}", 2, "main", "return serve(app)", in_app=in_app)
+    assert mapped(mapper, here) == f".venv/site-packages/{path}"
+    assert mapped(mapper, replace(here, path=f"{tmp_path}/venv/site-packages/{path}")) is None
+
+
+def test_an_installation_of_other_code_than_the_workspace_has_is_itself(tmp_path: Path) -> None:
+    write(tmp_path, {"src/shop/x.py": OTHER, ".venv/site-packages/shop/x.py": MAIN})
+    recorded = main(f"{tmp_path}/.venv/site-packages/shop/x.py")
+    assert mapped(PathMapper([tmp_path], (), weigh), recorded) == ".venv/site-packages/shop/x.py"
+
+
+def test_roots_inside_each_other_are_searched_once(tmp_path: Path) -> None:
+    write(tmp_path, {"services/a/main.py": MAIN, "services/b/main.py": OTHER})
+    for roots in (["", "services/a"], ["services/a", ""], ["services/a", "services/b", ""]):
+        mapper = PathMapper([tmp_path / root for root in roots], (), weigh)
+        assert mapper.map(main("/srv/services/a/main.py")) == Mapped(tmp_path / "services/a/main.py")
+        assert mapped(mapper, main("/srv/services/a/main.py")) == "main.py"
+
+
+def test_a_repository_that_is_opened_twice_is_told_apart_by_exact_paths_alone(tmp_path: Path) -> None:
+    write(tmp_path, {"one/shop/x.py": MAIN, "two/shop/x.py": MAIN})
+    mapper = PathMapper([tmp_path / "one", tmp_path / "two"], (), weigh)
+    assert len(refused(mapper, main("/app/shop/x.py")).candidates) == 2
+    assert mapper.map(main(str(tmp_path / "two/shop/x.py"))) == Mapped(tmp_path / "two/shop/x.py")
+
+
+def test_a_folder_that_is_mounted_twice(tmp_path: Path) -> None:
+    write(tmp_path, {"ws/shop/x.py": MAIN, "ws/b/y.py": MAIN, "ws/c/y.py": MAIN})
+    for name in ("shop/x.py", "b/y.py"):
+        (tmp_path / "mount" / name).parent.mkdir(parents=True)
+        (tmp_path / "mount" / name).hardlink_to(tmp_path / "ws" / name)
+    mapper = PathMapper([tmp_path / "ws"], (), weigh)
+    assert mapped(mapper, main(str(tmp_path / "mount/shop/x.py"))) == "shop/x.py"
+    assert mapped(mapper, main(str(tmp_path / "mount/b/y.py"))) == "b/y.py"
+
+
 def test_equal_files_are_named(tmp_path: Path) -> None:
     write(tmp_path, {"1/x/a.py": CHARGE, "2/x/a.py": CHARGE})
     answer = refused(PathMapper([tmp_path], (), weigh), frame("/srv/x/a.py"))
@@ -269,6 +404,18 @@ def test_links_inside_the_workspace_do_not_double_files(tmp_path: Path) -> None:
     (tmp_path / "x" / "loop").symlink_to(tmp_path)
     assert mapped(PathMapper([tmp_path], (), weigh), frame("/srv/x/a.py")) == "x/a.py"
     assert mapped(PathMapper([tmp_path], (), weigh), frame(str(tmp_path / "y/a.py"))) == "y/a.py"
+
+
+@needs_links
+def test_a_link_is_one_more_name_of_its_file(tmp_path: Path) -> None:
+    write(tmp_path, {"x/a.py": CHARGE})
+    (tmp_path / "y").mkdir()
+    (tmp_path / "y/a.py").symlink_to(tmp_path / "x/a.py")
+    (tmp_path / "y/b.py").symlink_to(tmp_path / "x/a.py")
+    mapper = PathMapper([tmp_path], (), weigh)
+    assert mapped(mapper, frame("/srv/y/b.py")) == "y/b.py"
+    assert mapped(mapper, frame("/srv/x/a.py")) == "x/a.py"
+    assert mapped(mapper, frame("/srv/a.py")) == "x/a.py", "two names of one file are no two files"
 
 
 @needs_links

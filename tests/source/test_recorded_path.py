@@ -22,6 +22,13 @@ from flux_ls.source.recorded_path import read_path
         ("c:/app/x.py", ("c:", "app", "x.py"), True, True),
         ("app\\x.py", ("app", "x.py"), False, True),
         ("\\\\server\\share\\x.py", ("server", "share", "x.py"), True, True),
+        ("\\\\?\\C:\\app\\x.py", ("C:", "app", "x.py"), True, True),
+        ("\\\\?\\UNC\\server\\share\\x.py", ("server", "share", "x.py"), True, True),
+        ("\\\\wsl.localhost\\Ubuntu\\srv\\x.py", ("wsl.localhost", "Ubuntu", "srv", "x.py"), True, True),
+        (".\\app.py", ("app.py",), False, True),
+        ("./app.py", ("app.py",), False, False),
+        ("/srv/app.pyz/shop/x.py", ("srv", "app.pyz", "shop", "x.py"), True, False),
+        ("/srv/mein laden/x y.py", ("srv", "mein laden", "x y.py"), True, False),
         ("file:///srv/a%20b/x.mjs?v=1", ("srv", "a b", "x.mjs"), True, False),
         ("file:///C:/app/x.mjs", ("C:", "app", "x.mjs"), True, True),
         ("webpack:///./src/x.ts", ("src", "x.ts"), False, False),
@@ -50,6 +57,26 @@ def test_not_on_this_disk(text: str) -> None:
     read = read_path(text)
     assert read is not None
     assert read.on_disk() is None
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled", "caseless"),
+    [
+        ("/srv//app/./x.py", "/srv/app/x.py", False),
+        ("./shop/x.py", "shop/x.py", False),
+        ("c:/app/x.py", "c:\\app\\x.py", True),
+        ("\\\\server\\share\\x.py", "\\\\server\\share\\x.py", True),
+        ("shop\\x.py", "shop\\x.py", True),
+        ("/Users/ada/shop/x.py", "/Users/ada/shop/x.py", True),
+        ("/Volumes/code/shop/x.py", "/Volumes/code/shop/x.py", True),
+        ("Users/ada/x.py", "Users/ada/x.py", False),
+    ],
+)
+def test_how_it_is_spelled(text: str, spelled: str, caseless: bool) -> None:
+    read = read_path(text)
+    assert read is not None
+    assert (read.spelled, read.caseless) == (spelled, caseless)
+    assert read_path(read.spelled) == read
 
 
 @given(

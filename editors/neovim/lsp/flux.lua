@@ -14,7 +14,8 @@ return {
     'go',
     'java',
   },
-  root_markers = { 'pyproject.toml', 'package.json', 'go.mod', '.git' },
+  -- The checkout before a project in it, as the terminal has it: paths are shown below the same folder in both.
+  root_markers = { '.git', 'pyproject.toml', 'package.json', 'go.mod' },
   settings = { flux = config.settings },
   init_options = config.settings,
   capabilities = vim.tbl_extend('error', require('flux.lenses').capabilities(), {

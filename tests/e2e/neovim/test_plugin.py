@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flux_ls.cli.options import ROOT_MARKS, project_root
 from tests.e2e.launch import clean_environment
 from tests.e2e.neovim.driver import INIT, PLUGIN, Neovim
 
@@ -273,6 +274,23 @@ def test_a_frame_without_a_file_has_no_place(nvim: Neovim, frame: dict[str, Any]
     roots = [str(INIT.parent)]
     assert nvim.lua("return require('flux.location').file(...)", {"path": INIT.name, "anchor": "exact"}, roots)
     assert nvim.lua("return require('flux.location').file(...)", frame, roots) is None
+
+
+def test_the_root_of_a_monorepo_is_that_of_the_terminal(nvim: Neovim, tmp_path: Path) -> None:
+    def root(file: Path) -> Path:
+        return Path(nvim.lua("return vim.fs.root(..., vim.lsp.config.flux.root_markers)", str(file)))
+
+    service = tmp_path / "repository/services/a"
+    (service / "src").mkdir(parents=True)
+    for mark, expected in (
+        (service / "pyproject.toml", service),
+        (tmp_path / "repository/package.json", service),
+        (service / "src/go.mod", service),
+        (tmp_path / "repository/.git", tmp_path / "repository"),
+    ):
+        mark.touch()
+        assert root(service / "src/app.py") == project_root(service / "src") == expected
+    assert tuple(nvim.lua("return vim.lsp.config.flux.root_markers")) == ROOT_MARKS
 
 
 def test_health_names_a_missing_server_and_its_mend(nvim: Neovim) -> None:
