@@ -93,7 +93,7 @@ class LearnedPairs:
         for up in range(1, len(recorded.parts) + 1):
             if (known := self._known.get(_key(recorded.parent(up)))) is None:
                 continue
-            folders = [folder for folder, teachers in known.folders.items() if teachers != {but}]
+            folders = [folder for folder, teachers in known.folders.items() if _others(teachers, but)]
             if folders:
                 rest = recorded.parts[len(known.prefix.parts) :]
                 return () if known.wrong.intersection(folders) else tuple(folder.joinpath(*rest) for folder in folders)
@@ -104,7 +104,7 @@ class LearnedPairs:
         for up in range(1, len(recorded.parts) + 1):
             if (known := self._known.get(_key(recorded.parent(up)))) is not None:
                 for folder, teachers in known.folders.items():
-                    if teachers != {but}:
+                    if _others(teachers, but):
                         yield folder.joinpath(*recorded.parts[-up:])
 
     def doubtful(self, recorded: RecordedPath) -> tuple[str, tuple[Path, ...]] | None:
@@ -144,6 +144,10 @@ class LearnedPairs:
             if (known := self._known.get(_key(recorded.parent(up)))) is not None:
                 return known
         return None
+
+
+def _others(teachers: set[Hashable], but: Hashable) -> bool:
+    return len(teachers) > 1 or but not in teachers
 
 
 def _key(prefix: RecordedPath) -> _Key:

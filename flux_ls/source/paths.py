@@ -215,19 +215,21 @@ class PathMapper:
 
     def _by_learned(self, recorded: RecordedPath, frame: Frame, fits: _Fits) -> Mapped | Unmapped:
         """What the ending says, unless what was learned says more, or as much of another file."""
-        expected = self._learned.expected(recorded, but=frame)
         strong = is_strong(frame, fits.weight)
         if isinstance(fits.answer, Mapped) and strong:
             path = fits.answer.path
-            weighed = self._weighed(self._learned.rivals(recorded, but=frame), frame)
-            rivals = [each for each, weight in weighed.items() if weight >= fits.weight and each != path]
+            others = (each for each in self._learned.rivals(recorded, but=frame) if each != path)
+            rivals = [each for each, weight in self._weighed(others, frame).items() if weight >= fits.weight]
             if rivals:
                 fits = _Fits(_ambiguous([path, *rivals]), fits.weight, fits.length)
             self._teach(frame, fits)
-            if not rivals and fits.length == 1 and len(expected) == 1 and expected[0] != path:
-                self._learned.give_up(recorded, expected[0])
+            if not rivals and fits.length == 1:
+                expected = self._learned.expected(recorded, but=frame)
+                if len(expected) == 1 and expected[0] != path:
+                    self._learned.give_up(recorded, expected[0])
             return fits.answer
         self._teach(frame, fits)
+        expected = self._learned.expected(recorded, but=frame)
         if len(expected) == 1:
             for path, weight in self._weighed(expected, frame).items():
                 if weight >= fits.weight:
