@@ -62,6 +62,7 @@ def located_shape(workspace: Workspace, located: LocatedFrame) -> FrameShape:
         source=_text_of_line(workspace, located),
         reason=located.reason,
         candidates=located.candidates,
+        function_edited=located.function_edited,
     )
 
 

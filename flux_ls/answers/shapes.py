@@ -60,8 +60,10 @@ class FrameShape(Struct, frozen=True):
     """The line's text: today's where the frame is anchored, else as recorded."""
     locals: dict[str, Any] | None = None
     reason: str | None = None
-    """Why it is unmapped or gone."""
+    """Why it is unmapped or gone; else what would make the place surer."""
     candidates: tuple[str, ...] = ()
+    function_edited: bool = False
+    """The line is as it was, but its function is not."""
 
 
 class RootCause(Struct, frozen=True):

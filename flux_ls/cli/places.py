@@ -26,12 +26,13 @@ def source_lines(terminal: Terminal, frame: FrameShape) -> list[str]:
 def anchor_note(frame: FrameShape, root: Path) -> str | None:
     """What to know about how the recorded place and today's code fit together; None when they are the same."""
     recorded = f"{plain(frame.recorded_path)} line {frame.recorded_line}"
+    edited = "its function has been edited since" if frame.function_edited else None
     match frame.anchor:
         case "exact":
             same = Path(frame.recorded_path) == root / frame.path and frame.recorded_line == frame.line
-            return None if same else f"recorded as {recorded}"
+            return "; ".join(filter(None, (None if same else f"recorded as {recorded}", edited))) or None
         case "moved":
-            return f"moved since it was recorded as {recorded}"
+            return "; ".join(filter(None, (f"moved since it was recorded as {recorded}", edited)))
         case "edited":
             return f"unverified: the code was edited since; recorded as {recorded}"
         case "gone":
