@@ -13,13 +13,20 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from flux_ls.model import Frame, LocatedFrame
-from flux_ls.source.functions import Function, FunctionIndex
-from flux_ls.source.lines import decode_source, split_lines
+from flux_ls.model import Frame, Language, LocatedFrame
+from flux_ls.source.functions import Function
+from flux_ls.source.lines import decode_source
 from flux_ls.source.places import Text
+from flux_ls.source.text_cache import parsed
 from flux_ls.source.tokens import code_range
 from flux_ls.source.workspace import Workspace
 
+LANGUAGES: dict[Language, tuple[str, ...]] = {
+    "python": (".py",),
+    "javascript": (".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"),
+    "go": (".go",),
+    "java": (".java",),
+}
 _HEADER = re.compile(r"([0-9a-f]{40,64}) (\d+) (\d+)(?: \d+)?")
 
 
@@ -57,12 +64,14 @@ def revisions(root: Path) -> list[str]:
     return git(root, "rev-list", "--first-parent", "HEAD").decode().split()
 
 
-def samples(root: Path, revision: str, chance: random.Random, files: int, lines: int) -> Iterator[Sample]:
+def samples(
+    root: Path, revision: str, chance: random.Random, files: int, lines: int, suffixes: tuple[str, ...] = (".py",)
+) -> Iterator[Sample]:
     """Some lines of some files of a revision."""
     listed = git(root, "ls-tree", "-r", "-z", "--name-only", revision).decode("utf-8", "surrogateescape").split("\0")
-    python = [path for path in listed if path.endswith(".py")]
-    for path in chance.sample(python, min(files, len(python))):
-        text = _text(git(root, "show", f"{revision}:{path}"))
+    sources = [path for path in listed if path.endswith(suffixes)]
+    for path in chance.sample(sources, min(files, len(sources))):
+        text = _text(path, git(root, "show", f"{revision}:{path}"))
         assert text.functions is not None
         codes = [
             (number, line, function)
@@ -102,7 +111,7 @@ def compared(root: Path, revision: str, path: str, today: str) -> Mapping[int, i
     except subprocess.CalledProcessError:
         return {}
     if not told:
-        size = len(_text(git(root, "show", f"{revision}:{path}")).lines)
+        size = len(_text(path, git(root, "show", f"{revision}:{path}")).lines)
         return {line: line for line in range(1, size + 1)}
     before = after = 0
     found: dict[int, int] = {}
@@ -167,19 +176,26 @@ class Head:
     def text(self, path: str) -> Text | None:
         if path not in self._texts:
             file = self._root / path
-            self._texts[path] = _text(file.read_bytes()) if file.is_file() else None
+            self._texts[path] = _text(path, file.read_bytes()) if file.is_file() else None
         return self._texts[path]
 
 
 def outcomes(
-    root: Path, chance: random.Random, *, points: int, files: int, lines: int, told: bool = True
+    root: Path,
+    chance: random.Random,
+    *,
+    points: int,
+    files: int,
+    lines: int,
+    told: bool = True,
+    suffixes: tuple[str, ...] = (".py",),
 ) -> Iterator[Outcome]:
     """Samples of a checkout's history, held against git; without `told` the frames do not tell their revision."""
     workspace, head = Workspace([root]), Head(root)
     history = revisions(root)[1:]
     for revision in chance.sample(history, min(points, len(history))):
         by_path: dict[str, list[Sample]] = {}
-        for sample in samples(root, revision, chance, files, lines):
+        for sample in samples(root, revision, chance, files, lines, suffixes):
             by_path.setdefault(sample.path, []).append(sample)
         for path, sampled in by_path.items():
             alive, direct = fates(root, revision, path), dict[str, Mapping[int, int]]()
@@ -208,13 +224,24 @@ def table(found: list[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def _text(data: bytes) -> Text:
-    content = decode_source(data)
-    return Text(split_lines(content), FunctionIndex.parse(content))
+def _text(path: str, data: bytes) -> Text:
+    return parsed(Path(path), decode_source(data))
 
 
 def _frame(path: str, line: int, function: str, source: str | None = None, revision: str | None = None) -> Frame:
-    return Frame(path, line, function.rpartition(".")[2], in_app=True, source=source, revision=revision)
+    language = next(language for language, suffixes in LANGUAGES.items() if path.endswith(suffixes))
+    name = _traced(function, language)
+    return Frame(path, line, name, in_app=True, source=source, language=language, revision=revision)
+
+
+def _traced(function: str, language: Language) -> str:
+    """The function's name as a stack trace has it."""
+    if language == "go":
+        return "example.com/app/pkg." + re.sub(r"\bfunc\b", "func1", function)
+    if language == "java":
+        name = re.sub(r"lambda\$(.+)", r"lambda$\1$0", function.replace("<anonymous>", "1"))
+        return f"com.example.{name}"
+    return function.rpartition(".")[2] if language == "python" else function
 
 
 def main() -> None:
@@ -225,6 +252,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--untold", action="store_true", help="frames that do not tell their revision")
+    parser.add_argument("--language", choices=LANGUAGES, default="python", help="of the files that are looked at")
     parser.add_argument("--show", type=int, default=3, help="examples of what is not right")
     asked = parser.parse_args()
     everything: list[Outcome] = []
@@ -232,7 +260,13 @@ def main() -> None:
         chance = random.Random(asked.seed)
         found = list(
             outcomes(
-                root.resolve(), chance, points=asked.points, files=asked.files, lines=asked.lines, told=not asked.untold
+                root.resolve(),
+                chance,
+                points=asked.points,
+                files=asked.files,
+                lines=asked.lines,
+                told=not asked.untold,
+                suffixes=LANGUAGES[asked.language],
             )
         )
         everything += found
