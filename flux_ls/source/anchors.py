@@ -21,7 +21,7 @@ class Anchor(Struct, frozen=True):
     column: int | None = None
     end_column: int | None = None
     function: str | None = None
-    """Qualified name of today; None where it was not read."""
+    """Qualified name of today; None where it was not read, and for code in no function of other languages."""
     function_line: int | None = None
     function_edited: bool = False
     """The line is as it was, but its function is not."""
@@ -74,6 +74,6 @@ def _today(place: Place, text: Text) -> tuple[str | None, int | None]:
     if text.functions is None:
         return None, None
     if place.scope is None:
-        return MODULE, None
+        return MODULE if text.functions.knows_every_name else None, None
     around = place.scope if place.scope.kind != "lambda" else text.functions.enclosing(place.scope.line)
     return place.scope.name, (around or place.scope).line

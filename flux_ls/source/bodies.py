@@ -22,8 +22,9 @@ def code_lines(text: Text, first: int, last: int) -> tuple[str, ...]:
     lines = []
     for line in range(first, min(last, len(text.lines)) + 1):
         code = text.lines[line - 1]
-        if "#" in code and text.functions is not None and (column := text.functions.comment(line)) is not None:
-            code = code[: column - 1]
+        if text.functions is not None and text.functions.comment_mark in code:
+            column = text.functions.comment(line)
+            code = code if column is None else code[: column - 1]
         if squeezed := "".join(code.split()):
             lines.append(squeezed)
     return tuple(lines)

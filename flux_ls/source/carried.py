@@ -78,7 +78,11 @@ def carry_elsewhere(before: Ran, today: Text) -> Anchor | None:
         return None
     body = body_lines(before.scope, before.text)
     named = [each for each in today.functions.named(_bare(before.scope.name)) if each.kind == before.scope.kind]
-    close = [each for each in named if likeness(body, body_lines(each, today)) >= _ALIKE]
+    if before.scope.kind == "lambda":
+        # It has no name of its own to be known by.
+        close = [each for each in named if body and same_body(body, body_lines(each, today))]
+    else:
+        close = [each for each in named if likeness(body, body_lines(each, today)) >= _ALIKE]
     function = close[0] if len(close) == 1 else None
     if function is None and not named:
         function = most_alike(before.scope, before.text, today)
@@ -98,9 +102,13 @@ def _function(before: Ran, today: Text, lines: LineMap) -> Function | None:
     if scope is None or today.functions is None:
         return None
     named = [each for each in today.functions.named(scope.name) if each.name == scope.name and each.kind == scope.kind]
-    if scope.kind == "lambda":
-        return _nearest(named, lines.at(scope.line) or scope.line)
     at = lines.at(scope.line)
+    if scope.kind == "lambda" and at is None and scope.last_line > scope.header_line:
+        # Many may have its name: one of several lines is what its lines are in.
+        holder = _holding(scope, today, lines)
+        return holder if holder is not None and holder.kind == "lambda" else None
+    if scope.kind == "lambda" and named:
+        return _nearest(named, at or scope.line)
     if at is not None:
         heads = [each for each in today.functions.executing(at) if each and each.line == at and each.kind == scope.kind]
         if len(heads) == 1 and (heads[0].name == scope.name or not named):

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Literal
+from typing import ClassVar, Literal
 
 from msgspec import Struct
 
@@ -46,6 +46,9 @@ class Function(Struct, frozen=True):
 
 class FunctionIndex:
     """What runs where in one text."""
+
+    knows_every_name: ClassVar = True
+    comment_mark: ClassVar = "#"
 
     def __init__(self, pieces: Sequence[Piece], outline: "_Outline | None" = None) -> None:
         self._pieces = pieces

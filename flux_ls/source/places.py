@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
+from itertools import chain
 
 from msgspec import Struct
 
 from flux_ls.model import Frame
 from flux_ls.source.edits import Span
-from flux_ls.source.functions import MODULE, Function, FunctionIndex
+from flux_ls.source.functions import MODULE, Function
+from flux_ls.source.index import Index
 from flux_ls.source.names import recorded_names
 
 
@@ -15,8 +17,8 @@ class Text(Struct, frozen=True):
     """Today's text of a file."""
 
     lines: Sequence[str]
-    functions: FunctionIndex | None
-    """None where functions are not read: another language, or a template."""
+    functions: Index | None
+    """None where functions are not read: a language without its grammar, or a template."""
     length: int = 0
     """Characters of all of it."""
     newline: str = "\n"
@@ -82,7 +84,10 @@ def recorded_scopes(frame: Frame, text: Text) -> tuple[Function | None, ...]:
     names = recorded_names(frame)
     if not names or names == (MODULE,):
         return (None,)
-    return next((scopes for name in names if (scopes := text.functions.named(name))), ())
+    found = (scopes for name in names if (scopes := text.functions.named(name)))
+    if text.functions.knows_every_name:
+        return next(found, ())
+    return tuple(dict.fromkeys(chain.from_iterable(found))) or (None,)
 
 
 def place_at(frame: Frame, text: Text, line: int) -> Place | None:
@@ -92,12 +97,21 @@ def place_at(frame: Frame, text: Text, line: int) -> Place | None:
     if text.functions is None:
         return Place(line, None)
     names = recorded_names(frame)
-    if not names:
-        return Place(line, text.functions.enclosing(line))
+    if not names or not (text.functions.knows_every_name or any(text.functions.named(name) for name in names)):
+        return Place(line, _likeliest(text.functions, line))
     for scope in text.functions.executing(line):
         if (MODULE in names) if scope is None else any(scope.answers_to(name) for name in names):
             return Place(line, scope)
     return None
+
+
+def _likeliest(functions: Index, line: int) -> Function | None:
+    """The function that a line belongs to, for a frame that does not tell."""
+    around = functions.enclosing(line)
+    if functions.knows_every_name or around in (executing := functions.executing(line)):
+        return around
+    # What initialises the fields of a class runs in no function that has a name.
+    return executing[-1]
 
 
 def undisturbed(line: int, before: Text, after: Text, edit: Span) -> bool:

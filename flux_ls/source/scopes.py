@@ -48,7 +48,7 @@ def scopes_of(root: Node, lines: Sequence[str]) -> Scopes:
     """The scopes of the lines; the tree may reach beyond them, and what is there is left out."""
     captures = QueryCursor(_query()).captures(root)
     comments = {
-        node.start_point.row: _column(lines, node.start_point.row, node.start_point.column)
+        node.start_point.row: column_of(lines, node.start_point.row, node.start_point.column)
         for node in captures.get("comment", ())
         if node.start_point.row < len(lines)
     }
@@ -88,13 +88,13 @@ class _Found(Struct):
         body = node.child_by_field_name("body")
         outer = node.parent
         start = outer.start_point if outer is not None and outer.type == "decorated_definition" else node.start_point
-        first = _column(lines, row, column)
+        first = column_of(lines, row, column)
         if name is None or name.start_point.row != row:
             # A name on a line of its own (`def \`) leaves only the keyword to point at.
             name_column, name_end = first, first + len(kind)
         else:
-            name_column = _column(lines, row, name.start_point.column)
-            name_end = _column(lines, row, name.end_point.column)
+            name_column = column_of(lines, row, name.start_point.column)
+            name_end = column_of(lines, row, name.end_point.column)
         end_row, end_column = node.end_point
         last_row = min(end_row if end_column else max(row, end_row - 1), len(lines) - 1)
         while last_row > row and _only_comment_or_blank(lines, last_row, comments):
@@ -137,7 +137,7 @@ def _query() -> Query:
     )
 
 
-def _column(lines: Sequence[str], row: int, byte: int) -> int:
+def column_of(lines: Sequence[str], row: int, byte: int) -> int:
     """1-based, in code points, of a byte offset within a line."""
     line = lines[row] if row < len(lines) else ""
     if line.isascii():

@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from flux_ls.source.edits import Edit, edited, span
 from flux_ls.source.functions import FunctionIndex
+from flux_ls.source.index import Index
+from flux_ls.source.languages import grammars
 from flux_ls.source.lines import decode_source, line_end, split_lines
 from flux_ls.source.places import Text
 
@@ -77,7 +79,7 @@ class TextCache:
     def edited(self, path: Path, before: str, content: str, edits: Sequence[Edit]) -> tuple[Text, Text] | None:
         """Follows edits that made `content` of the text `before`, if that is the text held: that text, and the new."""
         held = self._held.get((path, True))
-        if held is None or held.state != before or (held.text.functions is not None) != _is_python(path, content):
+        if held is None or held.state != before or (held.text.functions is not None) != _has_functions(path, content):
             return None
         lines, where = edited(held.text.lines, edits), span(edits)
         functions = held.text.functions
@@ -102,17 +104,25 @@ class TextCache:
         if held is not None:
             self._length -= self._held.pop(key).length
         content = read()
-        self._held[key] = _Held(state, parsed(path, content), len(content))
+        self._held[key] = _Held(state, parsed(path, content, typed=in_editor), len(content))
         self._length += len(content)
         while self._length > _MAX_HELD and len(self._held) > 1:
             self._length -= self._held.popitem(last=False)[1].length
         return self._held[key]
 
 
-def parsed(path: Path, content: str) -> Text:
-    """The text of a file of that name, with its functions where they can be read."""
-    functions = FunctionIndex.parse(content) if _is_python(path, content) else None
+def parsed(path: Path, content: str, *, typed: bool = False) -> Text:
+    """The text of a file of that name, with its functions where they can be read; `typed` where edits will follow."""
+    functions: Index | None
+    if _is_python(path, content):
+        functions = FunctionIndex.parse(content)
+    else:
+        functions = grammars.read(path, content, followed=typed)
     return Text(split_lines(content), functions, len(content), line_end(content))
+
+
+def _has_functions(path: Path, content: str) -> bool:
+    return _is_python(path, content) or grammars.grammar_of(path, len(content)) is not None
 
 
 def _is_python(path: Path, content: str) -> bool:

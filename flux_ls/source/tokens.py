@@ -3,13 +3,13 @@
 import re
 
 from flux_ls.model import Frame
-from flux_ls.source.functions import FunctionIndex
+from flux_ls.source.index import Index
 
 _COMMENT_ONLY = re.compile(r"//|/\*|\*/|\* |\*$")
 _TOKEN = re.compile(r"(?:new\s+)?[\w$.]*[\w$]|[^\w\s]")
 
 
-def code_range(line: int, text: str, functions: FunctionIndex | None, frame: Frame) -> tuple[int, int] | None:
+def code_range(line: int, text: str, functions: Index | None, frame: Frame) -> tuple[int, int] | None:
     """The line's text without indentation and trailing comment; None if it holds no code."""
     start = len(text) - len(text.lstrip()) + 1
     end = len(text) + 1

@@ -204,7 +204,7 @@ class Workspace:
             self._looked = None
 
     def functions(self, path: Path) -> tuple[Function, ...]:
-        """The functions of a Python file today; none where the text cannot be had."""
+        """The functions of a file today; none where they or its text cannot be had."""
         try:
             index = self._today(path).text.functions
         except Unreadable:
