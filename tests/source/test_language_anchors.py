@@ -183,9 +183,9 @@ def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Checkout:
 @pytest.fixture
 def without_grammars(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(grammars, "load", lambda package, function: None)
-    grammars._grammar.cache_clear()
+    grammars.grammar.cache_clear()
     yield
-    grammars._grammar.cache_clear()
+    grammars.grammar.cache_clear()
 
 
 def function_of(text: str) -> str:

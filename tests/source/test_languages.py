@@ -388,12 +388,32 @@ def check_edits(name: str, content: str, changes: list[tuple[int, int, tuple[str
             assert 1 <= scope.first_line <= scope.line <= scope.header_line <= scope.last_line <= len(lines)
 
 
+WORDS = ["class", "func", "function", "static", "new", "(", ")", "{", "}", "=>", "->", "a", "@", "\n", "'", ","]
+
+
+@given(
+    name=st.sampled_from(["a.js", "a.tsx", "a.go", "A.java"]),
+    text=st.text() | st.lists(st.sampled_from(WORDS)).map(" ".join),
+)
+@settings(deadline=None)
+def test_any_text_has_an_index(name: str, text: str) -> None:
+    found = index(name, text)
+    lines = split_lines(text)
+    for scope in found.scopes:
+        assert 1 <= scope.first_line <= scope.line <= scope.header_line <= scope.last_line <= len(lines)
+        assert 1 <= scope.name_column <= scope.name_end_column <= len(lines[scope.line - 1]) + 1
+        assert scope in found.named(scope.name)
+    for line in range(1, len(lines) + 1):
+        assert len(found.executing(line)) >= 1
+        assert (found.comment(line) or 1) <= len(lines[line - 1]) + 1
+
+
 @pytest.fixture
 def without_grammars(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(grammars, "load", lambda package, function: None)
-    grammars._grammar.cache_clear()
+    grammars.grammar.cache_clear()
     yield
-    grammars._grammar.cache_clear()
+    grammars.grammar.cache_clear()
 
 
 @pytest.mark.usefixtures("without_grammars")

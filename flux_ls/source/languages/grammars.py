@@ -38,13 +38,12 @@ _BY_SUFFIX = {
     ".go": _Written("Go", GO, "tree_sitter_go"),
     ".java": _Written("Java", JAVA, "tree_sitter_java"),
 }
-SUFFIXES = tuple(_BY_SUFFIX)
 
 
 def read(path: Path, content: str, *, followed: bool) -> TreeIndex | None:
     """The functions of a text; None for another language, and where its grammar is not installed."""
-    grammar = grammar_of(path, len(content))
-    return None if grammar is None else TreeIndex.parse(grammar, content, followed=followed)
+    found = grammar_of(path, len(content))
+    return None if found is None else TreeIndex.parse(found, content, followed=followed)
 
 
 def grammar_of(path: Path, length: int) -> Grammar | None:
@@ -52,7 +51,7 @@ def grammar_of(path: Path, length: int) -> Grammar | None:
     written = _BY_SUFFIX.get(path.suffix.lower())
     if written is None or length > MAX_LENGTH:
         return None
-    return _grammar(written.dialect, written.package, written.function)
+    return grammar(written.dialect, written.package, written.function)
 
 
 def dialect_of(suffix: str) -> Dialect | None:
@@ -71,7 +70,8 @@ def not_read(path: str | None) -> tuple[str, str] | None:
 
 
 @cache
-def _grammar(dialect: Dialect, package: str, function: str) -> Grammar | None:
+def grammar(dialect: Dialect, package: str, function: str) -> Grammar | None:
+    """The grammar that a package has; None where it is not to be had."""
     language = load(package, function)
     if language is None:
         return None

@@ -71,16 +71,18 @@ def _read(node: Node) -> Read | None:
     if node.type == "class_static_block":
         return Read("<static_initializer>", kind, node, opening(node), body)
     own = node.child_by_field_name("name")
-    if own is not None:
-        name = _key(own)
-        return Read(name or ANONYMOUS, kind if name else "lambda", node, own, body)
+    name = _key(own) if own is not None else ""
     inside, around = node, node.parent
     while around is not None and around.type in _WRAPPERS:
         inside, around = around, around.parent
     if around is not None and (field := _NAMED_BY.get(around.type)) is not None:
         label = around.child_by_field_name(field)
-        if label is not None and label != inside and (name := _key(label)):
-            return Read(name, kind, around, label, body)
+        given = _key(label) if label is not None and label != inside else ""
+        if label is not None and given and (own is None or given.endswith(f".{name}")):
+            # `app.use = function use() {}` goes by both names.
+            return Read(given, kind, around, label, body)
+    if own is not None:
+        return Read(name or ANONYMOUS, kind if name else "lambda", node, own, body)
     if around is not None and around.type == "export_statement" and any(c.type == "default" for c in around.children):
         return Read("default", kind, node, opening(node), body)
     return Read(ANONYMOUS, "class" if kind == "class" else "lambda", node, opening(node), body)

@@ -65,7 +65,7 @@ Old.prototype.other = function named() { rec('named'); };
 Old.create = function () { rec('Old.create'); };
 new Old().method(); new Old().other(); Old.create();
 const app = { deep: {} };
-app.use = function use() { rec('use'); };
+app.use = function use() { rec('app.use'); };
 app.deep.down = function () { rec('app.deep.down'); };
 app['by name'] = function () { rec('app.by name'); };
 app.use(); app.deep.down(); app['by name']();
