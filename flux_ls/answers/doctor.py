@@ -24,6 +24,7 @@ from flux_ls.collector.ports import holder
 from flux_ls.config import Loaded, Settings
 from flux_ls.model import Assessment, Issue, LocatedFrame, Request
 from flux_ls.otlp.stacktrace import InAppRule
+from flux_ls.source.languages.grammars import not_read
 from flux_ls.source.workspace import Workspace
 from flux_ls.store.errors import StoreCorrupt, StoreError, StoreMissing
 from flux_ls.store.reader import Reader, StoreFacts
@@ -102,6 +103,8 @@ def _of_request(reader: Reader, workspace: Workspace, id: str) -> list[Check]:
         check_revision(workspace, [request], located),
         *check_line(located),
     )
+    # What a grammar would add is advice: nothing is broken without it.
+    checks += [Check("functions", True, *told) for place in located if place.path and (told := not_read(place.path))]
     return checks
 
 

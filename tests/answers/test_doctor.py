@@ -16,6 +16,7 @@ from flux_ls.answers.shapes import Check, Doctor
 from flux_ls.collector.daemon import Collector, ensure_collector, stop_collector
 from flux_ls.config import Loaded, load
 from flux_ls.record import wire
+from flux_ls.source.languages import grammars
 from flux_ls.store.errors import RequestNotFound
 from tests.recorded import Recorded
 from tests.telemetry import RECORDER, Raises, new_trace_id, span
@@ -246,6 +247,32 @@ def test_a_line_that_is_gone(recorded: Recorded) -> None:
     broken = of_request(recorded, id).broken
     assert broken is not None
     assert broken.name == "line"
+
+
+class InNode(Raises):
+    """An exception with its JavaScript stack."""
+
+    @property
+    def stacktrace(self) -> str:
+        places = "".join(f"\n    at {function} ({path}:{line}:3)" for path, line, function, _ in self.frames)
+        return f"{self.type}: {self.message}{places}"
+
+
+@pytest.mark.parametrize("grammar", [True, False])
+def test_functions_that_are_not_read(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, grammar: bool) -> None:
+    file = recorded.payments.with_name("pay.js")
+    file.write_text("class Gateway {\n  charge() {\n    throw new Error('declined');\n  }\n}\n")
+    fault = InNode("Error", "declined", ((str(file), 3, "Gateway.charge", ""),))
+    id = recorded.add(http_span("POST", "/pay", 500, raises=fault))
+    if not grammar:
+        monkeypatch.setattr(grammars, "load", lambda package, function: None)
+    grammars.grammar.cache_clear()
+    answer = of_request(recorded, id)
+    grammars.grammar.cache_clear()
+    assert answer.broken is None
+    told = [(check.ok, check.detail, check.mend) for check in answer.checks if check.name == "functions"]
+    missing = "those of JavaScript files are not read: its grammar is not installed"
+    assert told == ([] if grammar else [(True, missing, "pip install 'flux-ls[grammars]'")])
 
 
 def test_a_file_that_is_not_here_leaves_nothing_to_say_of_its_line(recorded: Recorded) -> None:
