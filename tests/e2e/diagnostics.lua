@@ -1,4 +1,5 @@
--- Opens the files of $WANTED, waits until their lines have a diagnostic, and writes all that there are to $FOUND.
+-- Opens the files of $WANTED, waits until their lines have a diagnostic, and writes all that there are to $FOUND, with
+-- the code lenses of these files.
 --
 -- $WANTED is JSON: { within = MS, ready = FILE, files = { [path] = { LINE, ... } } }. The file `ready` is written once
 -- the server is attached to every file.
@@ -49,6 +50,19 @@ local function found()
   return all
 end
 
+local function lenses()
+  local all = {}
+  for path, buffer in pairs(buffers) do
+    local params = { textDocument = vim.lsp.util.make_text_document_params(buffer) }
+    local answers = vim.lsp.buf_request_sync(buffer, 'textDocument/codeLens', params, 5000) or {}
+    local _, answer = next(answers)
+    all[path] = vim.tbl_map(function(lens)
+      return { line = lens.range.start.line + 1, title = vim.tbl_get(lens, 'command', 'title') }
+    end, answer and answer.result or {})
+  end
+  return all
+end
+
 local function main()
   for path in pairs(wanted.files) do
     vim.cmd.edit(vim.fn.fnameescape(path))
@@ -57,7 +71,7 @@ local function main()
   local is_attached = vim.wait(15000, attached, 10)
   vim.fn.writefile({ vim.json.encode(is_attached) }, wanted.ready)
   vim.wait(wanted.within, arrived, 10)
-  vim.fn.writefile({ vim.json.encode({ attached = is_attached, files = found() }) }, vim.env.FOUND)
+  vim.fn.writefile({ vim.json.encode({ attached = is_attached, files = found(), lenses = lenses() }) }, vim.env.FOUND)
 end
 
 vim.schedule(function()

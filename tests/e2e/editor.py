@@ -21,7 +21,7 @@ SCRIPT = Path(__file__).with_name("diagnostics.lua")
 
 
 Found = dict[str, list[dict[str, Any]]]
-"""The diagnostics of each file, in line order."""
+"""The diagnostics, or the lenses, of each file, in line order."""
 
 
 def neovim() -> str | None:
@@ -74,12 +74,18 @@ class Editor:
         assert json.loads(self.ready.read_text()), self.process.output()
 
     def diagnostics(self) -> Found:
+        return self._shown("files")
+
+    def lenses(self) -> Found:
+        return self._shown("lenses")
+
+    def _shown(self, what: str) -> Found:
         assert self.process.finish(within=self.within) == 0, self.process.output()
         answer = json.loads(self.found.read_text())
         assert answer["attached"], self.process.output()
         return {
             Path(path).relative_to(self.workspace).as_posix(): sorted(found, key=lambda one: int(one["line"]))
-            for path, found in answer["files"].items()
+            for path, found in answer[what].items()
         }
 
 
@@ -90,9 +96,15 @@ class Editors:
         self.collector = collector
         self.runs = runs
         self.new_folder = new_folder
-        self.seen: dict[str, Found] = {}
+        self.seen: dict[str, tuple[Found, Found]] = {}
 
     def diagnostics(self, folder: str) -> Found:
+        return self._shown(folder)[0]
+
+    def lenses(self, folder: str) -> Found:
+        return self._shown(folder)[1]
+
+    def _shown(self, folder: str) -> tuple[Found, Found]:
         if folder not in self.seen:
             for case in (*FAULTS, *FINE):
                 if case.folder == folder:
@@ -102,5 +114,5 @@ class Editors:
                 lines[fault.path].append(fault.line)
             scratch = self.new_folder("editor")
             with Editor(self.collector, self.runs.projects / folder, lines, scratch) as editor:
-                self.seen[folder] = editor.diagnostics()
+                self.seen[folder] = editor.diagnostics(), editor.lenses()
         return self.seen[folder]

@@ -202,6 +202,17 @@ def test_diagnostic_is_on_the_line_that_caused_it(
     assert answer["location"]["line"] == where.line
 
 
+EXPRESS = next(case for case in FAULTS if case.application == "express")
+
+
+def test_the_lens_of_a_function_in_javascript(editors: Editors, projects: Path) -> None:
+    where = EXPRESS.where
+    text = (projects / EXPRESS.folder / where.path).read_text().split("\n")
+    [lens] = editors.lenses(EXPRESS.folder)[where.path]
+    assert lens["line"] == text.index("  price(item) {") + 1
+    assert lens["title"].startswith("1 failure · last ")
+
+
 @pytest.mark.parametrize("folder", sorted({case.folder for case in FAULTS}))
 def test_no_other_line_has_one(folder: str, editors: Editors) -> None:
     shown = [
