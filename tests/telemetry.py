@@ -68,6 +68,15 @@ class Raises:
         }
 
 
+class RaisesInNode(Raises):
+    """An exception with the stack that V8 tells; `frames` are outermost first, too."""
+
+    @property
+    def stacktrace(self) -> str:
+        places = (f"\n    at {function} ({path}:{line}:5)" for path, line, function, _ in reversed(self.frames))
+        return f"{self.type}: {self.message}{''.join(places)}"
+
+
 @dataclass(frozen=True)
 class Row:
     """A row change as a span event; `by` is the name of the span that wrote it."""

@@ -19,7 +19,7 @@ from flux_ls.record import wire
 from flux_ls.source.languages import grammars
 from flux_ls.store.errors import RequestNotFound
 from tests.recorded import Recorded
-from tests.telemetry import RECORDER, Raises, new_trace_id, span
+from tests.telemetry import RECORDER, Raises, RaisesInNode, new_trace_id, span
 from tests.telemetry import http as http_span
 
 
@@ -249,20 +249,11 @@ def test_a_line_that_is_gone(recorded: Recorded) -> None:
     assert broken.name == "line"
 
 
-class InNode(Raises):
-    """An exception with its JavaScript stack."""
-
-    @property
-    def stacktrace(self) -> str:
-        places = "".join(f"\n    at {function} ({path}:{line}:3)" for path, line, function, _ in self.frames)
-        return f"{self.type}: {self.message}{places}"
-
-
 @pytest.mark.parametrize("grammar", [True, False])
 def test_functions_that_are_not_read(recorded: Recorded, monkeypatch: pytest.MonkeyPatch, grammar: bool) -> None:
     file = recorded.payments.with_name("pay.js")
     file.write_text("class Gateway {\n  charge() {\n    throw new Error('declined');\n  }\n}\n")
-    fault = InNode("Error", "declined", ((str(file), 3, "Gateway.charge", ""),))
+    fault = RaisesInNode("Error", "declined", ((str(file), 3, "Gateway.charge", ""),))
     id = recorded.add(http_span("POST", "/pay", 500, raises=fault))
     if not grammar:
         monkeypatch.setattr(grammars, "load", lambda package, function: None)

@@ -11,7 +11,7 @@ from flux_ls.lsp import words
 from tests.lsp.editors import PROFILES, editor, without
 from tests.lsp.shop import PAYMENTS, Shop
 from tests.lsp.test_diagnostics import RAISES
-from tests.telemetry import Raises
+from tests.telemetry import Raises, RaisesInNode
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 
@@ -68,6 +68,43 @@ async def test_the_lenses_of_a_file_are_there_at_the_first_time_of_asking(shop: 
         (lens,) = await client.lenses(uri)
         assert lens.command is not None
         assert lens.command.title.startswith("200 failures · last ")
+
+
+JAVASCRIPT = """\
+class Gateway {
+  // Charges a card.
+  async charge(card) {
+    const bank = this.bank;
+    throw new Error('declined');
+  }
+}
+"""
+
+
+async def test_a_function_in_javascript_keeps_its_lens_while_it_is_typed_in(shop: Shop) -> None:
+    file = shop.payments.with_name("gateway.js")
+    file.write_text(JAVASCRIPT)
+    shop.fail(RaisesInNode("Error", "declined", ((str(file), 5, "async Gateway.charge", ""),)))
+    async with editor(shop.root, store=shop.store) as client:
+        uri = client.open(file, language="javascript")
+        (lens,) = await client.lenses(uri)
+        assert lens.range == types.Range(types.Position(2, 2), types.Position(2, 22))
+        typed = ["    if (", "    if (bank.open", "    if (bank.open) {", "    if (bank.open) {\n    }"]
+        for version, text in enumerate(typed, start=2):
+            before = version - 2
+            end = types.Position(3, len(typed[before - 1]) if before else 0)
+            change = types.Range(types.Position(3, 0), end)
+            text = text if before else f"{text}\n"
+            client.edit(uri, version, types.TextDocumentContentChangePartial(change, text))
+            (lens,) = await client.lenses(uri)
+            assert lens.range.start.line == 2
+        above = types.Range(types.Position(0, 0), types.Position(0, 0))
+        client.edit(uri, 9, types.TextDocumentContentChangePartial(above, "\n\n"))
+        (lens,) = await client.lenses(uri)
+        assert lens.range.start.line == 4
+        await client.until(
+            lambda: [each.range.start.line for each in client.diagnostics(file)] == [8], "the line of today"
+        )
 
 
 async def test_without_a_store_there_is_nothing_to_wait_for(shop: Shop) -> None:
