@@ -16,7 +16,7 @@ from flux_ls.otlp.stacktrace.java import parse_java
 from flux_ls.otlp.stacktrace.javascript import parse_javascript
 from flux_ls.source.bodies import body_lines
 from flux_ls.source.edits import Edit, Span, edited, span
-from flux_ls.source.languages import grammars, tree_index
+from flux_ls.source.languages import grammars, parts
 from flux_ls.source.languages.tree_index import TreeIndex
 from flux_ls.source.lines import split_lines
 from flux_ls.source.names import recorded_names
@@ -367,7 +367,7 @@ def typed(draw: st.DrawFn) -> tuple[str, str, list[tuple[int, int, tuple[str, ..
 def test_edits_lead_to_what_parsing_anew_tells(
     small: int, case: tuple[str, str, list[tuple[int, int, tuple[str, ...]]]]
 ) -> None:
-    with patch.object(tree_index, "_SMALL", small):
+    with patch.object(parts, "_SMALL", small):
         check_edits(*case)
 
 

@@ -11,7 +11,8 @@ from flux_ls.source.languages.dialect import Dialect
 from flux_ls.source.languages.go import DIALECT as GO
 from flux_ls.source.languages.java import DIALECT as JAVA
 from flux_ls.source.languages.javascript import DIALECT as JAVASCRIPT
-from flux_ls.source.languages.tree_index import Grammar, TreeIndex
+from flux_ls.source.languages.parts import Grammar
+from flux_ls.source.languages.tree_index import TreeIndex
 
 EXTRA = "pip install 'flux-ls[grammars]'"
 MAX_LENGTH = 1024 * 1024
