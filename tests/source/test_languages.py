@@ -15,6 +15,7 @@ from flux_ls.otlp.stacktrace.go import parse_go
 from flux_ls.otlp.stacktrace.java import parse_java
 from flux_ls.otlp.stacktrace.javascript import parse_javascript
 from flux_ls.source.bodies import body_lines
+from flux_ls.source.by_text import anchor
 from flux_ls.source.edits import Edit, Span, edited, span
 from flux_ls.source.languages import grammars, parts
 from flux_ls.source.languages.tree_index import TreeIndex
@@ -386,6 +387,18 @@ def check_edits(name: str, content: str, changes: list[tuple[int, int, tuple[str
             assert [now.executing(line) for line in numbers] == [anew.executing(line) for line in numbers]
         for scope in now.scopes:
             assert 1 <= scope.first_line <= scope.line <= scope.header_line <= scope.last_line <= len(lines)
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "expected"),
+    [
+        ("}", "package a\n\n\n\nfunc f() {\n\th()\n}\n", "edited"),
+        ("return g(1)", "package a\n\nfunc f() int {\n\treturn g(1)\n}\n", "moved"),
+    ],
+)
+def test_a_short_line_is_not_known_again_elsewhere(source: str, text: str, expected: str) -> None:
+    found = frame("/srv/app/a.go", 3, "a.f", source, language="go")
+    assert anchor(found, parsed(Path("a.go"), text), 0, None).state == expected
 
 
 WORDS = ["class", "func", "function", "static", "new", "(", ")", "{", "}", "=>", "->", "a", "@", "\n", "'", ","]
