@@ -231,6 +231,8 @@ def _text(path: str, data: bytes) -> Text:
 def _frame(path: str, line: int, function: str, source: str | None = None, revision: str | None = None) -> Frame:
     language = next(language for language, suffixes in LANGUAGES.items() if path.endswith(suffixes))
     name = _traced(function, language)
+    if language == "java":
+        path = path.rpartition("/java/")[2]
     return Frame(path, line, name, in_app=True, source=source, language=language, revision=revision)
 
 
