@@ -105,7 +105,7 @@ def _function(before: Ran, today: Text, lines: LineMap) -> Function | None:
     at = lines.at(scope.line)
     if scope.kind == "lambda" and at is None and scope.last_line > scope.header_line:
         # Many may have its name: one of several lines is what its lines are in.
-        holder = _holding(scope, today, lines)
+        holder = _holding(scope, before, today, lines)
         return holder if holder is not None and holder.kind == "lambda" else None
     if scope.kind == "lambda" and named:
         return _nearest(named, at or scope.line)

@@ -113,7 +113,8 @@ class Workspace:
             text, home = recorded.ran.text, recorded.repository.root / recorded.path
             if not self._mapper.has_learned(frame, home) and home.is_file():
                 # Where functions are not read, git's word for a path that is more than a name has to do.
-                read = text.functions is not None or (frame.source or "").strip()
+                named = text.functions is not None and text.functions.knows_every_name
+                read = named or (frame.source or "").strip()
                 if is_strong(frame, evidence(frame, text)) if read else "/" in recorded.path:
                     self._mapper.learn(frame, home)
         return mapped, recorded

@@ -445,7 +445,7 @@ def test_git_is_not_installed(root: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", str(tmp_path))
     located = Workspace([root]).locate(recorded(ran), 0)
     assert shown(located) == ("moved", PATH, line_of(LONGER, A), B, False)
-    assert "git is not installed" in (located.reason or "")
+    assert "git cannot be run here: install it" in (located.reason or "")
 
 
 # What ran was not what the revision has.
@@ -485,7 +485,7 @@ def test_it_ran_with_changes_that_nobody_told_of(root: Path) -> None:
     """The line of the revision is another than the recorded one: the revision is not what ran."""
     ran = commit(root, {PATH: SHOP})
     frame = recorded(ran, text=LONGER)
-    check(root, frame, ("moved", PATH, A, B, False), reason="it had uncommitted changes")
+    check(root, frame, ("moved", PATH, A, B, False), reason="ran with changes that")
     # Without the text, the line of the revision is at least not in that function.
     bare = Frame(f"/srv/app/{PATH}", 31, "charge", True, revision=ran)
     assert Workspace([root]).locate(bare, 0).anchor not in ("exact", "moved")
@@ -586,23 +586,35 @@ def test_frames_of_every_kind(root: Path, part: str, function: str, shown_as: st
     check(root, frame, ("moved", "kinds.py", part, shown_as, False))
 
 
-LANGUAGES: dict[str, tuple[Language, str, str]] = {
-    "web/cart.js": ("javascript", "Object.total", "function total(cart) {\n  return cart.items.map(price);\n}\n"),
-    "web/cart.ts": ("javascript", "total", "const total = (cart: Cart) =>\n  cart.items.map(price);\n"),
-    "web/cart.go": ("go", "web.Total", "package web\n\nfunc Total(c *Cart) int {\n\treturn sum(c.Items.map)\n}\n"),
+LANGUAGES: dict[str, tuple[Language, str, str, str]] = {
+    "web/cart.js": (
+        "javascript",
+        "Object.total",
+        "total",
+        "function total(cart) {\n  return cart.items.map(price);\n}\n",
+    ),
+    "web/cart.ts": ("javascript", "total", "total", "const total = (cart: Cart) =>\n  cart.items.map(price);\n"),
+    "web/cart.go": (
+        "go",
+        "web.Total",
+        "Total",
+        "package web\n\nfunc Total(c *Cart) int {\n\treturn sum(c.Items.map)\n}\n",
+    ),
     "web/cart.java": (
         "java",
         "web.cart.total",
+        "cart.total",
         "package web;\n\nclass cart {\n  int total() { return x.map(y); }\n}\n",
     ),
 }
+"""The language, the function as it is recorded and as its file has it, and the text."""
 
 
 @pytest.mark.parametrize("path", LANGUAGES)
 def test_other_languages_have_paths_and_lines(root: Path, path: str) -> None:
-    language, function, text = LANGUAGES[path]
+    language, told, function, text = LANGUAGES[path]
     ran = commit(root, {path: text})
-    frame = recorded(ran, ".map", function, text=text, path=path, language=language, told=False)
+    frame = recorded(ran, ".map", told, text=text, path=path, language=language, told=False)
     line = frame.line
     check(root, frame, ("exact", path, line, function, False))
     write(root, {path: "// one\n" + text})
