@@ -129,7 +129,18 @@ def _diff(
     after: Request,
     chosen: Literal["before", "after"] | None = None,
 ) -> Diff:
-    ours, theirs = reader.spans(before.id), reader.spans(after.id)
+    return compared(workspace, before, reader.spans(before.id), after, reader.spans(after.id), chosen)
+
+
+def compared(
+    workspace: Workspace,
+    before: Request,
+    ours: tuple[Span, ...],
+    after: Request,
+    theirs: tuple[Span, ...],
+    chosen: Literal["before", "after"] | None = None,
+) -> Diff:
+    """Two requests by their spans, wherever these came from."""
     comparison = compare(ours, theirs)
     verdict, summary = judge(_subject(before, ours), _subject(after, theirs), comparison)
     if before.id == after.id:

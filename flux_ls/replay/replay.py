@@ -1,11 +1,38 @@
 """The entry: recorded requests run again, a process each, and what became of them."""
 
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
 from threading import Event
 
-from flux_ls.model import Request
-from flux_ls.replay.shapes import Conditions, Recording, Replay, Replayed, Report, Requests, Skipped
+from msgspec.structs import replace
+
+from flux_ls.analysis.assess import assess
+from flux_ls.answers.diff import Diff, compared
+from flux_ls.model import Request, Span
+from flux_ls.replay import process
+from flux_ls.replay.after import recorded_paths, spans_of
+from flux_ls.replay.outcome import Verdict, judged, line
+from flux_ls.replay.recorded import recording
+from flux_ls.replay.shapes import (
+    Blocked,
+    Cancelled,
+    Conditions,
+    Outcome,
+    Progress,
+    Recording,
+    Replay,
+    Replayed,
+    Report,
+    Requests,
+    Skipped,
+)
 from flux_ls.source.workspace import Workspace
 from flux_ls.store.reader import Reader
+
+_MOST_AT_ONCE = 4
 
 
 def replay(
@@ -22,16 +49,149 @@ def replay(
     `report` is called as each is done, from one thread at a time. Raises Cancelled soon after `cancel` is set, when no
     process of it is left.
     """
-    raise NotImplementedError
+    process.sweep()
+    stop = cancel or Event()
+    done = 0
+    lock = threading.Lock()
+
+    def one(request: Request, told: Recording | Skipped) -> Replayed:
+        nonlocal done
+        found = _skipped(request, told) if isinstance(told, Skipped) else replay_one(told, workspace, conditions, stop)
+        with lock:
+            done += 1
+            report(Progress(done, len(requests), found))
+        return found
+
+    jobs = conditions.jobs or min(_MOST_AT_ONCE, os.cpu_count() or 1)
+    with ThreadPoolExecutor(jobs, thread_name_prefix="flux-replay") as pool:
+        # The store is read here: a reader is for one thread.
+        futures = [pool.submit(one, request, recording_of(reader, request, conditions)) for request in requests]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+            answers = [future.result() for future in futures]
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return summed_up(answers)
+
+
+def summed_up(answers: Sequence[Replayed]) -> Replay:
+    def count(outcome: Outcome) -> int:
+        return sum(each.outcome == outcome for each in answers)
+
+    guards = {each.guard for each in answers} - {None}
+    return Replay(
+        requests=tuple(answers),
+        passing=count("passing"),
+        failing=count("failing"),
+        guard="python" if "python" in guards else "namespace" if guards else None,
+        blocked=count("blocked"),
+        skipped=count("skipped"),
+        errors=count("error"),
+    )
 
 
 def recording_of(reader: Reader, request: Request, conditions: Conditions) -> Recording | Skipped:
     """What a run needs of a recorded request: read once, it needs no store any more."""
-    raise NotImplementedError
+    return recording(request, reader.spans(request.id), conditions.fill)
 
 
 def replay_one(
     recording: Recording, workspace: Workspace, conditions: Conditions, cancel: Event | None = None
 ) -> Replayed:
     """Runs one request in `conditions.root`. May be called from several threads. Raises Cancelled."""
-    raise NotImplementedError
+    if cancel is not None and cancel.is_set():
+        raise Cancelled
+    seen = list(dict.fromkeys(recorded_paths(recording.spans)))
+    ran = process.run(recording, conditions, seen, cancel)
+    request = recording.request
+    blocked = tuple(_relative(each, conditions.root) for each in ran.blocked)
+    if ran.trouble is not None:
+        return replace(
+            _answer(request, "error", ran.trouble.reason),
+            mend=ran.trouble.mend,
+            blocked=blocked,
+            notes=ran.notes,
+            guard=ran.guard,
+        )
+    spans, is_told = spans_of(ran, recording, conditions)
+    now = assess(spans)
+    before = recording.spans if is_told else _entry_alone(recording.spans)
+    diff = compared(workspace, request, before, now.request, spans)
+    verdict: Verdict = judged(
+        request, recording.fingerprint, now, ran.status, blocked, recording.redacted, _answer_differs(diff)
+    )
+    failed = now.request.failed or (ran.status or 0) >= 500
+    return Replayed(
+        request_id=request.id,
+        name=request.name,
+        method=request.method,
+        path=request.path,
+        was=request.status,
+        now=ran.status,
+        duration_ms=ran.duration_ms,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        diff=diff,
+        was_failed=request.failed,
+        failed=failed,
+        same_failure=verdict.same_failure,
+        error=line(now.failure, ran.status) if failed else None,
+        mend=verdict.mend,
+        blocked=blocked,
+        notes=(*recording.notes, *_redacted(recording), *ran.notes),
+        guard=ran.guard,
+    )
+
+
+def _entry_alone(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """What a run without the recorder can be compared with."""
+    from flux_ls.analysis.request import entry_of
+
+    return (entry_of(list(spans)),)
+
+
+def _answer_differs(diff: Diff) -> str | None:
+    """The first difference of the answers that is no noise."""
+    for span in diff.spans:
+        if span.before is None or span.after is None or span.after.depth:
+            continue
+        for field in span.fields:
+            if not field.noise and field.path.startswith("output.") and not field.path.startswith("output.headers"):
+                return field.path.removeprefix("output.")
+    return None
+
+
+def _redacted(recording: Recording) -> Iterator[str]:
+    if recording.redacted:
+        yield f"redacted in the recording, and not given: {', '.join(recording.redacted)}"
+
+
+def _relative(blocked: Blocked, root: Path) -> Blocked:
+    if blocked.path is None:
+        return blocked
+    path = Path(blocked.path)
+    base = root.resolve()
+    return replace(blocked, path=str(path.relative_to(base)) if path.is_relative_to(base) else blocked.path)
+
+
+def _skipped(request: Request, skipped: Skipped) -> Replayed:
+    return replace(_answer(request, "skipped", skipped.reason), mend=skipped.mend)
+
+
+def _answer(request: Request, outcome: Outcome, reason: str) -> Replayed:
+    """Of a request that did not come to an answer."""
+    return Replayed(
+        request_id=request.id,
+        name=request.name,
+        method=request.method,
+        path=request.path,
+        was=request.status,
+        now=None,
+        duration_ms=0.0,
+        outcome=outcome,
+        reason=reason,
+        diff=None,
+        was_failed=request.failed,
+    )

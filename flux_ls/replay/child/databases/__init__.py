@@ -1,0 +1,1 @@
+"""Databases: what the application opens is a throw-away copy."""

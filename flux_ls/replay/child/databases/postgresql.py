@@ -1,0 +1,260 @@
+"""PostgreSQL: a connection goes to a database made from the one that was meant, which is dropped when all is over.
+
+The drivers speak to the server from C, where no hook of Python sees it: each is sent elsewhere at its `connect`. Where
+no copy can be made, the connection is refused.
+"""
+
+import functools
+import os
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from flux_ls.replay.child import channel, hooks
+from flux_ls.replay.child.blocked import is_ourselves, ourselves, refusal, refuse
+from flux_ls.replay.child.imports import when_imported
+
+_MAINTENANCE = ("postgres", "template1")
+_PREFIX = "flux_replay_"
+
+_lock = threading.RLock()
+_copies: dict[tuple[str, str, str], str] = {}
+"""By host, port and name of the original."""
+_made: list[dict[str, Any]] = []
+_in_namespace = False
+
+
+def install(*, in_namespace: bool) -> None:
+    global _in_namespace
+    _in_namespace = in_namespace
+    when_imported("psycopg", _patch_psycopg)
+    when_imported("psycopg2", _patch_psycopg2)
+    when_imported("asyncpg", _patch_asyncpg)
+
+
+def _patch_psycopg(psycopg: Any) -> None:
+    connect = psycopg.Connection.connect.__func__
+    connect_async = psycopg.AsyncConnection.connect.__func__
+
+    def parameters(conninfo: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+        known = {name: value for name, value in kwargs.items() if name not in _PSYCOPG_OWN}
+        told: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(conninfo, **known)
+        return told
+
+    def execute(params: dict[str, Any], sql: str) -> None:
+        with connect(psycopg.Connection, "", **params, autocommit=True) as connection:
+            connection.execute(sql)
+
+    @functools.wraps(connect)
+    def connect_to_copy(cls: Any, conninfo: str = "", **kwargs: Any) -> Any:
+        if not is_ourselves():
+            kwargs["dbname"] = _copy("psycopg", parameters(conninfo, kwargs), execute)
+        return connect(cls, conninfo, **kwargs)
+
+    @functools.wraps(connect_async)
+    async def connect_async_to_copy(cls: Any, conninfo: str = "", **kwargs: Any) -> Any:
+        if not is_ourselves():
+            kwargs["dbname"] = _copy("psycopg", parameters(conninfo, kwargs), execute)
+        return await connect_async(cls, conninfo, **kwargs)
+
+    psycopg.Connection.connect = classmethod(connect_to_copy)  # type: ignore[arg-type]
+    psycopg.AsyncConnection.connect = classmethod(connect_async_to_copy)  # type: ignore[arg-type]
+    psycopg.connect = psycopg.Connection.connect
+
+
+_PSYCOPG_OWN = frozenset({"autocommit", "prepare_threshold", "context", "row_factory", "cursor_factory"})
+
+
+def _patch_psycopg2(psycopg2: Any) -> None:
+    connect = psycopg2.connect
+
+    def execute(params: dict[str, Any], sql: str) -> None:
+        connection = connect(**params)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+        finally:
+            connection.close()
+
+    @functools.wraps(connect)
+    def connect_to_copy(dsn: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if is_ourselves():
+            return connect(dsn, *args, **kwargs)
+        from psycopg2.extensions import make_dsn, parse_dsn
+
+        own = ("connection_factory", "cursor_factory", "async", "async_")
+        known = {name: value for name, value in kwargs.items() if name not in own}
+        params = parse_dsn(make_dsn(dsn, **known))
+        kwargs = {name: value for name, value in kwargs.items() if name in own}
+        return connect(*args, **{**params, "dbname": _copy("psycopg2", params, execute), **kwargs})
+
+    psycopg2.connect = connect_to_copy
+
+
+def _patch_asyncpg(asyncpg: Any) -> None:
+    module = asyncpg.connection
+    connect = module.connect
+
+    @functools.wraps(connect)
+    async def connect_to_copy(dsn: str | None = None, **kwargs: Any) -> Any:
+        params = _of_asyncpg(dsn, kwargs)
+        _reachable(params)
+        key = _key(params)
+        name = _copies.get(key)
+        if name is None:
+            name = _new_name()
+            for maintenance in _MAINTENANCE:
+                try:
+                    connection = await connect(dsn, **{**kwargs, "database": maintenance})
+                    break
+                except asyncpg.InvalidCatalogNameError:
+                    continue
+            else:
+                refuse(
+                    f"a connection to the database {key[2]}", because="no database of the server lets a copy be made"
+                )
+            try:
+                _will_make("asyncpg", params, name)
+                await connection.execute(_create(name, key[2]))
+            except asyncpg.PostgresError as error:
+                refuse(f"a connection to the database {key[2]}", because=_cannot_copy(error))
+            finally:
+                await connection.close()
+            _copies[key] = name
+        return await connect(dsn, **{**kwargs, "database": name})
+
+    module.connect = asyncpg.connect = connect_to_copy
+
+
+def _of_asyncpg(dsn: str | None, kwargs: dict[str, Any]) -> dict[str, Any]:
+    parts = urlsplit(dsn or "")
+    query = dict(parse_qsl(parts.query))
+    told: dict[str, Any] = {
+        "host": kwargs.get("host") or query.get("host") or parts.hostname,
+        "port": kwargs.get("port") or query.get("port") or parts.port,
+        "user": kwargs.get("user") or query.get("user") or unquote(parts.username or ""),
+        "password": kwargs.get("password") or unquote(parts.password or ""),
+        "dbname": kwargs.get("database") or query.get("dbname") or unquote(parts.path.lstrip("/")),
+    }
+    return {name: str(value) for name, value in told.items() if value and isinstance(value, str | int)}
+
+
+def _key(params: dict[str, Any]) -> tuple[str, str, str]:
+    user = params.get("user") or os.environ.get("PGUSER") or os.environ.get("USER", "")
+    return (
+        str(params.get("host") or params.get("hostaddr") or os.environ.get("PGHOST", "")),
+        str(params.get("port") or os.environ.get("PGPORT", "5432")),
+        str(params.get("dbname") or os.environ.get("PGDATABASE") or user),
+    )
+
+
+def _reachable(params: dict[str, Any]) -> None:
+    """A copy is made and used through the network that the application would use."""
+    host, port, _ = _key(params)
+    for one in (host or "/var/run/postgresql").split(","):
+        by_network = not one.startswith(("/", "@"))
+        if by_network and _in_namespace:
+            channel.tell("out_of_reach", service=f"PostgreSQL at {one}:{port}")
+            os._exit(75)
+        hooks.let_through(one, int(port.split(",")[0] or 5432))
+
+
+def _copy(driver: str, params: dict[str, Any], execute: Callable[[dict[str, Any], str], None]) -> str:
+    _reachable(params)
+    key = _key(params)
+    if key[2].startswith(_PREFIX):
+        return key[2]
+    with _lock, ourselves():
+        name = _copies.get(key)
+        if name is not None:
+            return name
+        name, problem = _new_name(), ""
+        _will_make(driver, params, name)
+        for maintenance in _MAINTENANCE:
+            try:
+                execute({**params, "dbname": maintenance}, _create(name, key[2]))
+                _copies[key] = name
+                return name
+            except Exception as error:
+                problem = _cannot_copy(error)
+                if "does not exist" not in str(error) or key[2] in str(error):
+                    break
+    raise refusal(f"a connection to the database {key[2]}", because=problem)
+
+
+def _cannot_copy(error: BaseException) -> str:
+    text = str(error).strip().partition("\n")[0]
+    mend = ""
+    if "being accessed by other users" in text:
+        mend = "; end what is connected to it, or name a database of its own for replays"
+    elif "permission denied" in text:
+        mend = "; give the role CREATEDB"
+    return f"no copy of it can be made ({text}){mend}"
+
+
+def _new_name() -> str:
+    return f"{_PREFIX}{uuid.UUID(bytes=os.urandom(16)).hex[:16]}"
+
+
+def _create(name: str, original: str) -> str:
+    quoted = original.replace('"', '""')
+    return f'CREATE DATABASE "{name}" TEMPLATE "{quoted}"'
+
+
+def _will_make(driver: str, params: dict[str, Any], name: str) -> None:
+    """Said before it is there: whoever ends this process must drop it."""
+    made = {"driver": driver, "name": name, "params": {key: str(value) for key, value in params.items()}}
+    _made.append(made)
+    channel.tell("made", database=made)
+
+
+def drop_own() -> None:
+    """Drops the copies that this process made."""
+    for made in _made:
+        if drop(made):
+            channel.tell("dropped", name=made["name"])
+
+
+def drop(made: dict[str, Any]) -> bool:
+    """Whether it is gone. Connections that are still there are ended by the server."""
+    sql = f'DROP DATABASE IF EXISTS "{made["name"]}" WITH (FORCE)'
+    with ourselves():
+        for maintenance in _MAINTENANCE:
+            params = {**made["params"], "dbname": maintenance}
+            try:
+                _execute(made["driver"], params, sql)
+                return True
+            except Exception:
+                continue
+    return False
+
+
+def _execute(driver: str, params: dict[str, Any], sql: str) -> None:
+    if driver == "psycopg":
+        import psycopg
+
+        with psycopg.connect(**params, autocommit=True) as connection:
+            connection.execute(sql)
+    elif driver == "psycopg2":
+        import psycopg2
+
+        connection = psycopg2.connect(**params)
+        connection.autocommit = True
+        connection.cursor().execute(sql)
+        connection.close()
+    else:
+        import asyncio
+
+        import asyncpg
+
+        async def run() -> None:
+            told = {**params, "database": params["dbname"]}
+            told.pop("dbname")
+            connection = await asyncpg.connect(**told)
+            await connection.execute(sql)
+            await connection.close()
+
+        asyncio.run(run())

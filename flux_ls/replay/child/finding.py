@@ -1,0 +1,160 @@
+"""Finding the application of a project by reading its files: what is called `Flask(...)` at the top of a module, and
+what makes one.
+"""
+
+import ast
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_CLASSES = {
+    "Flask": 3,
+    "FastAPI": 3,
+    "Starlette": 3,
+    "Quart": 3,
+    "Litestar": 3,
+    "get_wsgi_application": 4,
+    "get_asgi_application": 2,
+}
+"""What makes an application, and how likely it is the one that serves."""
+_FACTORIES = ("create_app", "make_app", "build_app", "get_app", "app_factory", "create_application")
+_NAMES = ("app", "application", "api")
+_LEFT_OUT = frozenset(
+    {"node_modules", "site-packages", "__pycache__", "venv", "env", "build", "dist", "docs", "doc", "tests", "test"}
+    | {"testing", "examples", "example"}
+)
+_MANY_FILES = 4000
+_LARGEST = 512 * 1024
+_MENTIONS = re.compile(rb"Flask|FastAPI|Starlette|Quart|Litestar|get_[aw]sgi_application")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """`target` is `pkg.mod:app`; `folder` is where its import starts."""
+
+    target: str
+    folder: str
+    file: str
+    score: int
+    is_factory: bool = False
+
+
+class NotFound(Exception):
+    """There is none, or there are several; says what to do."""
+
+
+def find(root: str, seen: Sequence[str] = (), environ: "os._Environ[str] | dict[str, str] | None" = None) -> Candidate:
+    """The application. `seen` are recorded paths of the code that answered: of several, the one nearest to it."""
+    if environ is not None and (told := environ.get("FLASK_APP")) and not told.endswith(".py"):
+        return Candidate(told if ":" in told else f"{told}:", root, "", 9, is_factory="(" in told)
+    found = list(candidates(root))
+    if not found:
+        raise NotFound(
+            "no application was found (Flask, FastAPI, Starlette, Django): "
+            'name it, as in app = "pkg.mod:app" under [tool.flux], FLUX_APP or --app'
+        )
+    near = {each: _nearness(each.file, seen) for each in found}
+    found.sort(key=lambda each: (-near[each], -each.score, each.file.count(os.sep), each.target))
+    best = found[0]
+    rivals = [each for each in found[1:] if (near[each], each.score) == (near[best], best.score)]
+    if rivals:
+        names = ", ".join(each.target for each in (best, *rivals)[:5])
+        raise NotFound(f"several applications were found ({names}): name one as app under [tool.flux], or with --app")
+    return best
+
+
+def _nearness(file: str, seen: Sequence[str]) -> int:
+    """How many folders the candidate shares with code that was recorded."""
+    folders = Path(file).parts[:-1]
+    best = 0
+    for path in seen:
+        parts = path.replace("\\", "/").split("/")
+        shared = next(
+            (depth for depth in range(len(folders), 0, -1) if _holds(parts, folders[-depth:] if depth else ())), 0
+        )
+        best = max(best, shared)
+    return best
+
+
+def _holds(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    return any(tuple(parts[at : at + len(wanted)]) == tuple(wanted) for at in range(len(parts)))
+
+
+def candidates(root: str) -> Iterator[Candidate]:
+    for file in _files(root):
+        try:
+            source = Path(file).read_bytes()
+            if len(source) > _LARGEST or not _MENTIONS.search(source):
+                continue
+            tree = ast.parse(source)
+        except (OSError, ValueError, SyntaxError, RecursionError):
+            continue
+        folder, module = _module(root, file)
+        for target, score, is_factory in _in_module(tree):
+            yield Candidate(f"{module}:{target}", folder, os.path.relpath(file, root), score, is_factory)
+
+
+def _files(root: str) -> Iterator[str]:
+    count = 0
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".")
+            and name not in _LEFT_OUT
+            and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
+        )
+        for name in sorted(names):
+            if name.endswith(".py") and not name.startswith("test_"):
+                count += 1
+                if count > _MANY_FILES:
+                    return
+                yield os.path.join(folder, name)
+
+
+def _module(root: str, file: str) -> tuple[str, str]:
+    """The folder that its import starts from, and its dotted name."""
+    path = Path(file)
+    parts = [] if path.stem == "__init__" else [path.stem]
+    folder = path.parent
+    while (folder / "__init__.py").exists() and folder != Path(root):
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    # Without __init__.py files a folder below the root is a package all the same; `src` is where packages are.
+    if folder != Path(root) and folder.name != "src" and not (folder / "manage.py").exists():
+        inner = folder.relative_to(root).parts
+        start = inner.index("src") + 1 if "src" in inner else 0
+        if all(name.isidentifier() for name in inner[start:]):
+            parts = [*inner[start:], *parts]
+            folder = Path(root, *inner[:start])
+    return str(folder), ".".join(parts)
+
+
+def _in_module(tree: ast.Module) -> Iterator[tuple[str, int, bool]]:
+    """Name, likelihood, and whether it is a function that makes one."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
+            made = _CLASSES.get(_called(node.value))
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if made is not None and isinstance(targets[0], ast.Name):
+                yield targets[0].id, made + (1 if targets[0].id in _NAMES else 0), False
+            elif isinstance(targets[0], ast.Name) and _called(node.value) in _FACTORIES:
+                yield targets[0].id, 4, False
+        elif isinstance(node, ast.FunctionDef) and node.name in _FACTORIES and _makes_one(node):
+            yield node.name, 2, True
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    return (
+        function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+    )
+
+
+def _makes_one(function: ast.FunctionDef) -> bool:
+    needed = len(function.args.args) - len(function.args.defaults)
+    if needed > 0:
+        return False
+    return any(isinstance(node, ast.Call) and _called(node) in _CLASSES for node in ast.walk(function))

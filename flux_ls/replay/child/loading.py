@@ -1,0 +1,84 @@
+"""Importing the application: `pkg.mod:app`, a factory, a Django project; and which interface it speaks."""
+
+import importlib
+import inspect
+import os
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from flux_ls.replay.child.finding import Candidate, NotFound, find
+
+Interface = Literal["wsgi", "asgi"]
+
+
+class NoApplication(Exception):
+    """What was named is not there, or is none."""
+
+
+def chosen(root: str, app: str, seen: list[str]) -> Candidate:
+    """Raises NotFound."""
+    if app:
+        return Candidate(app, root, "", 0, is_factory=False)
+    return find(root, seen, dict(os.environ))
+
+
+def load(root: str, candidate: Candidate) -> tuple[Any, Interface]:
+    """The application, and its interface. Raises what its import raises."""
+    for folder in (os.path.join(root, "src"), root, candidate.folder):
+        if os.path.isdir(folder) and folder not in sys.path:
+            sys.path.insert(0, folder)
+    _name_settings(Path(candidate.folder))
+    name, _, attribute = candidate.target.partition(":")
+    calls = attribute.endswith("()") or candidate.is_factory
+    attribute = attribute.removesuffix("()")
+    module = importlib.import_module(name.replace("/", ".").removesuffix(".py"))
+    if not attribute:
+        attribute = next(
+            (each for each in ("app", "application", "create_app", "make_app") if hasattr(module, each)), ""
+        )
+    found: Any = module
+    for part in attribute.split("."):
+        if not part or not hasattr(found, part):
+            raise NoApplication(f"{candidate.target}: there is no {part or 'application'} in {name}")
+        found = getattr(found, part)
+    if calls or (inspect.isfunction(found) and _is_factory(found)):
+        found = found()
+    if not callable(found):
+        raise NoApplication(f"{candidate.target} is no application: a {type(found).__name__} cannot be called")
+    return found, interface_of(found)
+
+
+def _name_settings(folder: Path) -> None:
+    """As Django's manage.py does, whose line is read and not run."""
+    if os.environ.get("DJANGO_SETTINGS_MODULE"):
+        return
+    manage = folder / "manage.py"
+    if manage.is_file():
+        text = manage.read_text(encoding="utf-8", errors="replace")
+        _, found, rest = text.partition("DJANGO_SETTINGS_MODULE")
+        words = [word for word in rest.replace('"', "'").split("'")[1:] if word.strip(" ,")] if found else []
+        if words and words[0].replace(".", "").isidentifier():
+            os.environ["DJANGO_SETTINGS_MODULE"] = words[0]
+
+
+def _is_factory(function: Any) -> bool:
+    """A function that takes nothing cannot answer requests, so it makes what does."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return all(
+        each.default is not each.empty or each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in parameters
+    )
+
+
+def interface_of(app: Any) -> Interface:
+    """ASGI applications are called with three arguments, and awaited."""
+    call = app if inspect.isfunction(app) or inspect.ismethod(app) else getattr(app, "__call__", app)  # noqa: B004
+    while hasattr(call, "__wrapped__"):
+        call = call.__wrapped__
+    return "asgi" if inspect.iscoroutinefunction(call) else "wsgi"
+
+
+__all__ = ["Candidate", "Interface", "NoApplication", "NotFound", "chosen", "interface_of", "load"]

@@ -1,0 +1,1 @@
+"""Calls to other services: answered from the recording, each library at the place where it would reach the network."""

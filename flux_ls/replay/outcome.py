@@ -1,0 +1,81 @@
+"""The outcome of a run: what it says about the code, out of what happened then and now."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from flux_ls.analysis.fingerprint import unqualified
+from flux_ls.model import Assessment, Failure, Request
+from flux_ls.replay.shapes import Blocked, Outcome
+
+_NOT_LET_IN = (401, 403, 407, 419)
+BLOCKED = "SideEffectBlocked"
+
+
+class Verdict(Struct, frozen=True):
+    outcome: Outcome
+    reason: str | None
+    same_failure: bool = False
+    mend: str | None = None
+
+
+def judged(
+    was: Request,
+    fingerprint: str | None,
+    now: Assessment,
+    status: int | None,
+    blocked: Sequence[Blocked],
+    redacted: Sequence[str],
+    difference: str | None = None,
+) -> Verdict:
+    """`fingerprint` is that of the recorded failure, `difference` the first one of the answers that counts."""
+    failed = now.request.failed or (status is not None and status >= 500)
+    if failed:
+        return _failed(was, fingerprint, now.failure, status, blocked)
+    if redacted and status in _NOT_LET_IN and status != was.status:
+        names = ", ".join(redacted)
+        what = "authorization" if {"authorization", "cookie"} & {name.lower() for name in redacted} else names
+        return Verdict(
+            "skipped",
+            f"answered {status}: the recorded {what} was redacted",
+            mend=f"give it: --fill {redacted[0]}=VALUE",
+        )
+    if was.failed:
+        return Verdict("passing", f"answered {status} now" if status is not None and status >= 400 else None)
+    if status == was.status or was.status is None:
+        return Verdict("passing", f"its answer differs in {difference}" if difference else None)
+    if was.bad and status is not None and status < 400:
+        return Verdict("passing", None)
+    if blocked:
+        return Verdict("blocked", f"answered {status} instead of {was.status}, and {_told(blocked[0])}")
+    return Verdict("failing", f"answered {status} instead of {was.status}")
+
+
+def _failed(
+    was: Request, fingerprint: str | None, failure: Failure | None, status: int | None, blocked: Sequence[Blocked]
+) -> Verdict:
+    error = line(failure, status)
+    refused = failure is not None and any(
+        unqualified(kind) == BLOCKED for kind in (failure.type, *(link.type for link in failure.chain))
+    )
+    if refused or (blocked and (failure is None or failure.fingerprint != fingerprint)):
+        return Verdict("blocked", _told(blocked[0]) if blocked else error)
+    if not was.failed:
+        return Verdict("failing", f"it did not fail before: {error}")
+    same = failure is not None and failure.fingerprint == fingerprint
+    if failure is None and fingerprint is None:
+        same = status == was.status
+    return Verdict("failing", error if same else f"another failure: {error}", same_failure=same)
+
+
+def line(failure: Failure | None, status: int | None) -> str:
+    """What it fails with, in a line, without where."""
+    if failure is None:
+        return f"answered {status}"
+    message = failure.message.strip().partition("\n")[0].strip()
+    return f"{unqualified(failure.type)}: {message}" if message else unqualified(failure.type)
+
+
+def _told(blocked: Blocked) -> str:
+    where = f" at {blocked.path}:{blocked.line}" if blocked.path else ""
+    return f"{blocked.call} was refused{where}"
