@@ -24,7 +24,8 @@ BROKEN_PIPE = 141
 
 EXIT_CODES = {
     OK: "ok",
-    BAD_NEWS: "the answer is bad news: `flux doctor` found a broken link, or `flux serve` that one runs",
+    BAD_NEWS: "the answer is bad news: `flux doctor` found a broken link, `flux serve` that one runs, or not all that "
+    "was replayed passes",
     WRONG_USE: "wrong use",
     NOT_FOUND: "not found",
     AMBIGUOUS: "an id that fits several requests, or a table's name several tables",

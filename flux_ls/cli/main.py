@@ -16,6 +16,7 @@ COMMANDS = {
     "why": "Say why a request failed, and on which line.",
     "trace": "Show the spans of a request as a tree.",
     "state": "Ask which requests changed a row of the database.",
+    "incident": "Run recorded requests again, against today's code.",
     "explain": "Show what a model would be asked about a request.",
     "errors": "List what fails, how often and since when.",
     "doctor": "Find out why something does not show up.",
@@ -36,7 +37,7 @@ Examples:
 
 \b
 Exit codes:
-  0 ok, 1 bad news (doctor found a broken link), 2 wrong use, 3 not found,
+  0 ok, 1 bad news (a broken link, a replay that fails), 2 wrong use, 3 not found,
   4 an id that fits several requests, 5 store or collector out of reach
 """
 

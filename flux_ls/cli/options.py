@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flux_ls.source.workspace import Workspace
     from flux_ls.store.reader import Reader
 
-LISTS = ("path_map", "in_app_include", "in_app_exclude", "redact_keys")
+LISTS = ("path_map", "in_app_include", "in_app_exclude", "redact_keys", "replay_allow")
 SWITCHES = ("collector", "show_handled", "traffic_lens", "inlay_hints", "record_row_reads")
 METAVARS = {
     "store": "PATH",
@@ -42,6 +42,8 @@ METAVARS = {
     "record_span_bytes": "SIZE",
     "record_calls": "COUNT",
     "python": "PATH",
+    "app": "MODULE:NAME",
+    "replay_allow": "SERVICE",
     "redact_keys": "WORD",
     "explain_provider": "NAME",
     "explain_model": "MODEL",

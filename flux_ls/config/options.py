@@ -17,6 +17,7 @@ from flux_ls.config.values import (
     http_port,
     pairs,
     seconds,
+    services,
     share,
     store_size,
     switch,
@@ -161,6 +162,18 @@ OPTIONS: tuple[Option, ...] = (
         command,
         "the path of a Python interpreter, or its name on PATH",
         "The project's own interpreter, where it cannot be told from the command.",
+    ),
+    Option(
+        "app",
+        word,
+        "a module and a name in it (shop.web:app, shop.web:create_app)",
+        "The application that a replay runs, where looking for it does not find the right one.",
+    ),
+    Option(
+        "replay_allow",
+        services,
+        "services of this machine, localhost:PORT or the path of a socket",
+        "What a replay may reach: all else is answered from the recording or refused.",
     ),
     Option(
         "explain_provider",

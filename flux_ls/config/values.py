@@ -1,5 +1,6 @@
 """How the values of settings read, from TOML and JSON types as from the strings of the environment."""
 
+import ipaddress
 import math
 import os
 import re
@@ -59,6 +60,33 @@ def _pair(text: str, place: Place) -> str:
     if not equals or not recorded or not target.strip():
         raise Rejected(f"`{text}` is not RECORDED=LOCAL")
     return f"{recorded}={_path(target.strip(), place.folder)}"
+
+
+def services(value: object, place: Place) -> tuple[str, ...]:
+    found = texts(value, place)
+    for text in found:
+        service(text)
+    return found
+
+
+def service(text: str) -> tuple[str, int] | str:
+    """The host and port of a service of this machine, or the path of its socket; `Rejected` otherwise."""
+    if text.startswith("/"):
+        return text
+    host, _, port = text.strip().rpartition(":")
+    host = host.strip("[]")
+    if not port.isdecimal() or not 0 < int(port) < 65536 or not is_loopback(host):
+        raise Rejected(f"`{text}` is no service of this machine")
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _number(value: object, low: float, high: float = math.inf) -> float:

@@ -1,13 +1,10 @@
 """Services that a replay may reach by name: on this machine only, as no replay has anything to say to another one."""
 
-import ipaddress
 from collections.abc import Iterable
 
 from msgspec import Struct
 
-
-class NotAllowable(ValueError):
-    """Nothing that a replay may reach; says what is."""
+from flux_ls.config.values import service
 
 
 class Allowed(Struct, frozen=True):
@@ -16,25 +13,8 @@ class Allowed(Struct, frozen=True):
 
 
 def allowed(names: Iterable[str]) -> Allowed:
-    """Raises NotAllowable."""
-    by_network: list[tuple[str, int]] = []
-    sockets: list[str] = []
-    for name in names:
-        if name.startswith("/"):
-            sockets.append(name)
-            continue
-        host, _, port = name.strip().rpartition(":")
-        host = host.strip("[]")
-        if not port.isdigit() or not 0 < int(port) < 65536 or not _is_loopback(host):
-            raise NotAllowable(f"{name} cannot be allowed: give localhost:PORT, or the path of a socket")
-        by_network.append((host, int(port)))
-    return Allowed(tuple(by_network), tuple(sockets))
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    """Raises `Rejected`."""
+    found = [service(name) for name in names]
+    return Allowed(
+        tuple(each for each in found if isinstance(each, tuple)), tuple(each for each in found if isinstance(each, str))
+    )

@@ -291,10 +291,13 @@ def _hung(told: Mapping[str, Mapping[str, Any]], timeout_s: float) -> str:
 
 
 def _notes(told: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    recorder = told.get("recorder")
+    guard, recorder = told.get("guard"), told.get("recorder")
+    found = []
+    if guard is not None and guard["because"]:
+        found.append(f"the network was out of reach for Python alone, not for what it calls in C: {guard['because']}")
     if recorder is not None and not recorder["on"]:
-        return (f"functions and rows were not recorded ({recorder['because']})",)
-    return ()
+        found.append(f"functions and rows were not recorded: {recorder['because']}")
+    return tuple(found)
 
 
 def _blocked(told: Any) -> tuple[Blocked, ...]:

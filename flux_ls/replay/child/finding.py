@@ -25,6 +25,7 @@ _LEFT_OUT = frozenset(
     {"node_modules", "site-packages", "__pycache__", "venv", "env", "build", "dist", "docs", "doc", "tests", "test"}
     | {"testing", "examples", "example"}
 )
+_PROJECT = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt", "Pipfile")
 _MANY_FILES = 4000
 _LARGEST = 512 * 1024
 _MENTIONS = re.compile(rb"Flask|FastAPI|Starlette|Quart|Litestar|get_[aw]sgi_application")
@@ -119,17 +120,15 @@ def _module(root: str, file: str) -> tuple[str, str]:
     path = Path(file)
     parts = [] if path.stem == "__init__" else [path.stem]
     folder = path.parent
-    while (folder / "__init__.py").exists() and folder != Path(root):
+    # Without __init__.py a folder is a package all the same, up to where a project begins; `src` is where packages are.
+    while folder != Path(root) and folder.name.isidentifier() and folder.name != "src" and not is_project(folder):
         parts.insert(0, folder.name)
         folder = folder.parent
-    # Without __init__.py files a folder below the root is a package all the same; `src` is where packages are.
-    if folder != Path(root) and folder.name != "src" and not (folder / "manage.py").exists():
-        inner = folder.relative_to(root).parts
-        start = inner.index("src") + 1 if "src" in inner else 0
-        if all(name.isidentifier() for name in inner[start:]):
-            parts = [*inner[start:], *parts]
-            folder = Path(root, *inner[:start])
     return str(folder), ".".join(parts)
+
+
+def is_project(folder: Path) -> bool:
+    return any((folder / name).exists() for name in _PROJECT)
 
 
 def _in_module(tree: ast.Module) -> Iterator[tuple[str, int, bool]]:

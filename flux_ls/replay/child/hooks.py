@@ -4,10 +4,12 @@ It stops what goes through the interpreter: connections, names that are looked u
 written. Libraries that call the system from C are not seen here.
 """
 
+import contextlib
 import ipaddress
 import os
 import socket
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,20 +106,28 @@ def _reach(what: str, sock: Any, address: Any) -> None:
 
 def _is_our_own(host: str, port: int) -> bool:
     """Whether a socket of this process listens there: event loops of Windows, and servers inside the application."""
-    return _is_loopback(host) and port in _bound
+    if not _is_loopback(host):
+        return False
+    for reference in list(_bound):
+        sock = reference()
+        if sock is not None and sock.fileno() >= 0:
+            with contextlib.suppress(OSError):
+                if sock.getsockname()[1] == port:
+                    return True
+    return False
 
 
-_bound: set[int] = set()
+_bound: "list[weakref.ref[socket.socket]]" = []
 
 
-def _bind(_: Any, address: Any) -> None:
+def _bind(sock: Any, address: Any) -> None:
     if not isinstance(address, tuple) or len(address) < 2:
         return
     host = str(address[0])
     if not _is_loopback(host):
         refuse(f"listening on {host or '0.0.0.0'}:{address[1]}")
-    if address[1]:
-        _bound.add(address[1])
+    with contextlib.suppress(TypeError):
+        _bound.append(weakref.ref(sock))
 
 
 def _look_up(host: Any, *_: Any) -> None:

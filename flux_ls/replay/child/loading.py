@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from flux_ls.replay.child.finding import Candidate, NotFound, find
+from flux_ls.replay.child.finding import Candidate, NotFound, find, is_project
 
 Interface = Literal["wsgi", "asgi"]
 
@@ -28,7 +28,9 @@ def load(root: str, candidate: Candidate) -> tuple[Any, Interface]:
     for folder in (os.path.join(root, "src"), root, candidate.folder):
         if os.path.isdir(folder) and folder not in sys.path:
             sys.path.insert(0, folder)
-    _name_settings(Path(candidate.folder))
+    home = _home(root, Path(candidate.folder))
+    os.chdir(home)
+    _name_settings(home)
     name, _, attribute = candidate.target.partition(":")
     calls = attribute.endswith("()") or candidate.is_factory
     attribute = attribute.removesuffix("()")
@@ -47,6 +49,13 @@ def load(root: str, candidate: Candidate) -> tuple[Any, Interface]:
     if not callable(found):
         raise NoApplication(f"{candidate.target} is no application: a {type(found).__name__} cannot be called")
     return found, interface_of(found)
+
+
+def _home(root: str, folder: Path) -> Path:
+    """The folder that the application is started in: its project's, if that is below the root."""
+    while folder != Path(root) and not is_project(folder) and Path(root) in folder.parents:
+        folder = folder.parent
+    return folder
 
 
 def _name_settings(folder: Path) -> None:

@@ -1,11 +1,15 @@
 """The kernel's part of the guard (Linux): a network namespace of its own, in which there is no network."""
 
+import contextlib
 import ctypes
 import os
+import socket
+import struct
 import sys
 from pathlib import Path
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 
 
 def enter_namespace() -> str | None:
@@ -19,6 +23,7 @@ def enter_namespace() -> str | None:
     uid, gid = os.geteuid(), os.getegid()
     libc = ctypes.CDLL(None, use_errno=True)
     if uid == 0 and libc.unshare(_CLONE_NEWNET) == 0:
+        _raise_loopback()
         return None
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
         return f"the kernel refuses network namespaces ({os.strerror(ctypes.get_errno())})"
@@ -30,4 +35,13 @@ def enter_namespace() -> str | None:
     except OSError:
         # Without the maps the user is "nobody" to itself, with the rights that the user had.
         pass
+    _raise_loopback()
     return None
+
+
+def _raise_loopback() -> None:
+    """The namespace's own: an application may talk to itself, and nobody else is there."""
+    import fcntl
+
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH14s", b"lo", _IFF_UP, b""))
