@@ -14,15 +14,15 @@ from tests.replay.projects import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("replay")]
 
-HEAD = '''
+HEAD = """
 import os
 from pathlib import Path
 from flask import Flask
 
 app = Flask(__name__)
-'''
+"""
 SQLITE = {
-    "sqlite3": '''
+    "sqlite3": """
 import sqlite3
 
 @app.post("/write")
@@ -32,8 +32,8 @@ def write():
         connection.execute("INSERT INTO users (email) VALUES ('new@example.org')")
     again = sqlite3.connect("shop.db")
     return {"emails": [email for email, in again.execute("SELECT email FROM users ORDER BY id")]}
-''',
-    "by uri": '''
+""",
+    "by uri": """
 from sqlite3 import connect
 
 @app.post("/write")
@@ -42,8 +42,8 @@ def write():
     connection = connect(f"file:{path}?mode=rw", uri=True, isolation_level=None)
     connection.execute("INSERT INTO users (email) VALUES ('new@example.org')")
     return {"emails": [email for email, in connection.execute("SELECT email FROM users ORDER BY id")]}
-''',
-    "sqlalchemy": '''
+""",
+    "sqlalchemy": """
 from sqlalchemy import create_engine, text
 engine = create_engine("sqlite:///shop.db")
 
@@ -53,8 +53,8 @@ def write():
         connection.execute(text("INSERT INTO users (email) VALUES ('new@example.org')"))
     with engine.connect() as connection:
         return {"emails": list(connection.scalars(text("SELECT email FROM users ORDER BY id")))}
-''',
-    "aiosqlite": '''
+""",
+    "aiosqlite": """
 import asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -69,7 +69,7 @@ async def written():
 @app.post("/write")
 def write():
     return {"emails": asyncio.run(written())}
-''',
+""",
 }
 
 
@@ -119,7 +119,7 @@ def test_a_database_that_is_not_there_is_made_elsewhere(project: Project) -> Non
     project.write(
         "web.py",
         HEAD
-        + '''
+        + """
 import sqlite3
 
 @app.post("/write")
@@ -127,7 +127,7 @@ def write():
     with sqlite3.connect("fresh.db") as connection:
         connection.execute("CREATE TABLE t (a)")
     return {"emails": ["made"]}
-''',
+""",
     )
     assert emails(project.ran(project.add("POST", "/write"))) == ["made"]
     assert not (project.root / "fresh.db").exists()
@@ -138,11 +138,16 @@ def write():
     [
         ("sqlite3.Connection('shop.db')", "opening the database shop.db"),
         ("sqlite3.connect(':memory:').execute(\"ATTACH 'shop.db' AS other\")", "attaching the database shop.db"),
-        ("sqlite3.connect('shop.db').execute(\"ATTACH 'elsewhere.db' AS other\")", "attaching the database elsewhere.db"),
+        (
+            "sqlite3.connect('shop.db').execute(\"ATTACH 'elsewhere.db' AS other\")",
+            "attaching the database elsewhere.db",
+        ),
     ],
 )
 def test_no_way_leads_around_the_copy(project: Project, statement: str, refused: str) -> None:
-    project.write("web.py", HEAD + f'\nimport sqlite3\n\n@app.post("/write")\ndef write():\n    {statement}\n    return ""\n')
+    project.write(
+        "web.py", HEAD + f'\nimport sqlite3\n\n@app.post("/write")\ndef write():\n    {statement}\n    return ""\n'
+    )
     shop(project.root)
     before = checksums(project.root)
     answer = project.one(project.add("POST", "/write"))
@@ -161,7 +166,7 @@ def test_writes_can_be_allowed(project: Project) -> None:
 
 
 POSTGRESQL = {
-    "psycopg": '''
+    "psycopg": """
 import psycopg
 
 @app.post("/write")
@@ -170,8 +175,8 @@ def write():
         connection.execute("INSERT INTO users (email) VALUES ('new@example.org')")
     with psycopg.connect(os.environ["DSN"]) as connection:
         return {"emails": [email for email, in connection.execute("SELECT email FROM users ORDER BY id")]}
-''',
-    "psycopg, asynchronous": '''
+""",
+    "psycopg, asynchronous": """
 import asyncio, psycopg
 
 async def written():
@@ -184,8 +189,8 @@ async def written():
 @app.post("/write")
 def write():
     return {"emails": asyncio.run(written())}
-''',
-    "psycopg under SQLAlchemy": '''
+""",
+    "psycopg under SQLAlchemy": """
 from sqlalchemy import create_engine, text
 engine = create_engine(os.environ["URL"])
 
@@ -195,8 +200,8 @@ def write():
         connection.execute(text("INSERT INTO users (email) VALUES ('new@example.org')"))
     with engine.connect() as connection:
         return {"emails": list(connection.scalars(text("SELECT email FROM users ORDER BY id")))}
-''',
-    "psycopg2": '''
+""",
+    "psycopg2": """
 import psycopg2
 
 @app.post("/write")
@@ -206,8 +211,8 @@ def write():
     with psycopg2.connect(os.environ["DSN"]).cursor() as cursor:
         cursor.execute("SELECT email FROM users ORDER BY id")
         return {"emails": [email for email, in cursor.fetchall()]}
-''',
-    "asyncpg": '''
+""",
+    "asyncpg": """
 import asyncio, asyncpg
 
 async def written():
@@ -219,7 +224,7 @@ async def written():
 @app.post("/write")
 def write():
     return {"emails": asyncio.run(written())}
-''',
+""",
 }
 PSYCOPG2 = str(Path(__file__).parents[2] / ".cache" / "sqlalchemy-1.4" / "site-packages")
 
@@ -253,9 +258,7 @@ def databases(postgresql: PostgreSQL) -> list[str]:
 
 @pytest.mark.parametrize("guard", ["namespace", "python"])
 @pytest.mark.parametrize("way", POSTGRESQL)
-def test_postgresql_gets_a_copy_that_is_dropped(
-    project: Project, postgresql: PostgreSQL, way: str, guard: str
-) -> None:
+def test_postgresql_gets_a_copy_that_is_dropped(project: Project, postgresql: PostgreSQL, way: str, guard: str) -> None:
     if way.startswith("psycopg2"):
         if not (Path(PSYCOPG2) / "psycopg2").exists():
             pytest.skip("psycopg2 is not there: make .cache/sqlalchemy-1.4")
@@ -291,7 +294,7 @@ def test_a_copy_is_dropped_when_the_run_is_killed(project: Project, postgresql: 
     project.write(
         "web.py",
         HEAD
-        + '''
+        + """
 import psycopg, time
 
 @app.post("/write")
@@ -299,7 +302,7 @@ def write():
     connection = psycopg.connect(os.environ["DSN"])
     connection.execute("INSERT INTO users (email) VALUES ('new@example.org')")
     time.sleep(60)
-''',
+""",
     )
     id = project.add("POST", "/write")
     with postgresql.database() as database:
@@ -307,6 +310,6 @@ def write():
         before, known = rows(postgresql, database), databases(postgresql)
         answer = project.one(id, environ=server_of(postgresql, database), timeout_s=6)
         assert answer.outcome == "error"
-        assert answer.reason == "the request did not end within 6 s, at web.py:13"
+        assert answer.reason == "the request did not end within 6 s, at web.py:14"
         assert rows(postgresql, database) == before
         assert databases(postgresql) == known

@@ -19,7 +19,7 @@ from tests.replay.projects import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("replay")]
 
-APP = '''
+APP = """
 import asyncio, json, os, socket, subprocess, sys, threading
 from pathlib import Path
 from flask import Flask
@@ -250,7 +250,7 @@ def everything():
     with socket.create_connection(server.getsockname(), timeout=2):
         told["own server"] = "reached"
     return told
-'''
+"""
 BY_C_ALONE = ("with_ctypes",)
 """Stopped by the namespace alone."""
 BY_PATH = ("with_ctypes_unix",)

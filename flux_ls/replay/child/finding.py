@@ -19,6 +19,8 @@ _CLASSES = {
     "get_asgi_application": 2,
 }
 """What makes an application, and how likely it is the one that serves."""
+_DJANGO = "django.core.wsgi:get_wsgi_application()"
+"""Of a project without a wsgi.py; its settings are named in manage.py."""
 _FACTORIES = ("create_app", "make_app", "build_app", "get_app", "app_factory", "create_application")
 _NAMES = ("app", "application", "api")
 _LEFT_OUT = frozenset(
@@ -87,6 +89,8 @@ def candidates(root: str) -> Iterator[Candidate]:
     for file in _files(root):
         try:
             source = Path(file).read_bytes()
+            if os.path.basename(file) == "manage.py" and b"DJANGO_SETTINGS_MODULE" in source:
+                yield Candidate(_DJANGO, os.path.dirname(file), os.path.relpath(file, root), _CLASSES["FastAPI"])
             if len(source) > _LARGEST or not _MENTIONS.search(source):
                 continue
             tree = ast.parse(source)

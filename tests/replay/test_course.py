@@ -1,0 +1,293 @@
+"""The course of a run: what ends it early, what answers its calls, what is pinned, and how it is cancelled."""
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from flux_ls.replay.shapes import Cancelled, Progress
+from tests.replay.canaries import canary
+from tests.replay.projects import Project, call
+from tests.telemetry import Raises
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("replay")]
+
+HEAD = "import os, sys, time\nfrom flask import Flask, request\n\napp = Flask(__name__)\n\n\n"
+
+
+def handler(text: str, route: str = "/x") -> str:
+    lines = "\n".join(f"    {line}" for line in text.strip().splitlines())
+    return f'@app.route("{route}", methods=["GET", "POST"])\ndef handle():\n{lines}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("time.sleep(99)", "the request did not end within 4 s, at web.py:9"),
+        ("while True: pass", "the request did not end within 4 s, at web.py:9"),
+        ("os._exit(3)", "the application ended its process (exit code 3)"),
+        ("os.abort()", "the application ended its process (signal 6)"),
+    ],
+)
+def test_a_run_that_does_not_end_by_itself(project: Project, text: str, reason: str) -> None:
+    project.write("web.py", HEAD + handler(text))
+    began = time.monotonic()
+    answer = project.one(project.add("GET", "/x"), timeout_s=4)
+    assert (answer.outcome, answer.reason) == ("error", reason)
+    assert time.monotonic() - began < 20
+
+
+def test_sys_exit_is_a_failure_like_another(project: Project) -> None:
+    project.write("web.py", HEAD + handler("sys.exit(3)"))
+    answer = project.one(project.add("GET", "/x"))
+    assert (answer.outcome, answer.now) == ("failing", 500)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (
+            "import shop_that_is_not_there\n",
+            "web:app cannot be imported: ModuleNotFoundError: No module named 'shop_that_is_not_there' at web.py:1",
+        ),
+        ("x = (\n", "web:app cannot be imported: SyntaxError: '(' was never closed (web.py, line 1) at web.py:1"),
+        (
+            "\n\ndef f():\n    return {}['PROVIDER_URL']\n\nf()\n",
+            "web:app cannot be imported: KeyError: 'PROVIDER_URL' at web.py:4",
+        ),
+        ("x = 1\n", "web:app: there is no app in web"),
+        ("app = 3\n", "web:app is no application: a int cannot be called"),
+        ("import time\ntime.sleep(99)\n", "the application's import did not end within 4 s, at web.py:2"),
+        (
+            "import smtplib\nsmtplib.SMTP('mail.example', 25)\n",
+            "web:app cannot be imported: SideEffectBlocked: mail by mail.example:25 was refused at web.py:2 at web.py:2",
+        ),
+    ],
+)
+def test_an_application_that_cannot_be_imported(project: Project, source: str, reason: str) -> None:
+    project.write("web.py", source)
+    answer = project.one(project.add("GET", "/x"), app="web:app", timeout_s=4)
+    assert (answer.outcome, answer.reason) == ("error", reason)
+    assert answer.now is None
+
+
+def test_there_is_no_application(project: Project) -> None:
+    answer = project.one(project.add("GET", "/x"))
+    assert answer.outcome == "error"
+    assert (answer.reason or "").startswith("no application was found")
+
+
+@pytest.mark.parametrize("python", ["/nowhere/python", "true"])
+def test_an_interpreter_that_is_none(project: Project, python: str) -> None:
+    project.write("web.py", HEAD + handler("return 'x'"))
+    answer = project.one(project.add("GET", "/x"), python=python)
+    assert answer.outcome == "error"
+    assert answer.reason
+
+
+CALLS = """
+import requests, httpx, asyncio, aiohttp, urllib.request, json
+
+def by_requests(body):
+    answer = requests.post("https://pay.example/charges", json=body, timeout=5)
+    return [answer.status_code, answer.json(), answer.headers["x-kind"]]
+
+def by_httpx(body):
+    answer = httpx.post("https://pay.example/charges", json=body)
+    return [answer.status_code, answer.json(), answer.headers["x-kind"]]
+
+def by_httpx_async(body):
+    async def run():
+        async with httpx.AsyncClient() as client:
+            answer = await client.post("https://pay.example/charges", json=body)
+            return [answer.status_code, answer.json(), answer.headers["x-kind"]]
+    return asyncio.run(run())
+
+def by_aiohttp(body):
+    async def run():
+        async with aiohttp.ClientSession() as session:
+            async with session.post("https://pay.example/charges", json=body) as answer:
+                return [answer.status, await answer.json(), answer.headers["x-kind"]]
+    return asyncio.run(run())
+
+def by_urllib(body):
+    asked = urllib.request.Request("https://pay.example/charges", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked) as answer:
+        return [answer.status, json.load(answer), answer.headers["x-kind"]]
+
+WAYS = {name.removeprefix("by_"): way for name, way in list(globals().items()) if name.startswith("by_")}
+
+@app.post("/pay/<way>")
+def pay(way):
+    asked = request.get_json()
+    told = []
+    for body in asked:
+        try:
+            told.append(WAYS[way](body))
+        except Exception as error:
+            told.append(type(error).__name__)
+    return {"told": told}
+"""
+CHARGES = "https://pay.example/charges"
+
+
+def charged(body: object, answer: object, status: int = 200, **more: object):  # type: ignore[no-untyped-def]
+    made = call("POST", CHARGES, body=body, answer=answer, status=status, **more)  # type: ignore[arg-type]
+    told = json.loads(made.attributes["flux.output"])
+    told["headers"]["x-kind"] = "recorded"
+    return type(made)(**{**made.__dict__, "attributes": {**made.attributes, "flux.output": json.dumps(told)}})
+
+
+@pytest.mark.parametrize("way", ["requests", "httpx", "httpx_async", "aiohttp", "urllib"])
+def test_calls_are_answered_as_they_were_by_body_and_in_order(project: Project, way: str) -> None:
+    project.write("web.py", HEAD + CALLS)
+    asked = [{"a": 2}, {"a": 1}, {"a": 1}, {"a": 1}, {"a": 9}]
+    id = project.add(
+        "POST",
+        f"/pay/{way}",
+        body=asked,
+        calls=[
+            charged({"a": 1}, {"n": "first of one"}, start_ms=1),
+            charged({"a": 1}, {"n": "second of one"}, status=201, start_ms=3),
+            charged({"a": 2}, {"n": "two"}, start_ms=5),
+        ],
+    )
+    ran = project.ran(id)
+    assert ran.status == 200, ran.error
+    assert json.loads(ran.body)["told"] == [
+        [200, {"n": "two"}, "recorded"],
+        [200, {"n": "first of one"}, "recorded"],
+        [201, {"n": "second of one"}, "recorded"],
+        "SideEffectBlocked",
+        "SideEffectBlocked",
+    ]
+    assert [each.call for each in ran.blocked] == [f"POST {CHARGES}"], "each line once"
+    assert all(each.function for each in ran.blocked)
+
+
+@pytest.mark.parametrize(
+    ("way", "kind", "now"),
+    [
+        ("requests", "requests.exceptions.ReadTimeout", "ReadTimeout"),
+        ("requests", "requests.exceptions.ConnectionError", "ConnectionError"),
+        ("httpx", "httpx.ReadTimeout", "ReadTimeout"),
+        ("httpx_async", "httpx.ConnectError", "ConnectError"),
+        ("aiohttp", "aiohttp.client_exceptions.ServerTimeoutError", "ServerTimeoutError"),
+    ],
+)
+def test_a_call_that_failed_fails_again(project: Project, way: str, kind: str, now: str) -> None:
+    project.write("web.py", HEAD + CALLS)
+    calls = [call("POST", CHARGES, body={"a": 1}, status=None, raises=Raises(kind, "no answer"))]
+    ran = project.ran(project.add("POST", f"/pay/{way}", body=[{"a": 1}], calls=calls))
+    assert json.loads(ran.body)["told"] == [now]
+
+
+def test_what_runs_in_one_process_is_gone_in_the_next(project: Project) -> None:
+    project.write("web.py", HEAD + "seen = []\n\n" + handler("seen.append(1)\nreturn {'seen': len(seen)}"))
+    ids = [project.add("GET", "/x", answer={"seen": 1}) for _ in range(2)]
+    assert [each.reason for each in project.replay(*ids).requests] == [None, None]
+
+
+PINNED = """
+import datetime, random, uuid
+from datetime import datetime as taken_by_name
+from uuid import uuid4
+
+@app.get("/now")
+def now():
+    return {
+        "clock": time.time(), "ns": time.time_ns(), "year": time.gmtime().tm_year,
+        "now": datetime.datetime.now(datetime.timezone.utc).isoformat(), "naive": taken_by_name.utcnow().isoformat(),
+        "today": datetime.date.today().isoformat(), "is": isinstance(datetime.datetime.now(), taken_by_name),
+        "made": taken_by_name(2020, 1, 2).isoformat(), "type": type(taken_by_name.now()).__module__,
+        "parsed": isinstance(taken_by_name.fromisoformat("2020-01-02"), datetime.date),
+        "uuid": str(uuid4()), "random": random.random(), "bits": random.getrandbits(60),
+    }
+"""
+
+
+def test_clock_and_chance_can_be_pinned(project: Project) -> None:
+    project.write("web.py", HEAD + PINNED)
+    id = project.add("GET", "/now", started_ns=1_580_000_000_000_000_000)
+    first, second = (json.loads(project.ran(id, pin=True).body) for _ in range(2))
+    assert 1_580_000_000 < first["clock"] < 1_580_000_060
+    assert first["ns"] // 10**9 - int(first["clock"]) in (0, 1)
+    assert first["year"] == 2020
+    assert first["now"].startswith("2020-01-26T00:5")
+    assert first["naive"].startswith("2020-01-26T00:5")
+    assert first["today"] in ("2020-01-25", "2020-01-26")
+    assert (first["is"], first["made"], first["parsed"]) == (True, "2020-01-02T00:00:00", True)
+    for name in ("uuid", "random", "bits"):
+        assert first[name] == second[name], name
+    free = json.loads(project.ran(id).body)
+    assert free["clock"] > 1_600_000_000
+    assert free["uuid"] != first["uuid"]
+    assert any(note.startswith("not pinned: secrets") for note in project.ran(id, pin=True).notes)
+
+
+def test_redacted_authorization_is_a_reason_to_skip_and_can_be_given(project: Project) -> None:
+    project.write(
+        "web.py",
+        HEAD + handler('return ("in", 200) if request.headers.get("authorization") == "Bearer x" else ("out", 401)'),
+    )
+    id = project.add("GET", "/x", 500, headers={"authorization": "[redacted]"})
+    answer = project.one(id)
+    assert (answer.outcome, answer.reason) == ("skipped", "answered 401: the recorded authorization was redacted")
+    assert answer.mend == "give it: --fill authorization=VALUE"
+    given = project.one(id, fill={"Authorization": "Bearer x"})
+    assert (given.outcome, given.now) == ("passing", 200)
+
+
+def test_cancelling_ends_the_processes(project: Project, tmp_path: Path) -> None:
+    project.write("web.py", HEAD + "print('up', os.getpid(), flush=True)\n" + handler("time.sleep(99)"))
+    ids = [project.add("GET", "/x") for _ in range(3)]
+    cancel = threading.Event()
+    threading.Timer(3, cancel.set).start()
+    with project._recorded.reader() as reader:
+        from flux_ls.replay.replay import replay
+
+        began = time.monotonic()
+        with pytest.raises(Cancelled):
+            replay(
+                reader,
+                project._recorded.workspace(),
+                [reader.request(id) for id in ids],
+                project.conditions(),
+                cancel=cancel,
+            )
+    assert time.monotonic() - began < 15
+    assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob(f"flux-replay-{os.getpid()}-*"))
+
+
+def test_progress_is_told_as_it_happens(project: Project) -> None:
+    project.write("web.py", HEAD + handler("return 'x'"))
+    told: list[Progress] = []
+    ids = [project.add("GET", "/x") for _ in range(3)]
+    with project._recorded.reader() as reader:
+        from flux_ls.replay.replay import replay
+
+        requests = [reader.request(id) for id in ids]
+        answer = replay(reader, project._recorded.workspace(), requests, project.conditions(), report=told.append)
+    assert [(each.done, each.total) for each in told] == [(1, 3), (2, 3), (3, 3)]
+    assert [each.request_id for each in answer.requests] == [request.id for request in requests]
+
+
+def test_nothing_is_sent_where_the_recorder_would(project: Project) -> None:
+    """Neither to Flux's collector, nor to one of the application's own."""
+    project.write("web.py", HEAD + handler("return {'x': 1 / 0}"))
+    with canary() as collector:
+        address = f"http://127.0.0.1:{collector.port}"
+        environ = {
+            **os.environ,
+            "FLUX_RECORD": "1",
+            "FLUX_OTLP_ENDPOINT": address,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": address,
+            "OTEL_TRACES_EXPORTER": "otlp",
+            "HTTP_PROXY": address,
+        }
+        answer = project.one(project.add("GET", "/x", 500), environ=environ, namespace=False)
+        assert answer.outcome == "failing"
+        assert collector.came == 0
