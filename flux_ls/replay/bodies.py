@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,6 +24,13 @@ _BOUNDARY = re.compile(r"boundary=\"?([^\";\s]+)")
 
 class Lost(Exception):
     """The recording does not hold all of it; says why."""
+
+
+def body_of(message: Mapping[str, AttributeValue], content_type: str) -> bytes:
+    """The body of a recorded request or answer. Raises Lost."""
+    if message.get("body") is None and "body" in message and "json" in content_type.lower():
+        return b"null"
+    return bytes_of(message.get("body"), content_type)
 
 
 def bytes_of(tree: AttributeValue, content_type: str) -> bytes:

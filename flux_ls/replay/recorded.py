@@ -9,7 +9,7 @@ from flux_ls.analysis.assess import assess
 from flux_ls.analysis.tree import build
 from flux_ls.model import AttributeValue, Request, Span
 from flux_ls.record import wire
-from flux_ls.replay.bodies import Lost, bytes_of
+from flux_ls.replay.bodies import Lost, body_of
 from flux_ls.replay.shapes import RecordedCall, Recording, Sent, Skipped
 
 _SAFE = "/:@!$&'()*+,;=~-._%"
@@ -77,11 +77,11 @@ def _sent(request: Request, entry: Span, secrets: _Secrets) -> Sent | Skipped:
     if not isinstance(headers, dict):
         return Skipped("its headers were not recorded as such", _RECORD)
     content_type = _header(headers, "content-type")
-    tree = secrets.filled("body", told.get("body"))
-    if tree is None and _length(headers) > 0:
+    message = {"body": secrets.filled("body", told["body"])} if "body" in told else {}
+    if not message and _length(headers) > 0:
         return Skipped("its body was not read when it was recorded, so nobody knows it", _RECORD)
     try:
-        body = bytes_of(tree, content_type)
+        body = body_of(message, content_type)
     except Lost as lost:
         return Skipped(f"its body cannot be sent again: {lost}", _BUDGET)
     if "websocket" in _header(headers, "upgrade").lower():
@@ -177,7 +177,7 @@ def _told_call(span: Span, told: Mapping[str, Any]) -> RecordedCall:
     given: Mapping[str, AttributeValue] = told_headers if isinstance(told_headers, dict) else {}
     body, lacking = b"", ""
     try:
-        body = bytes_of(answer.get("body"), _header(given, "content-type"))
+        body = body_of(answer, _header(given, "content-type"))
     except Lost as lost:
         lacking = f"its recorded answer cannot be given again: {lost}"
     if not body and not lacking and _length(given) > 0 and call.method != "HEAD":

@@ -211,7 +211,7 @@ def now():
 
 def test_clock_and_chance_can_be_pinned(project: Project) -> None:
     project.write("web.py", HEAD + PINNED)
-    id = project.add("GET", "/now", started_ns=1_580_000_000_000_000_000)
+    id = project.add("GET", "/now", at_ns=1_580_000_000_000_000_000)
     first, second = (json.loads(project.ran(id, pin=True).body) for _ in range(2))
     assert 1_580_000_000 < first["clock"] < 1_580_000_060
     assert first["ns"] // 10**9 - int(first["clock"]) in (0, 1)

@@ -19,7 +19,8 @@ _CIRCUMSTANCES = frozenset(
 )
 """Headers that a library sets, or that differ in any two runs."""
 _ID_NAME = re.compile(r"(?:^|_)(?:id|pk|uuid|guid|key|nonce|ref|reference|at|ts|time|timestamp|date)$|(?<=[a-z])I[dD]$")
-_MIXED = re.compile(r"(?=[^\W_]*[a-zA-Z])(?=[\w-]*\d)[\w-]+")
+_MIXED = re.compile(r"(?<![\w-])(?=[\w-]*[a-zA-Z])(?=[\w-]*\d)[\w-]{4,}")
+"""What has letters and digits is an id; a shorter one (`v2`) says which."""
 _DIGITS = re.compile(r"\d+")
 _NOT_GIVEN_AGAIN = frozenset({"content-encoding", "content-length", "transfer-encoding", "connection", "keep-alive"})
 

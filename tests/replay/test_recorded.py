@@ -1,0 +1,156 @@
+"""What the store tells of a request becomes the request to send, and the answers to its calls."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flux_ls.replay.shapes import Recording, Skipped
+from tests.replay.projects import Project, call
+from tests.telemetry import Raises, http, span
+
+
+def recording(project: Project, id: str, **given: Any) -> Recording:
+    found = project.recording(id, **given)
+    assert isinstance(found, Recording), found
+    return found
+
+
+def skipped(project: Project, id: str) -> tuple[str, str]:
+    found = project.recording(id)
+    assert isinstance(found, Skipped), found
+    return found.reason, found.mend
+
+
+def test_a_request_as_it_is_sent_again(project: Project) -> None:
+    id = project.add(
+        "POST",
+        "/users/ada lovelace/é",
+        body={"plan": "pro"},
+        query={"tag": ["a", "b&c"], "q": ""},
+        headers={
+            "traceparent": "00-1-2-01",
+            "content-length": "999",
+            "connection": "keep-alive",
+            "accept": ["a", "b"],
+            "cookie": "[redacted]",
+        },
+    )
+    sent = recording(project, id).sent
+    assert (sent.method, sent.path, sent.query) == ("POST", "/users/ada%20lovelace/%C3%A9", "tag=a&tag=b%26c&q=")
+    assert sent.body == b'{"plan":"pro"}'
+    assert sent.headers == (
+        ("host", "shop.example"),
+        ("accept", "a"),
+        ("accept", "b"),
+        ("content-type", "application/json"),
+        ("content-length", "14"),
+    )
+
+
+def test_what_was_redacted_is_named_or_given(project: Project) -> None:
+    id = project.add(
+        "POST",
+        "/login",
+        body={"user": "ada", "password": "[redacted]", "nested": {"api_key": "[redacted]"}},
+        headers={"authorization": "Bearer [redacted]", "cookie": "[redacted]"},
+    )
+    found = recording(project, id)
+    assert found.redacted == ("authorization", "cookie", "password", "api_key")
+    assert not {"authorization", "cookie"} & {name for name, _ in found.sent.headers}
+    given = recording(project, id, fill={"Authorization": "Bearer x", "password": "p"})
+    assert given.redacted == ("cookie", "api_key")
+    assert ("authorization", "Bearer x") in given.sent.headers
+    assert b'"password":"p"' in given.sent.body
+
+
+@pytest.mark.parametrize(
+    ("how", "reason", "mend"),
+    [
+        ({"body": {"a": {"$cut": "Wel", "length": 9000}}}, "it was cut", "record_value_bytes"),
+        ({"headers": {"content-length": "12"}}, "its body was not read", "flux run"),
+        ({"query": {"a": "1", "$more": 7}}, "its query was cut", "record_value_bytes"),
+        ({"headers": {"upgrade": "websocket"}}, "it is a web socket", "only HTTP"),
+        (
+            {
+                "body": {"f": {"filename": "cv.pdf", "type": "application/pdf", "size": 9}},
+                "headers": {"content-type": "multipart/form-data; boundary=x"},
+            },
+            "the content of the file cv.pdf",
+            "record",
+        ),
+    ],
+)
+def test_what_cannot_be_sent_again_is_skipped(project: Project, how: dict[str, Any], reason: str, mend: str) -> None:
+    said, mended = skipped(project, project.add("POST", "/x", **how))
+    assert reason in said
+    assert mend in mended
+
+
+def test_what_is_no_http_request_is_skipped(project: Project) -> None:
+    id = project.plain(span("nightly import", kind="internal", attributes={"process.command_args": "nightly"}))
+    assert skipped(project, id) == ("it is the run of a program", "only HTTP requests can be replayed")
+
+
+def test_plain_opentelemetry_goes_as_far_as_it_tells(project: Project) -> None:
+    told = {"url.query": "page=2", "server.address": "shop.example", "server.port": 8000, "user_agent.original": "curl"}
+    get = project.plain(http("GET", "/orders", 500, attributes=told))
+    sent = recording(project, get).sent
+    assert (sent.method, sent.path, sent.query) == ("GET", "/orders", "page=2")
+    assert dict(sent.headers) == {"host": "shop.example:8000", "accept": "*/*", "user-agent": "curl"}
+    post = project.plain(http("POST", "/orders", 500))
+    assert skipped(project, post)[0] == "what came in with it was not recorded"
+    empty = project.plain(http("POST", "/orders", 500, attributes={"http.request.body.size": 0}))
+    assert recording(project, empty).sent.body == b""
+
+
+def test_calls_in_their_order_with_what_they_lack(project: Project) -> None:
+    id = project.add(
+        "GET",
+        "/x",
+        calls=[
+            call("GET", "https://b.example/2", answer={"n": 2}, start_ms=5),
+            call("GET", "https://a.example/1", answer="[redacted]", start_ms=1),
+            call("GET", "https://c.example/3", status=None, raises=Raises("requests.ReadTimeout", "no"), start_ms=6),
+            call("GET", "https://d.example/4", answer={"$cut": "long", "length": 99999}, start_ms=7),
+            span(
+                "GET",
+                kind="client",
+                start_ms=8,
+                attributes={"url.full": "https://e.example/5", "http.response.status_code": 200},
+            ),
+            span("SELECT", kind="client", start_ms=9, attributes={"db.system.name": "sqlite"}),
+        ],
+    )
+    calls = recording(project, id).calls
+    assert [each.url for each in calls] == [f"https://{letter}.example/{n}" for letter, n in zip("abcde", range(1, 6))]
+    assert [each.status for each in calls] == [200, 200, None, 200, 200]
+    assert calls[1].body == b'{"n":2}'
+    assert calls[2].error == "requests.ReadTimeout"
+    assert "it was cut" in calls[3].lacking
+    assert calls[4].lacking == "the body of its answer was not recorded"
+    assert not calls[4].asked
+
+
+def test_of_several_services_the_one_that_was_asked(project: Project) -> None:
+    inner = http("GET", "/price", 500, service="pricing", raises=Raises("KeyError", "'sofa'"))
+    outer = call("GET", "http://pricing/price", status=500)
+    id = project.add("GET", "/sofa", 500, calls=[type(outer)(**{**outer.__dict__, "children": (inner,)})])
+    found = recording(project, id)
+    assert {each.resource.service for each in found.spans} == {"shop"}
+    assert len(found.calls) == 1
+    assert found.notes
+
+
+def test_the_interpreter_of_a_project(tmp_path: Path) -> None:
+    from flux_ls.replay.interpreter import interpreter_for
+
+    for name in (".venv", "other"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / "bin" / "python").touch()
+        (tmp_path / name / "pyvenv.cfg").touch()
+    own, active = (str(tmp_path / name / "bin" / "python") for name in (".venv", "other"))
+    assert interpreter_for(tmp_path, "python3", "default", {}) == own
+    assert interpreter_for(tmp_path, "python3", "default", {"VIRTUAL_ENV": str(tmp_path / "other")}) == active
+    assert interpreter_for(tmp_path, "/opt/python", "pyproject.toml", {}) == "/opt/python"
+    assert interpreter_for(tmp_path / "none", "python3", "default", {"PATH": "/nowhere"}) == "python3"
