@@ -35,6 +35,10 @@ SLOW = (
     "tests/cli/test_explain.py",
     "tests/cli/test_run.py",
     "tests/explain/test_providers.py",
+    "tests/replay/test_applications.py",
+    "tests/replay/test_course.py",
+    "tests/replay/test_databases.py",
+    "tests/replay/test_guard.py",
     "tests/source/test_functions.py",
     "tests/source/test_history.py",
 )

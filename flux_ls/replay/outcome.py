@@ -62,9 +62,8 @@ def _failed(
         return Verdict("blocked", _told(blocked[0]) if blocked else error)
     if not was.failed:
         return Verdict("failing", f"it did not fail before: {error}")
-    same = failure is not None and failure.fingerprint == fingerprint
-    if failure is None and fingerprint is None:
-        same = status == was.status
+    # Where no exception was told, the status has to do.
+    same = status == was.status if fingerprint is None else failure is not None and failure.fingerprint == fingerprint
     return Verdict("failing", error if same else f"another failure: {error}", same_failure=same)
 
 

@@ -270,6 +270,8 @@ class _Hearing:
 def _error(error: Mapping[str, Any]) -> Trouble:
     at = error.get("at")
     where = f" at {at['path']}:{at['line']}" if at else ""
+    if where and error["message"].endswith(where):
+        where = ""
     target = error.get("target")
     if error["stage"] == "find":
         return Trouble(error["message"], 'name it: app = "pkg.mod:app" under [tool.flux], FLUX_APP or --app')

@@ -40,7 +40,7 @@ def recording(request: Request, spans: tuple[Span, ...], fill: Mapping[str, str]
         sent=sent,
         calls=tuple(_calls(own)),
         spans=own,
-        fingerprint=None if failure is None else failure.fingerprint,
+        fingerprint=failure.fingerprint if failure is not None and any(span.exceptions for span in own) else None,
         redacted=tuple(dict.fromkeys(secrets.missing)),
         notes=() if own == spans else ("other services took part: they are answered as they were recorded",),
     )

@@ -83,7 +83,7 @@ class Recording(Struct, frozen=True):
     calls: tuple[RecordedCall, ...]
     spans: tuple[Span, ...]
     fingerprint: str | None
-    """What it failed with; None when it did not."""
+    """The exception that it failed with; None when it did not, or told none."""
     redacted: tuple[str, ...] = ()
     """The names of values that had been redacted, and are not given."""
     notes: tuple[str, ...] = ()

@@ -205,7 +205,8 @@ def test_django(project: Project, bookshop: dict[str, str], interface: str) -> N
         project.write(
             "bookshop/asgi.py",
             "import os\n\nfrom django.core.asgi import get_asgi_application\n\n"
-            'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookshop.settings")\napplication = get_asgi_application()\n',
+            'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookshop.settings")\n'
+            "application = get_asgi_application()\n",
         )
         app = "bookshop.asgi:application"
     database = Path(bookshop["DATABASE"]).read_bytes()

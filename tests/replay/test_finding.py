@@ -6,6 +6,7 @@ import pytest
 
 from flux_ls.replay.child.finding import NotFound, find
 
+WSGI = "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n"
 FLASK = "from flask import Flask\napp = Flask(__name__)\n"
 FACTORY = "from flask import Flask\ndef create_app(config=None):\n    app = Flask(__name__)\n    return app\n"
 
@@ -35,8 +36,8 @@ def write(root: Path, files: dict[str, str]) -> None:
         (
             {
                 "manage.py": "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\n",
-                "site/wsgi.py": "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n",
-                "site/asgi.py": "from django.core.asgi import get_asgi_application\napplication = get_asgi_application()\n",
+                "site/wsgi.py": WSGI,
+                "site/asgi.py": WSGI.replace("wsgi", "asgi"),
             },
             "site.wsgi:application",
             ".",

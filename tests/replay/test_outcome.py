@@ -61,6 +61,7 @@ WRAPPED = failure("f2", "shop.MailError", "no mail", chain=(Link("SideEffectBloc
         (500, 500, failure(), {}, ("failing", "KeyError: 'a'")),
         (500, 500, failure("f2", "ValueError", "b"), {}, ("failing", "another failure: ValueError: b")),
         (500, 500, None, {"fingerprint": None}, ("failing", "answered 500")),
+        (500, 500, failure(), {"fingerprint": None}, ("failing", "KeyError: 'a'")),
         (500, 503, None, {"fingerprint": None}, ("failing", "another failure: answered 503")),
         (200, 200, None, {}, ("passing", None)),
         (200, 200, None, {"difference": "body.total"}, ("passing", "its answer differs in body.total")),

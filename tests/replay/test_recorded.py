@@ -123,7 +123,9 @@ def test_calls_in_their_order_with_what_they_lack(project: Project) -> None:
         ],
     )
     calls = recording(project, id).calls
-    assert [each.url for each in calls] == [f"https://{letter}.example/{n}" for letter, n in zip("abcde", range(1, 6))]
+    assert [each.url for each in calls] == [
+        f"https://{letter}.example/{n}" for letter, n in zip("abcde", range(1, 6), strict=True)
+    ]
     assert [each.status for each in calls] == [200, 200, None, 200, 200]
     assert calls[1].body == b'{"n":2}'
     assert calls[2].error == "requests.ReadTimeout"

@@ -108,7 +108,7 @@ def _is_our_own(host: str, port: int) -> bool:
     """Whether a socket of this process listens there: event loops of Windows, and servers inside the application."""
     if not _is_loopback(host):
         return False
-    for reference in list(_bound):
+    for reference in tuple(_bound):
         sock = reference()
         if sock is not None and sock.fileno() >= 0:
             with contextlib.suppress(OSError):
