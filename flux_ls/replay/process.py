@@ -299,6 +299,11 @@ def _notes(told: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
         found.append(f"the network was out of reach for Python alone, not for what it calls in C: {guard['because']}")
     if recorder is not None and not recorder["on"]:
         found.append(f"functions and rows were not recorded: {recorder['because']}")
+    if (used := told.get("rolled_back")) is not None:
+        found.append(
+            f"the database {used['database']} could not be copied: it was used in a transaction that was rolled back, "
+            "which its sequences (the next ids) are not"
+        )
     return tuple(found)
 
 

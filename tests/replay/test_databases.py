@@ -259,13 +259,9 @@ def databases(postgresql: PostgreSQL) -> list[str]:
 @pytest.mark.parametrize("guard", ["namespace", "python"])
 @pytest.mark.parametrize("way", POSTGRESQL)
 def test_postgresql_gets_a_copy_that_is_dropped(project: Project, postgresql: PostgreSQL, way: str, guard: str) -> None:
-    if way.startswith("psycopg2"):
-        if not (Path(PSYCOPG2) / "psycopg2").exists():
-            pytest.skip("psycopg2 is not there: make .cache/sqlalchemy-1.4")
-        project.write("psycopg2_path.py", f"import sys\nsys.path.append({PSYCOPG2!r})\n")
-        project.write("web.py", "import psycopg2_path\n" + HEAD + POSTGRESQL[way])
-    else:
-        project.write("web.py", HEAD + POSTGRESQL[way])
+    if way == "psycopg2" and not (Path(PSYCOPG2) / "psycopg2").exists():
+        pytest.skip("psycopg2 is not there: make .cache/sqlalchemy-1.4")
+    write_app(project, way)
     id = project.add("POST", "/write")
     with postgresql.database() as database:
         fill(postgresql, database)
@@ -276,8 +272,71 @@ def test_postgresql_gets_a_copy_that_is_dropped(project: Project, postgresql: Po
         assert databases(postgresql) == known
 
 
-def test_a_database_of_which_no_copy_can_be_made_is_refused(project: Project, postgresql: PostgreSQL) -> None:
-    project.write("web.py", HEAD + POSTGRESQL["psycopg"])
+SYNCHRONOUS = [way for way in POSTGRESQL if way != "asyncpg"]
+STUBBORN = """
+import psycopg
+
+@app.post("/write")
+def write():
+    connection = psycopg.connect(os.environ["DSN"])
+    connection.execute("INSERT INTO users (email) VALUES ('new@example.org')")
+    for sql in ("COMMIT", "INSERT INTO users (email) VALUES ('newer@example.org')"):
+        try:
+            connection.execute(sql)
+        except psycopg.Error as error:
+            seen.append(type(error).__name__)
+            connection.execute("ROLLBACK")
+    return {"emails": seen}
+
+seen = []
+"""
+
+
+def write_app(project: Project, way: str) -> None:
+    if way == "psycopg2":
+        project.write("psycopg2_path.py", f"import sys\nsys.path.append({PSYCOPG2!r})\n")
+        project.write("web.py", "import psycopg2_path\n" + HEAD + POSTGRESQL[way])
+    else:
+        project.write("web.py", HEAD + POSTGRESQL.get(way, STUBBORN))
+
+
+def contents(postgresql: PostgreSQL, database: str) -> object:
+    with postgresql.connect(database) as connection:
+        return connection.execute("SELECT string_agg(t::text, ';' ORDER BY t::text) FROM users t").fetchone()
+
+
+@pytest.mark.parametrize("way", SYNCHRONOUS)
+def test_a_database_that_others_use_gets_a_transaction_that_is_rolled_back(
+    project: Project, postgresql: PostgreSQL, way: str
+) -> None:
+    write_app(project, way)
+    id = project.add("POST", "/write")
+    with postgresql.database() as database:
+        fill(postgresql, database)
+        before, known = contents(postgresql, database), databases(postgresql)
+        with postgresql.connect(database):
+            ran = project.ran(id, environ=server_of(postgresql, database))
+        assert emails(ran) == ["ada@example.org", "new@example.org"]
+        assert any("was rolled back" in note for note in ran.notes)
+        assert contents(postgresql, database) == before
+        assert databases(postgresql) == known
+
+
+def test_the_server_itself_refuses_a_real_commit(project: Project, postgresql: PostgreSQL) -> None:
+    """By a constraint that is never met; and afterwards the session can only read."""
+    write_app(project, "stubborn")
+    id = project.add("POST", "/write")
+    with postgresql.database() as database:
+        fill(postgresql, database)
+        before = contents(postgresql, database)
+        with postgresql.connect(database):
+            ran = project.ran(id, environ=server_of(postgresql, database))
+        assert emails(ran) == ["UniqueViolation", "ReadOnlySqlTransaction"]
+        assert contents(postgresql, database) == before
+
+
+def test_an_asynchronous_driver_without_a_copy_is_refused(project: Project, postgresql: PostgreSQL) -> None:
+    write_app(project, "asyncpg")
     id = project.add("POST", "/write")
     with postgresql.database() as database:
         fill(postgresql, database)
@@ -285,9 +344,17 @@ def test_a_database_of_which_no_copy_can_be_made_is_refused(project: Project, po
         with postgresql.connect(database):
             answer = project.one(id, environ=server_of(postgresql, database))
         assert answer.outcome == "blocked"
-        assert "connection to the database" in (answer.reason or "")
+        assert (answer.reason or "").startswith(f"a connection to the database {database} was refused at web.py")
         assert rows(postgresql, database) == before
         assert databases(postgresql) == known
+
+
+def test_a_server_of_the_network_takes_the_namespace_away(project: Project) -> None:
+    write_app(project, "psycopg")
+    environ = os.environ | {"DSN": "host=127.0.0.1 port=1 user=flux dbname=shop"}
+    answer = project.one(project.add("POST", "/write"), environ=environ)
+    assert (answer.outcome, answer.guard) == ("blocked", "python")
+    assert any("PostgreSQL at 127.0.0.1:1 is reached through the network" in note for note in answer.notes)
 
 
 def test_a_copy_is_dropped_when_the_run_is_killed(project: Project, postgresql: PostgreSQL) -> None:

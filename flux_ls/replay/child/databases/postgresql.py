@@ -1,7 +1,7 @@
 """PostgreSQL: a connection goes to a database made from the one that was meant, which is dropped when all is over.
 
 The drivers speak to the server from C, where no hook of Python sees it: each is sent elsewhere at its `connect`. Where
-no copy can be made, the connection is refused.
+others are connected, PostgreSQL makes no copy: then it is one transaction of the original (`rolled_back.py`), or none.
 """
 
 import functools
@@ -14,14 +14,25 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from flux_ls.replay.child import channel, hooks
 from flux_ls.replay.child.blocked import is_ourselves, ourselves, refusal, refuse
+from flux_ls.replay.child.databases import rolled_back
 from flux_ls.replay.child.imports import when_imported
 
 _MAINTENANCE = ("postgres", "template1")
 _PREFIX = "flux_replay_"
 
+
+class _Original(Exception):
+    """There is no copy, and a transaction of the original has to do."""
+
+    def __init__(self, key: tuple[str, str, str]) -> None:
+        super().__init__(key)
+        self.key = key
+
+
 _lock = threading.RLock()
 _copies: dict[tuple[str, str, str], str] = {}
 """By host, port and name of the original."""
+_originals: set[tuple[str, str, str]] = set()
 _made: list[dict[str, Any]] = []
 _in_namespace = False
 
@@ -49,15 +60,27 @@ def _patch_psycopg(psycopg: Any) -> None:
 
     @functools.wraps(connect)
     def connect_to_copy(cls: Any, conninfo: str = "", **kwargs: Any) -> Any:
-        if not is_ourselves():
-            kwargs["dbname"] = _copy("psycopg", parameters(conninfo, kwargs), execute)
-        return connect(cls, conninfo, **kwargs)
+        if is_ourselves():
+            return connect(cls, conninfo, **kwargs)
+        params = parameters(conninfo, kwargs)
+        try:
+            copy = _copy("psycopg", params, execute)
+        except _Original as original:
+            found = rolled_back.with_psycopg(psycopg, connect, cls, original.key, params)
+            _as_asked(found, kwargs)
+            return found
+        return connect(cls, conninfo, **{**kwargs, "dbname": copy})
 
     @functools.wraps(connect_async)
     async def connect_async_to_copy(cls: Any, conninfo: str = "", **kwargs: Any) -> Any:
-        if not is_ourselves():
-            kwargs["dbname"] = _copy("psycopg", parameters(conninfo, kwargs), execute)
-        return await connect_async(cls, conninfo, **kwargs)
+        params = parameters(conninfo, kwargs)
+        try:
+            copy = _copy("psycopg", params, execute)
+        except _Original as original:
+            found = await rolled_back.with_psycopg_async(psycopg, connect_async, cls, original.key, params)
+            _as_asked(found, kwargs)
+            return found
+        return await connect_async(cls, conninfo, **{**kwargs, "dbname": copy})
 
     psycopg.Connection.connect = classmethod(connect_to_copy)  # type: ignore[arg-type]
     psycopg.AsyncConnection.connect = classmethod(connect_async_to_copy)  # type: ignore[arg-type]
@@ -65,6 +88,14 @@ def _patch_psycopg(psycopg: Any) -> None:
 
 
 _PSYCOPG_OWN = frozenset({"autocommit", "prepare_threshold", "context", "row_factory", "cursor_factory"})
+
+
+def _as_asked(connection: Any, kwargs: dict[str, Any]) -> None:
+    """One connection stands for all: it is as the last one wanted it."""
+    connection._as_if_autocommit = bool(kwargs.get("autocommit", False))
+    for name in ("row_factory", "cursor_factory", "prepare_threshold"):
+        if kwargs.get(name) is not None:
+            setattr(connection, name, kwargs[name])
 
 
 def _patch_psycopg2(psycopg2: Any) -> None:
@@ -89,7 +120,11 @@ def _patch_psycopg2(psycopg2: Any) -> None:
         known = {name: value for name, value in kwargs.items() if name not in own}
         params = parse_dsn(make_dsn(dsn, **known))
         kwargs = {name: value for name, value in kwargs.items() if name in own}
-        return connect(*args, **{**params, "dbname": _copy("psycopg2", params, execute), **kwargs})
+        try:
+            copy = _copy("psycopg2", params, execute)
+        except _Original as original:
+            return rolled_back.with_psycopg2(connect, original.key, params)
+        return connect(*args, **{**params, "dbname": copy, **kwargs})
 
     psycopg2.connect = connect_to_copy
 
@@ -171,6 +206,8 @@ def _copy(driver: str, params: dict[str, Any], execute: Callable[[dict[str, Any]
         name = _copies.get(key)
         if name is not None:
             return name
+        if key in _originals:
+            raise _Original(key)
         name, problem = _new_name(), ""
         _will_make(driver, params, name)
         for maintenance in _MAINTENANCE:
@@ -180,6 +217,10 @@ def _copy(driver: str, params: dict[str, Any], execute: Callable[[dict[str, Any]
                 return name
             except Exception as error:
                 problem = _cannot_copy(error)
+                if "being accessed by other users" in str(error) or "permission denied to create" in str(error):
+                    _originals.add(key)
+                    channel.tell("rolled_back", database=key[2])
+                    raise _Original(key) from None
                 if "does not exist" not in str(error) or key[2] in str(error):
                     break
     raise refusal(f"a connection to the database {key[2]}", because=problem)
