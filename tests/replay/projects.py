@@ -24,6 +24,10 @@ class Project:
         self.root = self._recorded.root
         self._recorded.payments.unlink()
 
+    @property
+    def request_store(self) -> Path:
+        return self._recorded.store
+
     def write(self, path: str, text: str) -> Path:
         return self._recorded.write(path, text)
 

@@ -2,6 +2,10 @@
 
 import json
 import os
+import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -9,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from flux_ls.replay.shapes import Cancelled, Progress
+from tests.e2e.processes import eventually
 from tests.replay.canaries import canary
 from tests.replay.projects import Project, call
 from tests.telemetry import Raises
@@ -28,6 +33,7 @@ def handler(text: str, route: str = "/x") -> str:
     [
         ("time.sleep(99)", "the request did not end within 4 s, at web.py:9"),
         ("while True: pass", "the request did not end within 4 s, at web.py:9"),
+        ("import re; re.match(r'(a+)+$', 'a' * 60 + 'b')", "the request did not end within 4 s"),
         ("os._exit(3)", "the application ended its process (exit code 3)"),
         ("os.abort()", "the application ended its process (signal 6)"),
     ],
@@ -261,6 +267,63 @@ def test_cancelling_ends_the_processes(project: Project, tmp_path: Path) -> None
             )
     assert time.monotonic() - began < 15
     assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob(f"flux-replay-{os.getpid()}-*"))
+
+
+def _processes(folder: Path) -> list[int]:
+    """Those that run in a project."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").resolve() == folder.resolve() and b"start.py" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks at /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_when_the_command_is_ended(project: Project, how: signal.Signals) -> None:
+    project.write("web.py", HEAD + handler("time.sleep(99)"))
+    id = project.add("GET", "/x")
+    temporary = project.root.parent / "tmp"
+    temporary.mkdir()
+    environ = {**os.environ, "TMPDIR": str(temporary), "FLUX_PYTHON": sys.executable}
+    store = str(project.request_store)
+    argv = [str(Path(sys.executable).parent / "flux"), "incident", "replay", id, "--store", store]
+    command = subprocess.Popen(argv, cwd=project.root, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        eventually(lambda: _processes(project.root), within=30, what="the run to begin")
+        command.send_signal(how)
+        code = command.wait(20)
+        assert code == (130 if how is signal.SIGINT else -how)
+        eventually(lambda: not _processes(project.root), within=20, what="its process to end")
+    finally:
+        command.kill()
+        command.communicate()
+    if how is not signal.SIGINT:
+        assert list(temporary.glob("flux-replay-*")), "nobody could remove it"
+        again = project.add("POST", "/x")
+        environ["FLUX_APP"] = "nowhere:app"
+        argv[3] = again
+        subprocess.run(argv, cwd=project.root, env=environ, capture_output=True, timeout=40, check=False)
+    assert not list(temporary.glob("flux-replay-*"))
+
+
+def test_another_folder_of_the_project_fails_the_same_way(project: Project, tmp_path: Path) -> None:
+    """As a work tree of another commit: the file that failed is at its root, whose name is part of its path."""
+    text = HEAD + handler("return {'x': 1 / 0}")
+    file = project.write("web.py", text)
+    line = text.splitlines().index("    return {'x': 1 / 0}") + 1
+    fault = Raises("ZeroDivisionError", "division by zero", ((str(file), line, "handle", ""),))
+    id = project.add("GET", "/x", 500, raises=fault)
+    elsewhere = Path(shutil.copytree(project.root, tmp_path / "worktree-1"))
+    answer = project.one(id, root=elsewhere)
+    assert (answer.outcome, answer.same_failure) == ("failing", True), answer.reason
+    (elsewhere / "web.py").write_text(text.replace("1 / 0", "[][1]"))
+    other = project.one(id, root=elsewhere)
+    assert (other.outcome, other.same_failure) == ("failing", False)
+    assert other.reason == "another failure: IndexError: list index out of range"
 
 
 def test_progress_is_told_as_it_happens(project: Project) -> None:

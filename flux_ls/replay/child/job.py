@@ -14,10 +14,12 @@ from flux_ls.replay.child import (
     failures,
     hooks,
     imports,
+    landlock,
     loading,
     namespace,
     pin,
     recorder,
+    refused_clients,
     wsgi,
 )
 from flux_ls.replay.child.answers import Recorded
@@ -47,6 +49,8 @@ def main() -> None:
 def _replay(job: dict[str, Any]) -> None:
     problem = namespace.enter_namespace() if job["namespace"] else job["no_namespace"]
     channel.tell("guard", guard="python" if problem else "namespace", because=problem)
+    if not job["allow_writes"]:
+        landlock.close_files(os.path.realpath(job["scratch"]))
     root = os.path.realpath(job["root"])
     os.chdir(root)
     blocked.look_in(root)
@@ -92,6 +96,8 @@ def _guard(job: dict[str, Any], recorded: Recorded, *, in_namespace: bool) -> No
     """Libraries are changed first: the hook stays for good."""
     for library in (http_client, httpx, aiohttp):
         library.install(recorded)
+    if not job["allow"]:
+        refused_clients.install()
     scratch = os.path.realpath(job["scratch"])
     if not job["allow_writes"]:
         try:
