@@ -8,6 +8,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from msgspec.structs import replace
@@ -37,7 +38,7 @@ def rule_of(conditions: Conditions) -> InAppRule:
 def spans_of(ran: Ran, recording: Recording, conditions: Conditions) -> tuple[tuple[Span, ...], bool]:
     """The spans of a run, and whether the recorder told them."""
     rule = rule_of(conditions)
-    redactor = Redactor(conditions.settings.redact_keys)
+    redactor = _redactor(conditions.settings.redact_keys)
     told = [span for raw in ran.traces for span in _decoded(raw, redactor, rule)]
     found = _of_the_request(told)
     is_told = bool(found)
@@ -45,6 +46,11 @@ def spans_of(ran: Ran, recording: Recording, conditions: Conditions) -> tuple[tu
         found = (_one_span(ran, recording, rule),)
     moved = _moved(recording, conditions.root)
     return tuple(_as_recorded(span, moved) for span in found) if moved else found, is_told
+
+
+@lru_cache(maxsize=4)
+def _redactor(keys: tuple[str, ...]) -> Redactor:
+    return Redactor(keys)
 
 
 def _decoded(raw: bytes, redactor: Redactor, rule: InAppRule) -> Iterator[Span]:

@@ -10,8 +10,10 @@ from threading import Event
 from msgspec.structs import replace
 
 from flux_ls.analysis.assess import assess
+from flux_ls.analysis.request import entry_of
 from flux_ls.answers.diff import Diff, compared
 from flux_ls.model import Request, Span
+from flux_ls.record.redaction import redact_text
 from flux_ls.replay import process
 from flux_ls.replay.after import recorded_paths, spans_of
 from flux_ls.replay.outcome import Verdict, judged, line
@@ -109,7 +111,7 @@ def replay_one(
     blocked = tuple(_relative(each, conditions.root) for each in ran.blocked)
     if ran.trouble is not None:
         return replace(
-            _answer(request, "error", ran.trouble.reason),
+            _answer(request, "error", redact_text(ran.trouble.reason)),
             mend=ran.trouble.mend,
             blocked=blocked,
             notes=ran.notes,
@@ -147,20 +149,20 @@ def replay_one(
 
 def _entry_alone(spans: Sequence[Span]) -> tuple[Span, ...]:
     """What a run without the recorder can be compared with."""
-    from flux_ls.analysis.request import entry_of
-
     return (entry_of(list(spans)),)
 
 
 def _answer_differs(diff: Diff) -> str | None:
-    """The first difference of the answers that is no noise."""
+    """The first difference of the answers that is no noise, or of the rows that were written."""
     for span in diff.spans:
         if span.before is None or span.after is None or span.after.depth:
             continue
         for field in span.fields:
             if not field.noise and field.path.startswith("output.") and not field.path.startswith("output.headers"):
                 return field.path.removeprefix("output.")
-    return None
+    row = next((row for row in diff.rows if row.change != "same"), None)
+    told = None if row is None else row.after or row.before
+    return f"the rows of {told.table}" if told is not None else None
 
 
 def _redacted(recording: Recording) -> Iterator[str]:
@@ -169,11 +171,12 @@ def _redacted(recording: Recording) -> Iterator[str]:
 
 
 def _relative(blocked: Blocked, root: Path) -> Blocked:
+    call = redact_text(blocked.call)
     if blocked.path is None:
-        return blocked
+        return replace(blocked, call=call)
     path = Path(blocked.path)
     base = root.resolve()
-    return replace(blocked, path=str(path.relative_to(base)) if path.is_relative_to(base) else blocked.path)
+    return replace(blocked, call=call, path=str(path.relative_to(base)) if path.is_relative_to(base) else blocked.path)
 
 
 def _skipped(request: Request, skipped: Skipped) -> Replayed:

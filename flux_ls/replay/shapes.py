@@ -144,7 +144,6 @@ class Replay(Struct, frozen=True):
     blocked: int = 0
     skipped: int = 0
     errors: int = 0
-    notes: tuple[str, ...] = ()
 
 
 class Progress(Struct, frozen=True):
