@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -33,6 +33,10 @@ _TAIL = 4000
 _FOLDER = "flux-replay-"
 _STEERING = frozenset({"FLUX_RECORD", "FLUX_OTLP_ENDPOINT", "FLUX_SERVICE", "OTEL_SDK_DISABLED", "OTEL_PYTHON_DISTRO"})
 _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy"})
+
+
+Network = Literal["namespace", "ports", "open"]
+"""How the kernel is to keep the network away: all of it, all ports but the allowed ones, or not at all."""
 
 
 class Trouble(Struct, frozen=True):
@@ -63,16 +67,16 @@ class Ran(Struct, frozen=True):
 def run(recording: Recording, conditions: Conditions, seen: list[str], cancel: Event | None = None) -> Ran:
     """Runs a request again. Raises Cancelled."""
     let = allowed(conditions.allow)
-    if conditions.namespace and not let.by_network:
-        ran, out_of_reach = _run(recording, conditions, seen, cancel, let, None)
-        if out_of_reach is None:
-            return ran
-        reason = f"{out_of_reach} is reached through the network"
-    elif let.by_network:
+    network: Network = "open"
+    reason = "it is switched off"
+    if conditions.namespace:
+        network = "ports" if let.by_network else "namespace"
         reason = f"{', '.join(f'{host}:{port}' for host, port in let.by_network)} is allowed"
-    else:
-        reason = "it is switched off"
-    return _run(recording, conditions, seen, cancel, let, reason)[0]
+    ran, out_of_reach = _run(recording, conditions, seen, cancel, let, network, reason)
+    if out_of_reach is not None:
+        reason = f"{out_of_reach} is reached through the network"
+        ran, _ = _run(recording, conditions, seen, cancel, let, "open", reason)
+    return ran
 
 
 def _run(
@@ -81,11 +85,12 @@ def _run(
     seen: list[str],
     cancel: Event | None,
     let: Allowed,
-    no_namespace: str | None,
+    network: Network,
+    reason: str,
 ) -> tuple[Ran, str | None]:
-    """What came of it; and the service that is out of reach in a namespace, if that ended it."""
+    """What came of it; and the service that the kernel's guard put out of reach, if that ended it."""
     with scratch() as folder:
-        job = _job(recording, conditions, seen, let, no_namespace, folder)
+        job = _job(recording, conditions, seen, let, network, folder) | {"no_namespace": reason}
         hearing = _Hearing(conditions, folder, job, recording.request.service)
         try:
             hearing.listen(conditions.timeout_s, cancel)
@@ -97,7 +102,7 @@ def _run(
 
 
 def _job(
-    recording: Recording, conditions: Conditions, seen: list[str], let: Allowed, no_namespace: str | None, folder: Path
+    recording: Recording, conditions: Conditions, seen: list[str], let: Allowed, network: Network, folder: Path
 ) -> dict[str, Any]:
     started_ns = recording.request.started_ns
     return {
@@ -105,8 +110,7 @@ def _job(
         "app": conditions.app,
         "seen": seen,
         "scratch": str(folder),
-        "namespace": no_namespace is None,
-        "no_namespace": no_namespace,
+        "network": network,
         "allow": let.by_network,
         "allow_sockets": let.sockets,
         "allow_writes": conditions.allow_writes,
@@ -296,7 +300,10 @@ def _notes(told: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     guard, recorder = told.get("guard"), told.get("recorder")
     found = []
     if guard is not None and guard["because"]:
-        found.append(f"the network was out of reach for Python alone, not for what it calls in C: {guard['because']}")
+        reach = "what it calls in C could reach the network"
+        if guard["ports"]:
+            reach = "the kernel refused other TCP connections (Landlock), and no datagrams from C"
+        found.append(f"without a network namespace {reach}: {guard['because']}")
     if recorder is not None and not recorder["on"]:
         found.append(f"functions and rows were not recorded: {recorder['because']}")
     if (used := told.get("rolled_back")) is not None:

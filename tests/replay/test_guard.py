@@ -366,13 +366,49 @@ def test_a_refusal_names_the_call_and_the_line(project: Project) -> None:
     assert (blocked.path, blocked.line, blocked.function) == (source.name, 9, "mail")
 
 
+CACHE = """
+import ctypes, socket, struct
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/cache/<int:port>")
+def cache(port):
+    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    return "there"
+
+
+@app.get("/c/<int:port>")
+def from_c(port):
+    libc = ctypes.CDLL(None, use_errno=True)
+    one = libc.socket(2, 1, 0)
+    address = struct.pack("=H", 2) + struct.pack("!H", port) + socket.inet_aton("127.0.0.1") + bytes(8)
+    if libc.connect(one, address, len(address)):
+        raise OSError(ctypes.get_errno(), "connect")
+    return "there"
+"""
+
+
+def test_beside_an_allowed_service_the_kernel_refuses_the_others(project: Project, birds: Birds) -> None:
+    """Where it knows how to (Linux 6.7): clients in C, too."""
+    import ctypes
+
+    if sys.platform != "linux" or ctypes.CDLL(None).syscall(444, None, 0, 1) < 4:
+        pytest.skip("the kernel does not know Landlock for TCP")
+    project.write("web.py", CACHE)
+    let = project.add("GET", f"/c/{birds.http.port}")
+    other = project.add("GET", f"/c/{birds.mail.port}")
+    answer = project.replay(let, other, allow=(f"127.0.0.1:{birds.http.port}",))
+    assert [each.now for each in answer.requests] == [200, 500]
+    assert answer.requests[1].error == "PermissionError: [Errno 13] connect"
+    assert answer.guard == "python"
+    assert any("the kernel refused other TCP connections" in note for note in answer.requests[1].notes)
+    assert (birds.http.came, birds.mail.came) == (1, 0)
+
+
 def test_a_service_can_be_allowed_by_name_and_then_python_guards_alone(project: Project, birds: Birds) -> None:
-    project.write(
-        "web.py",
-        "import socket\nfrom flask import Flask\n\napp = Flask(__name__)\n\n\n"
-        '@app.get("/cache/<int:port>")\ndef cache(port):\n'
-        '    socket.create_connection(("127.0.0.1", port), timeout=5).close()\n    return "there"\n',
-    )
+    project.write("web.py", CACHE)
     let = project.add("GET", f"/cache/{birds.http.port}")
     other = project.add("GET", f"/cache/{birds.mail.port}")
     answer = project.replay(let, other, allow=(f"localhost:{birds.http.port}",))

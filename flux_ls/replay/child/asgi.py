@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -20,7 +21,10 @@ class LifespanFailed(Exception):
 
 def run(app: Any, sent: Sent, answered: Answered, started: Callable[[], None], done: Callable[[], None]) -> None:
     """Raises what kept the application from starting. `started` and `done` are called around the request alone."""
-    asyncio.run(_run(app, sent, answered, started, done))
+    # Python's own loop: one in C makes connections that no hook of Python sees.
+    kind = None if sys.platform == "win32" else asyncio.SelectorEventLoop
+    with asyncio.Runner(loop_factory=kind) as runner:
+        runner.run(_run(app, sent, answered, started, done))
 
 
 async def _run(app: Any, sent: Sent, answered: Answered, started: Callable[[], None], done: Callable[[], None]) -> None:

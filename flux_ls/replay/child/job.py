@@ -47,8 +47,11 @@ def main() -> None:
 
 
 def _replay(job: dict[str, Any]) -> None:
-    problem = namespace.enter_namespace() if job["namespace"] else job["no_namespace"]
-    channel.tell("guard", guard="python" if problem else "namespace", because=problem)
+    problem = namespace.enter_namespace() if job["network"] == "namespace" else job["no_namespace"]
+    ports = None
+    if problem and job["network"] != "open":
+        ports = landlock.close_network(port for _, port in job["allow"])
+    channel.tell("guard", guard="python" if problem else "namespace", because=problem, ports=ports)
     if not job["allow_writes"]:
         landlock.close_files(os.path.realpath(job["scratch"]))
     root = os.path.realpath(job["root"])
@@ -58,7 +61,7 @@ def _replay(job: dict[str, Any]) -> None:
     threading.Thread(target=_end_with_the_parent, daemon=True, name="flux-replay-parent").start()
     imports.install()
     recorded = Recorded(job["calls"])
-    _guard(job, recorded, in_namespace=problem is None)
+    _guard(job, recorded, closed=problem is None or bool(ports))
     failures.install()
     why_not = recorder.start() if job["record"] else "it is not asked for"
     channel.tell("recorder", on=why_not is None, because=why_not)
@@ -92,12 +95,11 @@ def _replay(job: dict[str, Any]) -> None:
     )
 
 
-def _guard(job: dict[str, Any], recorded: Recorded, *, in_namespace: bool) -> None:
-    """Libraries are changed first: the hook stays for good."""
+def _guard(job: dict[str, Any], recorded: Recorded, *, closed: bool) -> None:
+    """Libraries are changed first: the hook stays for good. `closed`: the kernel keeps the network away."""
     for library in (http_client, httpx, aiohttp):
         library.install(recorded)
-    if not job["allow"]:
-        refused_clients.install()
+    refused_clients.install(databases=not job["allow"])
     scratch = os.path.realpath(job["scratch"])
     if not job["allow_writes"]:
         try:
@@ -106,7 +108,7 @@ def _guard(job: dict[str, Any], recorded: Recorded, *, in_namespace: bool) -> No
             pass
         else:
             sqlite.install(scratch)
-        postgresql.install(in_namespace=in_namespace)
+        postgresql.install(closed=closed)
     hooks.install(
         hooks.Limits(
             allow=frozenset((host, port) for host, port in job["allow"]),

@@ -3,6 +3,7 @@
 It is no more than a courtesy: a client that is not in this list is stopped by the namespace alone.
 """
 
+import asyncio
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -21,9 +22,19 @@ _CLIENTS = {
 }
 
 
-def install() -> None:
-    for name, entries in _CLIENTS.items():
+def install(*, databases: bool) -> None:
+    """`databases`: none of them is allowed."""
+    when_imported("uvloop", _as_asyncio)
+    for name, entries in _CLIENTS.items() if databases else ():
         when_imported(name, lambda module, entries=entries: _close(module, entries))  # type: ignore[misc]
+
+
+def _as_asyncio(uvloop: Any) -> None:
+    """An event loop in C gives place to Python's."""
+    uvloop.install = lambda: None
+    uvloop.new_event_loop = asyncio.SelectorEventLoop
+    uvloop.EventLoopPolicy = asyncio.DefaultEventLoopPolicy
+    uvloop.run = asyncio.run
 
 
 def _close(module: ModuleType, entries: tuple[str, ...]) -> None:

@@ -34,12 +34,13 @@ _copies: dict[tuple[str, str, str], str] = {}
 """By host, port and name of the original."""
 _originals: set[tuple[str, str, str]] = set()
 _made: list[dict[str, Any]] = []
-_in_namespace = False
+_closed = False
 
 
-def install(*, in_namespace: bool) -> None:
-    global _in_namespace
-    _in_namespace = in_namespace
+def install(*, closed: bool) -> None:
+    """`closed`: the kernel lets nothing through to a server of the network."""
+    global _closed
+    _closed = closed
     when_imported("psycopg", _patch_psycopg)
     when_imported("psycopg2", _patch_psycopg2)
     when_imported("asyncpg", _patch_asyncpg)
@@ -191,10 +192,11 @@ def _reachable(params: dict[str, Any]) -> None:
     host, port, _ = _key(params)
     for one in (host or "/var/run/postgresql").split(","):
         by_network = not one.startswith(("/", "@"))
-        if by_network and _in_namespace:
+        number = int(port.split(",")[0] or 5432)
+        if by_network and _closed and not hooks.is_allowed(one, number):
             channel.tell("out_of_reach", service=f"PostgreSQL at {one}:{port}")
             os._exit(75)
-        hooks.let_through(one, int(port.split(",")[0] or 5432))
+        hooks.let_through(one, number)
 
 
 def _copy(driver: str, params: dict[str, Any], execute: Callable[[dict[str, Any], str], None]) -> str:
