@@ -115,7 +115,6 @@ def _job(
         "allow_sockets": let.sockets,
         "allow_writes": conditions.allow_writes,
         "timeout_s": conditions.timeout_s,
-        "record": True,
         "pin": {"started_ns": started_ns, "seed": int(recording.request.id, 16)} if conditions.pin else None,
         "sent": {**asdict(recording.sent), "body": base64.b64encode(recording.sent.body).decode("ascii")},
         "calls": [{**asdict(call), "body": base64.b64encode(call.body).decode("ascii")} for call in recording.calls],

@@ -322,6 +322,16 @@ def test_a_database_that_others_use_gets_a_transaction_that_is_rolled_back(
         assert databases(postgresql) == known
 
 
+def test_writes_to_postgresql_can_be_allowed(project: Project, postgresql: PostgreSQL) -> None:
+    write_app(project, "psycopg")
+    id = project.add("POST", "/write")
+    with postgresql.database() as database:
+        fill(postgresql, database)
+        ran = project.ran(id, environ=server_of(postgresql, database), allow_writes=True)
+        assert emails(ran) == ["ada@example.org", "new@example.org"]
+        assert "new@example.org" in str(contents(postgresql, database))
+
+
 def test_the_server_itself_refuses_a_real_commit(project: Project, postgresql: PostgreSQL) -> None:
     """By a constraint that is never met; and afterwards the session can only read."""
     write_app(project, "stubborn")

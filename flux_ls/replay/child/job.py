@@ -63,7 +63,7 @@ def _replay(job: dict[str, Any]) -> None:
     recorded = Recorded(job["calls"])
     _guard(job, recorded, closed=problem is None or bool(ports))
     failures.install()
-    why_not = recorder.start() if job["record"] else "it is not asked for"
+    why_not = recorder.start()
     channel.tell("recorder", on=why_not is None, because=why_not)
     if job["pin"]:
         pin.pin(job["pin"]["started_ns"], job["pin"]["seed"])
@@ -108,7 +108,7 @@ def _guard(job: dict[str, Any], recorded: Recorded, *, closed: bool) -> None:
             pass
         else:
             sqlite.install(scratch)
-        postgresql.install(closed=closed)
+    postgresql.install(closed=closed, writes=job["allow_writes"])
     hooks.install(
         hooks.Limits(
             allow=frozenset((host, port) for host, port in job["allow"]),

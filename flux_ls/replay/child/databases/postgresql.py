@@ -34,13 +34,13 @@ _copies: dict[tuple[str, str, str], str] = {}
 """By host, port and name of the original."""
 _originals: set[tuple[str, str, str]] = set()
 _made: list[dict[str, Any]] = []
-_closed = False
+_closed = _writes = False
 
 
-def install(*, closed: bool) -> None:
-    """`closed`: the kernel lets nothing through to a server of the network."""
-    global _closed
-    _closed = closed
+def install(*, closed: bool, writes: bool) -> None:
+    """`closed`: the kernel lets nothing through to a server of the network. `writes`: the original is what is meant."""
+    global _closed, _writes
+    _closed, _writes = closed, writes
     when_imported("psycopg", _patch_psycopg)
     when_imported("psycopg2", _patch_psycopg2)
     when_imported("asyncpg", _patch_asyncpg)
@@ -139,7 +139,7 @@ def _patch_asyncpg(asyncpg: Any) -> None:
         params = _of_asyncpg(dsn, kwargs)
         _reachable(params)
         key = _key(params)
-        name = _copies.get(key)
+        name = key[2] if _writes else _copies.get(key)
         if name is None:
             name = _new_name()
             for maintenance in _MAINTENANCE:
@@ -202,7 +202,7 @@ def _reachable(params: dict[str, Any]) -> None:
 def _copy(driver: str, params: dict[str, Any], execute: Callable[[dict[str, Any], str], None]) -> str:
     _reachable(params)
     key = _key(params)
-    if key[2].startswith(_PREFIX):
+    if _writes or key[2].startswith(_PREFIX):
         return key[2]
     with _lock, ourselves():
         name = _copies.get(key)
