@@ -9,6 +9,8 @@ from flux_ls.model import Assessment, Failure, Request
 from flux_ls.replay.shapes import Blocked, Outcome
 
 _NOT_LET_IN = (401, 403, 407, 419)
+_CONFLICT = 409
+_TAKEN = frozenset({"IntegrityError", "UniqueViolation", "UniqueViolationError", "DuplicateKeyError"})
 BLOCKED = "SideEffectBlocked"
 
 
@@ -27,8 +29,16 @@ def judged(
     blocked: Sequence[Blocked],
     redacted: Sequence[str],
     difference: str | None = None,
+    inserted: Sequence[str] = (),
 ) -> Verdict:
-    """`fingerprint` is that of the recorded failure, `difference` the first one of the answers that counts."""
+    """`fingerprint` is that of the recorded failure, `difference` the first one of the answers that counts, `inserted`
+    the tables in which it made rows that lasted."""
+    if inserted and not was.bad and _is_there_already(now.failure, status):
+        return Verdict(
+            "skipped",
+            f"what it made in {', '.join(inserted)} is there already: {line(now.failure, status)}",
+            mend="give the application a database from before it: by the variable that names it, say",
+        )
     failed = now.request.failed or (status is not None and status >= 500)
     if failed:
         return _failed(was, fingerprint, now.failure, status, blocked)
@@ -65,6 +75,13 @@ def _failed(
     # Where no exception was told, the status has to do.
     same = status == was.status if fingerprint is None else failure is not None and failure.fingerprint == fingerprint
     return Verdict("failing", error if same else f"another failure: {error}", same_failure=same)
+
+
+def _is_there_already(failure: Failure | None, status: int | None) -> bool:
+    """Whether a row that is made a second time would end the request this way."""
+    if failure is None:
+        return status == _CONFLICT
+    return any(unqualified(kind) in _TAKEN for kind in (failure.type, *(link.type for link in failure.chain)))
 
 
 def line(failure: Failure | None, status: int | None) -> str:

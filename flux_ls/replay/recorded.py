@@ -41,9 +41,16 @@ def recording(request: Request, spans: tuple[Span, ...], fill: Mapping[str, str]
         calls=tuple(_calls(own)),
         spans=own,
         fingerprint=failure.fingerprint if failure is not None and any(span.exceptions for span in own) else None,
+        inserted=tuple(dict.fromkeys(_inserted(own))),
         redacted=tuple(dict.fromkeys(secrets.missing)),
         notes=() if own == spans else ("other services took part: they are answered as they were recorded",),
     )
+
+
+def _inserted(spans: Iterable[Span]) -> Iterator[str]:
+    for change in recorded.row_changes(spans):
+        if change.operation == "insert" and change.outcome == "committed":
+            yield change.table
 
 
 class _Secrets:
@@ -98,7 +105,12 @@ def _sent(request: Request, entry: Span, secrets: _Secrets) -> Sent | Skipped:
         query=str(query or ""),
         headers=tuple(_headers(headers, body)),
         body=body,
+        scheme=_scheme(entry),
     )
+
+
+def _scheme(entry: Span) -> str:
+    return "https" if entry.attributes.get("url.scheme") == "https" else "http"
 
 
 def _sent_by_attributes(request: Request, entry: Span, method: str) -> Sent | Skipped:
@@ -123,6 +135,7 @@ def _sent_by_attributes(request: Request, entry: Span, method: str) -> Sent | Sk
         query=query.removeprefix("?") if isinstance(query, str) else "",
         headers=tuple(_headers(headers, b"")),
         body=b"",
+        scheme=_scheme(entry),
     )
 
 

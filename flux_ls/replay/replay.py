@@ -122,7 +122,14 @@ def replay_one(
     before = recording.spans if is_told else _entry_alone(recording.spans)
     diff = compared(workspace, request, before, now.request, spans)
     verdict: Verdict = judged(
-        request, recording.fingerprint, now, ran.status, blocked, recording.redacted, _answer_differs(diff)
+        request,
+        recording.fingerprint,
+        now,
+        ran.status,
+        blocked,
+        recording.redacted,
+        _answer_differs(diff),
+        recording.inserted,
     )
     failed = now.request.failed or (ran.status or 0) >= 500
     return Replayed(

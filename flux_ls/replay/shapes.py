@@ -73,6 +73,7 @@ class Sent(Struct, frozen=True):
     query: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    scheme: str = "http"
 
 
 class Recording(Struct, frozen=True):
@@ -84,6 +85,8 @@ class Recording(Struct, frozen=True):
     spans: tuple[Span, ...]
     fingerprint: str | None
     """The exception that it failed with; None when it did not, or told none."""
+    inserted: tuple[str, ...] = ()
+    """The tables in which it made rows that lasted."""
     redacted: tuple[str, ...] = ()
     """The names of values that had been redacted, and are not given."""
     notes: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from flux_ls.replay.shapes import Replayed
 from tests.e2e.cases import marked
 from tests.e2e.launch import APPS
 from tests.replay.projects import Project
-from tests.telemetry import Raises
+from tests.telemetry import Raises, row, transaction
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("replay")]
 
@@ -237,6 +237,37 @@ def test_django(project: Project, bookshop: dict[str, str], interface: str) -> N
     inserted = [(row.change, row.after.table, row.after.operation) for row in fixed.diff.rows if row.after is not None]
     assert inserted == [("added", "catalog_book", "insert")], "rows are told, as the recorder would"
     assert Path(bookshop["DATABASE"]).read_bytes() == database
+
+
+def test_a_row_that_a_good_request_made_is_no_failure_of_the_code(project: Project) -> None:
+    """The database is as it is today, with what the request left there."""
+    import sqlite3
+
+    project.write(
+        "web.py",
+        """
+        import sqlite3
+        from flask import Flask, request
+
+        app = Flask(__name__)
+
+        @app.post("/users")
+        def add():
+            with sqlite3.connect("users.db") as connection:
+                connection.execute("INSERT INTO users (email) VALUES (?)", [request.get_json()["email"]])
+            return {}, 201
+        """.replace("\n        ", "\n"),
+    )
+    with sqlite3.connect(project.root / "users.db") as connection:
+        connection.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE)")
+        connection.execute("INSERT INTO users (email) VALUES ('ada@example.org')")
+    connection.close()
+    made = transaction("committed", row("users", {"id": 1}, after={"id": 1, "email": "ada@example.org"}))
+    id = project.add("POST", "/users", 201, body={"email": "ada@example.org"}, calls=[made])
+    answer = project.one(id)
+    assert outcome(answer) == ("skipped", 201, 500)
+    assert (answer.reason or "").startswith("what it made in users is there already: IntegrityError: UNIQUE")
+    assert answer.mend
 
 
 def test_of_several_applications_the_one_whose_code_answered(project: Project) -> None:

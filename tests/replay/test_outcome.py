@@ -99,6 +99,20 @@ WRAPPED = failure("f2", "shop.MailError", "no mail", chain=(Link("SideEffectBloc
         ),
         (401, 401, None, {"redacted": ["authorization"]}, ("passing", None)),
         (500, 401, None, {}, ("passing", "answered 401 now")),
+        (
+            201,
+            500,
+            failure("f2", "sqlalchemy.exc.IntegrityError", "UNIQUE constraint failed: users.email"),
+            {"inserted": ["users"]},
+            (
+                "skipped",
+                "what it made in users is there already: IntegrityError: UNIQUE constraint failed: users.email",
+            ),
+        ),
+        (201, 409, None, {"inserted": ["users"]}, ("skipped", "what it made in users is there already: answered 409")),
+        (201, 500, failure(), {"inserted": ["users"]}, ("failing", "it did not fail before: KeyError: 'a'")),
+        (201, 409, None, {}, ("failing", "answered 409 instead of 201")),
+        (500, 500, failure("f1", "IntegrityError", "x"), {"inserted": ["users"]}, ("failing", "IntegrityError: x")),
         (None, 200, None, {}, ("passing", None)),
     ],
 )
@@ -113,9 +127,11 @@ def test_outcome(
         more.get("blocked", []),
         more.get("redacted", []),
         more.get("difference"),
+        more.get("inserted", ()),
     )
     assert (verdict.outcome, verdict.reason) == expected
-    assert verdict.same_failure == (expected in (("failing", "KeyError: 'a'"), ("failing", "answered 500")))
+    same = ("KeyError: 'a'", "answered 500", "IntegrityError: x")
+    assert verdict.same_failure == (expected[0] == "failing" and expected[1] in same)
 
 
 def test_a_failure_in_the_background_counts() -> None:

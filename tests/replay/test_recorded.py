@@ -102,6 +102,8 @@ def test_plain_opentelemetry_goes_as_far_as_it_tells(project: Project) -> None:
     assert skipped(project, post)[0] == "what came in with it was not recorded"
     empty = project.plain(http("POST", "/orders", 500, attributes={"http.request.body.size": 0}))
     assert recording(project, empty).sent.body == b""
+    secure = project.plain(http("GET", "/orders", 500, attributes={"url.scheme": "https"}))
+    assert recording(project, secure).sent.scheme == "https"
 
 
 def test_calls_in_their_order_with_what_they_lack(project: Project) -> None:

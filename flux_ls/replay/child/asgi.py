@@ -77,7 +77,7 @@ def _scope(sent: Sent, state: dict[str, Any]) -> dict[str, Any]:
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
         "method": sent.method,
-        "scheme": "http",
+        "scheme": sent.scheme,
         "path": unquote(sent.path),
         "raw_path": sent.path.encode("ascii", "replace"),
         "query_string": sent.query.encode("ascii", "replace"),

@@ -17,11 +17,14 @@ class Sent:
     query: str
     headers: list[tuple[str, str]]
     body: bytes
+    scheme: str
 
     @staticmethod
     def of(told: dict[str, Any]) -> "Sent":
         headers = [(name, value) for name, value in told["headers"]]
-        return Sent(told["method"], told["path"], told["query"], headers, base64.b64decode(told["body"]))
+        return Sent(
+            told["method"], told["path"], told["query"], headers, base64.b64decode(told["body"]), told["scheme"]
+        )
 
     def header(self, wanted: str) -> str | None:
         return next((value for name, value in self.headers if name.lower() == wanted), None)
@@ -31,7 +34,7 @@ class Sent:
         """The host and port that the client asked."""
         host = self.header("host") or "localhost"
         name, _, port = host.rpartition(":")
-        return (name, int(port)) if name and port.isdigit() else (host, 80)
+        return (name, int(port)) if name and port.isdigit() else (host, 443 if self.scheme == "https" else 80)
 
 
 @dataclass

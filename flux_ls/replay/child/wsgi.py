@@ -49,7 +49,7 @@ def environ_of(sent: Sent) -> dict[str, Any]:
         "REMOTE_ADDR": "127.0.0.1",
         "REMOTE_PORT": "0",
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": sent.scheme,
         "wsgi.input": io.BytesIO(sent.body),
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
