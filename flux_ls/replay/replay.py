@@ -52,7 +52,7 @@ def replay(
     process of it is left.
     """
     process.sweep()
-    stop = cancel or Event()
+    stop = _Stop(cancel)
     done = 0
     lock = threading.Lock()
 
@@ -65,17 +65,29 @@ def replay(
         return found
 
     jobs = conditions.jobs or min(_MOST_AT_ONCE, os.cpu_count() or 1)
-    with ThreadPoolExecutor(jobs, thread_name_prefix="flux-replay") as pool:
+    pool = ThreadPoolExecutor(jobs, thread_name_prefix="flux-replay")
+    try:
         # The store is read here: a reader is for one thread.
         futures = [pool.submit(one, request, recording_of(reader, request, conditions)) for request in requests]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-            answers = [future.result() for future in futures]
-        except BaseException:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-    return summed_up(answers)
+        wait(futures, return_when=FIRST_EXCEPTION)
+        return summed_up([future.result() for future in futures])
+    except BaseException:
+        # An interrupt, too: those that run end before this does.
+        stop.set()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Stop(Event):
+    """Set by the caller, or because one of the runs broke off."""
+
+    def __init__(self, asked: Event | None) -> None:
+        super().__init__()
+        self._asked = asked
+
+    def is_set(self) -> bool:
+        return super().is_set() or (self._asked is not None and self._asked.is_set())
 
 
 def summed_up(answers: Sequence[Replayed]) -> Replay:
