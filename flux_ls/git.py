@@ -7,7 +7,7 @@ external diff or fetch. Texts are compared by git itself, so that a line is wher
 import os
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SECONDS = 10.0
 """How long one question to git may take."""
+_CHECKOUT_SECONDS = 300.0
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _WHOLE = (40, 64)
 """Digits of an id, in either kind of repository."""
@@ -68,6 +69,35 @@ class Blob(Struct, frozen=True):
 
     id: str
     content: bytes
+
+
+class Change(Struct, frozen=True):
+    """A file that a commit changed, with its content's ids; what is not there before or after has no id."""
+
+    before: str
+    path: str
+    before_id: str | None
+    after_id: str | None
+
+
+class Described(Struct, frozen=True):
+    """Who made a commit, when and what for. The date is the author's, in RFC 3339."""
+
+    id: str
+    author: str
+    email: str
+    date: str
+    subject: str
+
+
+class Tree(Struct, frozen=True):
+    """What a checkout of a commit comes to."""
+
+    bytes: int
+    submodules: tuple[str, ...]
+    attributes: tuple[str, ...]
+    """The `.gitattributes` files."""
+    paths: tuple[str, ...]
 
 
 class Repository:
@@ -173,6 +203,100 @@ class Repository:
         """Whether the file is known, but not checked out, as in a sparse checkout. Raises GitError."""
         return self._run("ls-files", "-t", "-z", "--", path).startswith(b"S ")
 
+    def resolve(self, name: str) -> str:
+        """The full id of the commit that a user means: an id, a branch, a tag, `HEAD~3`. Raises GitError."""
+        if name.startswith("-") or "\n" in name:
+            raise Missing(f"{name!r} is no revision")
+        answer = self._asked(f"{name}^{{commit}}").split()
+        if len(answer) == 3 and answer[1] == b"commit":
+            return answer[0].decode()
+        if answer[-1:] == [b"ambiguous"]:
+            raise Missing(f"several revisions of this clone begin with {name!r}")
+        raise Missing(f"this clone has no revision {name!r}")
+
+    def graph(self, bad: str, goods: Sequence[str], *, first_parent: bool = False) -> Mapping[str, tuple[str, ...]]:
+        """The commits of one that none of the others has, with their parents, parents first. Raises GitError."""
+        chain = ("--first-parent",) if first_parent else ()
+        told = self._run("rev-list", "--topo-order", "--reverse", "--parents", *chain, bad, "--not", *goods, "--")
+        rows = [line.split() for line in told.decode().splitlines()]
+        return {row[0]: tuple(row[1:2] if first_parent else row[1:]) for row in rows}
+
+    def is_ancestor(self, one: str, other: str) -> bool:
+        """Whether a commit is another one or behind it. Raises GitError."""
+        return one in self.merge_bases(one, other)
+
+    def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
+        """The latest commits that both have; none for histories without a common one. Raises GitError."""
+        told = _answer(self._git, (*self._here, "merge-base", "--all", one, other), fine=(0, 1))
+        return tuple(told.decode().split())
+
+    def described(self, commits: Sequence[str]) -> Mapping[str, Described]:
+        """Raises GitError."""
+        form = "--format=%H%x00%an%x00%ae%x00%aI%x00%s"
+        told = self._run("log", "--no-walk=unsorted", "--no-show-signature", form, *commits, "--")
+        rows = [line.split("\0") for line in told.decode("utf-8", "replace").splitlines()]
+        return {row[0]: Described(*row) for row in rows if len(row) == 5}
+
+    def changes(
+        self, bad: str, goods: Sequence[str], *, first_parent: bool = False
+    ) -> Mapping[str, tuple[Change, ...]]:
+        """What each commit of a range changed, renames followed; of a merge what no parent has. Raises GitError."""
+        merges = ("--first-parent", "--diff-merges=first-parent") if first_parent else ("--diff-merges=combined",)
+        told = self._run(
+            "log", "-z", "--raw", "--root", "--no-abbrev", "--no-show-signature", "--format=%x01%H", *merges,
+            *_DIFF, "--find-renames", "-l1000", bad, "--not", *goods, "--",
+        )  # fmt: skip
+        return dict(_changes_of(told))
+
+    def patch(self, before: str | None, after: str, paths: Sequence[str]) -> bytes:
+        """How some files of a commit differ from its parent's, or from none. Raises GitError."""
+        ends = (before, after) if before is not None else ("--root", "--no-commit-id", after)
+        return self._run("diff-tree", "-r", "-p", *_DIFF, "--find-renames", "--full-index", *ends, "--", *paths)
+
+    def blobs(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The contents of files by their ids; those that this clone does not have are left out. Raises GitError."""
+        asked = list(dict.fromkeys(id for id in ids if _COMMIT.fullmatch(id)))
+        told = self._run("cat-file", "--batch", asked="\n".join(asked)) if asked else b""
+        found: dict[str, bytes] = {}
+        at = 0
+        for id in asked:
+            head, _, _ = told[at : at + 200].partition(b"\n")
+            at += len(head) + 1
+            words = head.split()
+            if len(words) == 3 and words[2].isdigit():
+                size = int(words[2])
+                if words[1] == b"blob":
+                    found[id] = told[at : at + size]
+                at += size + 1
+        return found
+
+    def tree(self, revision: str) -> Tree:
+        """Raises GitError."""
+        size, submodules, attributes, paths = 0, list[str](), list[str](), list[str]()
+        for entry in self._run("ls-tree", "-r", "-l", "-z", "--full-tree", revision).split(b"\0"):
+            facts, _, name = entry.partition(b"\t")
+            words = facts.split()
+            if len(words) != 4:
+                continue
+            path = os.fsdecode(name)
+            paths.append(path)
+            if words[1] == b"commit":
+                submodules.append(path)
+            elif words[3].isdigit():
+                size += int(words[3])
+            if path.rpartition("/")[2] == ".gitattributes":
+                attributes.append(path)
+        return Tree(size, tuple(submodules), tuple(attributes), tuple(paths))
+
+    def objects(self) -> Path:
+        """The folder with the objects, those of a linked worktree's main one. Raises GitError."""
+        told = os.fsdecode(self._run("rev-parse", "--git-path", "objects")).rstrip("\n")
+        return Path(os.path.realpath(self.root / told))
+
+    def object_format(self) -> str:
+        """Raises GitError."""
+        return self._run("rev-parse", "--show-object-format").decode().strip()
+
     def _compared(self, before: str, after: str, *options: str) -> bytes:
         return self._run("diff-tree", "-r", "-z", *_DIFF, *options, before, after, "--")
 
@@ -192,6 +316,103 @@ class Repository:
 
     def _run(self, *words: str, asked: str = "", fine: tuple[int, ...] = (0,)) -> bytes:
         return _answer(self._git, words, asked, fine)
+
+
+class Checkouts:
+    """Folders that hold the files of one commit after the other, apart from the user's checkout.
+
+    The repository of their own in `home` has no object: it reads those of the user's. Nothing that is configured for
+    the user's applies there, so that no filter runs, and what a program in such a folder asks of git changes nothing
+    that is the user's.
+    """
+
+    def __init__(self, home: Path, repository: Repository) -> None:
+        """Raises GitError."""
+        self._home = home
+        self._git = _git(home)
+        format, objects = repository.object_format(), repository.objects()
+        (home / "objects" / "info").mkdir(parents=True)
+        (home / "refs").mkdir()
+        (home / "objects" / "info" / "alternates").write_bytes(os.fsencode(_quoted(objects)) + b"\n")
+        extension = f"\trepositoryformatversion = {int(format != 'sha1')}\n"
+        extensions = f"[extensions]\n\tobjectformat = {format}\n" if format != "sha1" else ""
+        (home / "config").write_text(f"[core]\n{extension}\tbare = true\n\thooksPath = {os.devnull}\n{extensions}")
+        (home / "HEAD").write_text("ref: refs/heads/none\n")
+
+    def add(self, name: str, folder: Path) -> "Checkout":
+        """A folder that holds nothing yet; a program in it sees a repository without branches."""
+        own = self._home / "worktrees" / name
+        own.mkdir(parents=True)
+        (own / "commondir").write_text("../..\n")
+        (own / "gitdir").write_text(f"{folder / '.git'}\n")
+        (own / "HEAD").write_text("ref: refs/heads/none\n")
+        folder.mkdir(parents=True)
+        (folder / ".git").write_text(f"gitdir: {own}\n")
+        return Checkout(own, self._home, folder)
+
+
+class Checkout:
+    """One of these folders."""
+
+    def __init__(self, own: Path, common: Path, folder: Path) -> None:
+        self.folder = folder
+        self._own = own
+        self._git = _git(folder)
+        self._environment = {
+            **_ENVIRONMENT,
+            "GIT_DIR": str(own),
+            "GIT_COMMON_DIR": str(common),
+            "GIT_WORK_TREE": str(folder),
+            "GIT_INDEX_FILE": str(own / "index"),
+            "GIT_OBJECT_DIRECTORY": str(common / "objects"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_COUNT": "0",
+        }
+
+    def put(self, commit: str) -> None:
+        """Makes the folder's tracked files those of the commit, whatever was done to them. Raises GitError."""
+        words = ("-c", "core.bare=false", "read-tree", "-u", "--reset", commit)
+        _answer(self._git, words, environment=self._environment, seconds=_CHECKOUT_SECONDS)
+        (self._own / "HEAD").write_text(f"{commit}\n")
+
+    def left(self) -> tuple[str, ...]:
+        """Paths in the folder that the commit does not have, folders with a slash at their end. Raises GitError."""
+        words = ("-c", "core.bare=false", "ls-files", "-z", "--others", "--directory")
+        return _paths(_answer(self._git, words, environment=self._environment))
+
+
+def _quoted(path: Path) -> str:
+    """As git reads a line of `alternates`: one that looks quoted or like a comment has to be quoted."""
+    text = str(path)
+    if text[:1] not in ('"', "#") and "\n" not in text:
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def _changes_of(told: bytes) -> Iterator[tuple[str, tuple[Change, ...]]]:
+    """Reads `git log -z --raw`: the commit's id, then an entry for each file, with the paths behind it."""
+    for record in told.split(b"\x01")[1:]:
+        words = [word.lstrip(b"\n") for word in record.split(b"\0")]
+        commit, rest = words[0].decode(), [word for word in words[1:] if word]
+        changes: list[Change] = []
+        at = 0
+        while at < len(rest):
+            entry = rest[at].split()
+            parents = len(rest[at]) - len(rest[at].lstrip(b":"))
+            status = entry[-1]
+            paths = 2 if parents == 1 and status[:1] in b"RC" else 1
+            names = [os.fsdecode(path) for path in rest[at + 1 : at + 1 + paths]]
+            before, after = entry[parents + 1].decode(), entry[-2].decode()
+            if names:
+                changes.append(Change(names[0], names[-1], _id(before), _id(after)))
+            at += 1 + paths
+        yield commit, tuple(changes)
+
+
+def _id(told: str) -> str | None:
+    return told if told.strip("0") else None
 
 
 def differences(before: Sequence[str], after: Sequence[str]) -> tuple[Hunk, ...]:
@@ -237,7 +458,14 @@ def _gitpython() -> Any:
     return git
 
 
-def _answer(git: "git.Git", words: Sequence[str], asked: str = "", fine: tuple[int, ...] = (0,)) -> bytes:
+def _answer(
+    git: "git.Git",
+    words: Sequence[str],
+    asked: str = "",
+    fine: tuple[int, ...] = (0,),
+    environment: Mapping[str, str] = _ENVIRONMENT,
+    seconds: float = _SECONDS,
+) -> bytes:
     """What git prints; `asked` is a line on its standard input."""
     library = _gitpython()
     unset = [word for name in _ANOTHER_S if name in os.environ for word in ("-u", name)]
@@ -253,8 +481,8 @@ def _answer(git: "git.Git", words: Sequence[str], asked: str = "", fine: tuple[i
                 with_exceptions=False,
                 stdout_as_string=False,
                 strip_newline_in_stdout=False,
-                kill_after_timeout=_SECONDS if os.name == "posix" else None,
-                env=_ENVIRONMENT,
+                kill_after_timeout=seconds if os.name == "posix" else None,
+                env=environment,
             )
         except (library.GitCommandNotFound, OSError) as error:
             raise GitError("git cannot be run here: install it, and start Flux where it is on PATH") from error
