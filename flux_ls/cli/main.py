@@ -17,6 +17,7 @@ COMMANDS = {
     "trace": "Show the spans of a request as a tree.",
     "state": "Ask which requests changed a row of the database.",
     "incident": "Run recorded requests again, against today's code.",
+    "bug": "Find out which commit broke something.",
     "explain": "Show what a model would be asked about a request.",
     "errors": "List what fails, how often and since when.",
     "doctor": "Find out why something does not show up.",

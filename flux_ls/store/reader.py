@@ -30,6 +30,7 @@ from flux_ls.store.rows import (
 
 if TYPE_CHECKING:
     from flux_ls.store.changes import Inputs, Rows
+    from flux_ls.store.revisions import Revisions
     from flux_ls.store.traces import SpanSource
 
 _SHORTEST_PREFIX = 4
@@ -276,6 +277,12 @@ class Reader:
         """What went into a failing request, into others of its group, and into good ones of the same route."""
         with self._snapshot():
             return self.rows().inputs(_trace_id(request_id), fingerprint)
+
+    def revisions(self) -> "Revisions":
+        """The questions about commits that failed or did well."""
+        from flux_ls.store.revisions import Revisions
+
+        return Revisions(self._connection, self.path)
 
     def facts(self) -> StoreFacts:
         """Sizes and counts; takes a scan of the request table."""

@@ -1,0 +1,364 @@
+"""The entry: evidence first, then runs, until the first bad commit is known and its verdict and its parents' last."""
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from flux_ls.bisect.hunks import hunks_of
+from flux_ls.bisect.journal import Evidence, Journal
+from flux_ls.bisect.oracles import Oracle, Said
+from flux_ls.bisect.prior import Prior
+from flux_ls.bisect.runs import Finished, Runs
+from flux_ls.bisect.search import Among, Found, Graph, Step, Try, Verdict, Widen, step, undecided
+from flux_ls.bisect.shapes import (
+    Bisect,
+    EvidenceShape,
+    FirstBad,
+    HunkShape,
+    NothingToFind,
+    NotPossible,
+    Progress,
+    Purpose,
+    Report,
+)
+from flux_ls.bisect.weights import Ran, ran_in, together
+from flux_ls.bisect.worktrees import Scratch, sweep, unsuited
+from flux_ls.git import Described, Repository
+
+_TWICE = 2
+_AGAIN = 3
+"""How often a commit is tried again whose verdicts differ."""
+_FORESEEN = 4000
+"""With more candidates, looking ahead takes longer than a checkout."""
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """The question. Revisions are full ids."""
+
+    bad: str
+    goods: tuple[str, ...]
+    first_parent: bool = False
+    at_once: int = 1
+    request_id: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+    """What is known without a run."""
+    ran: Ran | None = None
+    """What the recording tells of what ran."""
+    words: tuple[str, ...] = ()
+    """What else makes this question another one than the last: the command, say."""
+
+
+def bisect(
+    repository: Repository,
+    oracle: Oracle,
+    asked: Asked,
+    *,
+    logs: Path,
+    cancel: threading.Event | None = None,
+    report: Report = lambda _: None,
+) -> Bisect:
+    """Finds the first bad commit. Leaves the user's checkout as it is.
+
+    Raises NotPossible, NothingToFind, GitError, and `Aborted` and `Cancelled` of the oracles; what was found out until
+    then stands in the log, and the same question goes on from there.
+    """
+    sweep()
+    notes = unsuited(repository, asked.bad)
+    room = repository.tree(asked.bad).bytes
+    # One for each run, and for one run alone two that may be next.
+    most = asked.at_once + (2 if asked.at_once == 1 else 0)
+    with Scratch(repository, room, most) as scratch:
+        stop = cancel or threading.Event()
+        with Runs(scratch, oracle, asked.at_once, stop) as runs:
+            return _Bisection(repository, asked, runs, logs, report, notes).answer()
+
+
+class _Bisection:
+    def __init__(
+        self, repository: Repository, asked: Asked, runs: Runs, logs: Path, report: Report, notes: list[str]
+    ) -> None:
+        self._repository = repository
+        self._asked = asked
+        self._runs = runs
+        self._report = report
+        self._notes = notes
+        question = (str(repository.root), asked.bad, *asked.goods, str(asked.first_parent), *asked.words)
+        self._journal = Journal.of(logs, question)
+        self._evidence: list[EvidenceShape] = []
+        self._verdicts: dict[str, Verdict] = {}
+        self._tried: Counter[str] = Counter()
+        self._count = 0
+        self._symptom: str | None = None
+        self._left, self._about = 0, 0
+        self._prior: Prior | None = None
+        self._ran = asked.ran
+        self._graph: Graph = {}
+
+    def answer(self) -> Bisect:
+        asked = self._asked
+        before = self._journal.unfinished()
+        self._journal.begin(asked.bad, asked.goods, first_parent=asked.first_parent)
+        for evidence in (*asked.evidence, *before):
+            self._know(evidence, None)
+        if before:
+            self._notes.append(f"goes on where it was stopped: {len(before)} verdicts are known")
+        self._check_ends()
+        self._graph = self._range(asked.bad, self._goods_for(asked.bad))
+        self._candidates = len(self._graph)
+        if not self._graph:
+            raise NothingToFind(f"{self._short(asked.bad)} is good or behind a good revision: there is nothing between")
+        self._weigh()
+        found = self._narrowed()
+        if isinstance(found, Among):
+            described = self._repository.described(found.commits)
+            self._journal.end(None, {})
+            return self._told(
+                reason="only commits that could not be tried are left: the first bad commit is one of these",
+                among=tuple(_first_bad(described[each]) for each in found.commits),
+            )
+        return self._confirmed(found.commit)
+
+    # The ends.
+
+    def _check_ends(self) -> None:
+        """Tries what is said to be bad and good, traced: were it otherwise, all that follows would be in vain."""
+        asked = self._asked
+        trace = {asked.bad, asked.goods[0]}
+        known_good = {each.revision for each in asked.evidence if each.verdict == "good"}
+        ends = [asked.bad, *(good for good in asked.goods if good not in known_good)]
+        told = {each.commit: each for each in self._each(ends, "end", trace=trace)}
+        bad = told[asked.bad]
+        if bad.said.early is not None:
+            # That it cannot be imported is what is looked for.
+            self._symptom = bad.said.early
+            self._verdicts[asked.bad] = "bad"
+        elif bad.said.verdict != "bad":
+            why = f": {bad.said.reason}" if bad.said.reason else ""
+            how = "is good" if bad.said.verdict == "good" else "cannot be tried"
+            raise NothingToFind(f"{self._short(asked.bad)}, said to be bad, {how}{why}")
+        for good in ends[1:]:
+            said = told[good].said
+            if self._judged(said) != "good":
+                how = "is bad as well" if self._judged(said) == "bad" else "cannot be tried"
+                why = f": {said.reason}" if said.reason else ""
+                raise NothingToFind(f"{self._short(good)}, said to be good, {how}{why}; name another with --good")
+        self._look_at(bad, told.get(asked.goods[0]))
+        for good in asked.goods:
+            self._check_bases(good)
+
+    def _check_bases(self, good: str) -> None:
+        """A good revision beside the bad one tells only of what they have in common, and not before that is good."""
+        bases = self._repository.merge_bases(good, self._asked.bad)
+        if not bases:
+            raise NotPossible(f"{self._short(good)} and {self._short(self._asked.bad)} have no commit in common")
+        for base in bases:
+            if base == self._asked.bad:
+                raise NotPossible(
+                    f"{self._short(good)} has the bad revision behind it: are --good and --bad the right way round?"
+                )
+            if base in self._verdicts or base == good:
+                continue
+            (told,) = self._each([base], "end")
+            if self._verdicts[base] == "bad":
+                mended = f"it was mended on the way to {self._short(good)}"
+                raise NothingToFind(f"{self._short(base)}, which both have behind them, is bad: {mended}")
+            if self._verdicts[base] == "skip":
+                self._notes.append(
+                    f"{self._short(base)}, which both have behind them, cannot be tried: {told.said.reason}"
+                )
+
+    def _look_at(self, bad: Finished, good: Finished | None) -> None:
+        """What the traced runs tell of what ran."""
+        traced = bad.said.traced
+        if traced is None or not traced.calls:
+            if self._ran is None:
+                told = (
+                    "nothing of the revision" if traced is not None else "no Python, or one that hears of no PYTHONPATH"
+                )
+                self._notes.append(
+                    f"which functions ran cannot be told (the command ran {told}): all commits count the same"
+                )
+        else:
+            before = good.said.traced if good is not None else None
+            ran = ran_in(traced, before, bad.texts, good.texts if good is not None else {})
+            self._ran = together(self._ran, ran) if self._ran is not None else ran
+        for name, file in (traced.elsewhere if traced is not None else {}).items():
+            if Path(file).is_relative_to(self._repository.root):
+                raise NotPossible(
+                    f"{name} was imported from your checkout ({file}), not from the revision that was tried"
+                )
+            self._notes.append(f"{name} was imported from {file}, not from the revision that was tried")
+
+    # The search.
+
+    def _weigh(self) -> None:
+        if self._ran is not None:
+            self._say("reading what the commits changed")
+            goods = self._goods_for(self._asked.bad)
+            changes = self._repository.changes(self._asked.bad, goods, first_parent=self._asked.first_parent)
+            self._prior = Prior(self._repository, changes, self._ran)
+
+    def _narrowed(self) -> Found | Among:
+        bad, runs = self._asked.bad, self._runs
+        while True:
+            now = self._step()
+            match now:
+                case Widen(commit=commit):
+                    self._graph = {**self._range(commit, self._goods_for(commit)), **self._graph}
+                    continue
+                case Found() | Among():
+                    return now
+            self._left, self._about = now.left, now.about
+            purpose: Purpose = "deciding" if now.deciding else "search"
+            for commit in now.commits:
+                if commit not in runs.commits:
+                    runs.start(commit)
+            self._say()
+            if self._asked.at_once == 1 and len(runs.commits) == 1:
+                self._foresee(runs.commits[0])
+            finished = runs.next()
+            if finished is not None:
+                self._take(finished, purpose)
+                runs.drop(set(runs.commits) - undecided(self._graph, bad, self._verdicts))
+
+    def _step(self, supposed: Mapping[str, Verdict] | None = None) -> Step:
+        verdicts = {**self._verdicts, **(supposed or {})}
+        weights = None
+        if self._prior is not None:
+            candidates = undecided(self._graph, self._asked.bad, verdicts)
+            weights = self._prior.weights if supposed else self._prior.look(candidates)
+        pending = () if supposed else self._runs.commits
+        free = self._asked.at_once - len(pending)
+        return step(self._graph, self._asked.bad, verdicts, weights, free, pending)
+
+    def _foresee(self, commit: str) -> None:
+        if self._left <= _FORESEEN:
+            outcomes: tuple[Verdict, ...] = ("good", "bad")
+            nexts = [self._step({commit: verdict}) for verdict in outcomes]
+            self._runs.prepare([each.commits[0] for each in nexts if isinstance(each, Try) and each.commits])
+
+    def _range(self, bad: str, goods: Sequence[str]) -> Graph:
+        return self._repository.graph(bad, goods, first_parent=self._asked.first_parent)
+
+    def _goods_for(self, bad: str) -> list[str]:
+        """The good revisions that were named, without those that have this one behind them."""
+        return [good for good in self._asked.goods if not self._repository.is_ancestor(bad, good)]
+
+    # The runs.
+
+    def _each(self, commits: Sequence[str], purpose: Purpose, trace: set[str] | None = None) -> list[Finished]:
+        """A run of each, as many at a time as may be."""
+        ahead, told = list(commits), list[Finished]()
+        while ahead or self._runs.commits:
+            while ahead and len(self._runs.commits) < self._asked.at_once:
+                commit = ahead.pop(0)
+                self._runs.start(commit, trace=trace is not None and commit in trace)
+                self._say()
+            finished = self._runs.next()
+            if finished is not None:
+                told.append(finished)
+                self._take(finished, purpose)
+        return told
+
+    def _take(self, finished: Finished, purpose: Purpose) -> None:
+        self._count += 1
+        self._tried[finished.commit] += 1
+        said = finished.said
+        verdict = self._judged(said)
+        evidence = Evidence(finished.commit, verdict, "run", said.reason, said.duration_ms)
+        if purpose == "repeat":
+            # What was found out stands; whether it lasts is another question.
+            self._tell(evidence, purpose)
+        else:
+            self._know(evidence, purpose)
+
+    def _judged(self, said: Said) -> Verdict:
+        return "bad" if said.early is not None and said.early == self._symptom else said.verdict
+
+    def _know(self, evidence: Evidence, purpose: Purpose | None) -> None:
+        self._verdicts[evidence.revision] = evidence.verdict
+        if purpose != "end":
+            self._journal.add(evidence)
+        self._tell(evidence, purpose)
+
+    def _tell(self, evidence: Evidence, purpose: Purpose | None) -> None:
+        shape = EvidenceShape(
+            evidence.revision, evidence.verdict, evidence.source, evidence.reason, evidence.duration_ms, purpose
+        )
+        self._evidence.append(shape)
+        self._say(latest=shape)
+
+    def _say(self, doing: str = "", latest: EvidenceShape | None = None) -> None:
+        self._report(Progress(self._left, self._about, self._count, self._runs.commits, latest, doing))
+
+    # The end.
+
+    def _confirmed(self, commit: str) -> Bisect:
+        """Tries the deciding ones until each was tried twice: where they differ, nothing is sure."""
+        self._left, self._about = 1, 0
+        deciding = [commit, *(each for each in self._graph[commit] if self._verdicts.get(each) != "skip")]
+        ahead = [each for each in deciding for _ in range(_TWICE - min(_TWICE, self._tried[each]))]
+        before = {each: self._verdicts.get(each, "good") for each in deciding}
+        again = [finished.commit for finished in self._each(ahead, "repeat") if self._differs(finished, before)]
+        unsteady = tuple(dict.fromkeys(again))
+        described = self._repository.described([commit])[commit]
+        if unsteady:
+            self._each([each for each in unsteady for _ in range(_AGAIN)], "repeat")
+            self._journal.end(None, {})
+            told = "; ".join(self._how_often(each) for each in unsteady)
+            return self._told(
+                reason=f"the verdicts do not last: {told}. {self._short(commit)} is suspect, and no more than that",
+                among=(_first_bad(described),),
+                unsteady=unsteady,
+            )
+        self._journal.end(commit, {commit: described.subject})
+        parents = self._graph[commit]
+        changes = self._repository.changes(commit, parents, first_parent=self._asked.first_parent).get(commit, ())
+        ran = self._prior.ran if self._prior is not None else self._ran
+        hunks = hunks_of(self._repository, commit, parents[0] if parents else None, changes, ran)
+        return self._told(first_bad=_first_bad(described), hunks=hunks)
+
+    def _differs(self, finished: Finished, before: Mapping[str, Verdict]) -> bool:
+        return self._judged(finished.said) != before[finished.commit]
+
+    def _how_often(self, commit: str) -> str:
+        runs = [each.verdict for each in self._evidence if each.revision == commit and each.source == "run"]
+        others = [each for each in self._evidence if each.revision == commit and each.source == "recorded"]
+        counts = ", ".join(f"{count} times {verdict}" for verdict, count in Counter(runs).most_common())
+        return f"{self._short(commit)} was {counts}{f', and recorded as {others[-1].verdict}' if others else ''}"
+
+    def _told(
+        self,
+        *,
+        first_bad: FirstBad | None = None,
+        hunks: tuple[HunkShape, ...] = (),
+        reason: str | None = None,
+        among: tuple[FirstBad, ...] = (),
+        unsteady: tuple[str, ...] = (),
+    ) -> Bisect:
+        asked = self._asked
+        return Bisect(
+            request_id=asked.request_id,
+            good=asked.goods,
+            bad=asked.bad,
+            first_bad=first_bad,
+            runs=self._count,
+            candidates=self._candidates,
+            evidence=tuple(self._evidence),
+            hunks=hunks,
+            reason=reason,
+            among=among,
+            unsteady=unsteady,
+            notes=tuple(dict.fromkeys(self._notes)),
+            log=str(self._journal.path),
+        )
+
+    def _short(self, commit: str) -> str:
+        return commit[:12]
+
+
+def _first_bad(told: Described) -> FirstBad:
+    return FirstBad(told.id, told.author, told.date, told.subject, told.email)

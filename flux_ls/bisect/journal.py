@@ -1,0 +1,84 @@
+"""What a search found out so far, in a file: to go on after a stop, and for `git bisect replay`.
+
+The file is a log of git's. What git does not ask for stands in comments of ours, which git passes over.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from flux_ls.bisect.search import Verdict
+
+Source = Literal["recorded", "run", "told"]
+"""Whether telemetry, a run or the user says so."""
+_OURS = "# flux: "
+_ENDED = "# flux ended"
+
+
+class Evidence(Struct, frozen=True):
+    """A verdict, and where it comes from."""
+
+    revision: str
+    verdict: Verdict
+    source: Source
+    reason: str | None = None
+    duration_ms: float = 0.0
+
+
+class Journal:
+    """The log of one question, written line by line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def of(cls, folder: Path, question: Sequence[str]) -> "Journal":
+        """The log in which this question's answers stand."""
+        key = hashlib.blake2b("\0".join(question).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+        return cls(folder / f"{key}.log")
+
+    def unfinished(self) -> tuple[Evidence, ...]:
+        """What was found out before a search was stopped; nothing of one that came to its end."""
+        try:
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError):
+            return ()
+        if _ENDED in lines:
+            return ()
+        found: dict[str, Evidence] = {}
+        for line in lines:
+            if line.startswith(_OURS):
+                with contextlib.suppress(msgspec.MsgspecError):
+                    evidence = msgspec.json.decode(line.removeprefix(_OURS), type=Evidence)
+                    found[evidence.revision] = evidence
+        return tuple(found.values())
+
+    def begin(self, bad: str, goods: Sequence[str], *, first_parent: bool) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+            start = " --first-parent" if first_parent else ""
+            file.write(f"git bisect start{start}\ngit bisect bad {bad}\n")
+            file.writelines(f"git bisect good {good}\n" for good in goods)
+
+    def add(self, evidence: Evidence, subject: str = "") -> None:
+        """Durable when this returns."""
+        told = json.dumps(msgspec.to_builtins(evidence))
+        shown = "".join(char if char.isprintable() else " " for char in subject)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{_OURS}{told}\n# {evidence.verdict}: [{evidence.revision}] {shown}\n")
+            file.write(f"git bisect {evidence.verdict} {evidence.revision}\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def end(self, first_bad: str | None, described: Mapping[str, str]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            if first_bad is not None:
+                file.write(f"# first bad commit: [{first_bad}] {described.get(first_bad, '')}\n")
+            file.write(f"{_ENDED}\n")

@@ -1,0 +1,110 @@
+"""Runs at revisions: several at once, each in a folder of its own, the next folders made ready meanwhile."""
+
+import contextlib
+import threading
+from collections.abc import Collection, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from msgspec import Struct
+
+from flux_ls.bisect.oracles import Cancelled, Oracle, Said
+from flux_ls.bisect.traces import Traced
+from flux_ls.bisect.worktrees import Scratch
+from flux_ls.git import GitError
+from flux_ls.source.lines import decode_source
+from flux_ls.source.places import Text
+from flux_ls.source.text_cache import MAX_BYTES, parsed
+
+_BEAT_S = 0.1
+
+
+class Finished(Struct, frozen=True):
+    """A run, and the texts of the files that ran in it, if it was traced."""
+
+    commit: str
+    said: Said
+    texts: Mapping[str, Text]
+
+
+class Runs:
+    """What runs now. Used from one thread."""
+
+    def __init__(self, scratch: Scratch, oracle: Oracle, at_once: int, cancel: threading.Event) -> None:
+        self._scratch = scratch
+        self._oracle = oracle
+        self._cancel = cancel
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="flux-bisect")
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="flux-bisect-ahead")
+        self._wanted: Collection[str] = ()
+        self._running: dict[Future[Finished], tuple[str, threading.Event]] = {}
+
+    @property
+    def commits(self) -> tuple[str, ...]:
+        """What is being tried."""
+        return tuple(commit for commit, stop in self._running.values() if not stop.is_set())
+
+    def start(self, commit: str, *, trace: bool = False) -> None:
+        stop = threading.Event()
+        self._running[self._pool.submit(self._one, commit, stop, trace)] = (commit, stop)
+
+    def prepare(self, commits: Collection[str]) -> None:
+        """Makes folders ready for what may be asked next; what was to be made ready before is not wanted any more."""
+        self._wanted = commits
+        for commit in commits:
+            self._ahead.submit(self._make_ready, commit)
+
+    def drop(self, commits: Collection[str]) -> None:
+        """Ends the runs of commits that nobody asks about any more."""
+        for commit, stop in self._running.values():
+            if commit in commits:
+                stop.set()
+
+    def next(self) -> Finished | None:
+        """The next run that ends; None when one that was dropped has. Raises what the run raised, and Cancelled."""
+        while True:
+            done, _ = wait(self._running, timeout=_BEAT_S, return_when=FIRST_COMPLETED)
+            if self._cancel.is_set():
+                raise Cancelled
+            for future in done:
+                _, stop = self._running.pop(future)
+                if stop.is_set():
+                    with contextlib.suppress(Cancelled):
+                        future.result()
+                    return None
+                return future.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._wanted = ()
+        for _, stop in self._running.values():
+            stop.set()
+        self._pool.shutdown(cancel_futures=True)
+        self._ahead.shutdown(cancel_futures=True)
+
+    def _one(self, commit: str, stop: threading.Event, trace: bool) -> Finished:
+        with self._scratch.at(commit) as tree:
+            said = self._oracle.ask(tree.folder, stop, scratch=self._scratch.folder, trace=trace)
+            return Finished(commit, said, _texts(said.traced, tree.folder) if said.traced is not None else {})
+
+    def _make_ready(self, commit: str) -> None:
+        if commit in self._wanted:
+            # Whoever needs it meets the same error, and says it.
+            with contextlib.suppress(GitError, OSError):
+                self._scratch.prepare(commit)
+
+
+def _texts(traced: Traced, folder: Path) -> dict[str, Text]:
+    texts: dict[str, Text] = {}
+    for path in {place.path for place in traced.calls}:
+        with contextlib.suppress(OSError):
+            file = folder / path
+            if file.stat().st_size <= MAX_BYTES:
+                texts[path] = parsed(file, decode_source(file.read_bytes()))
+    return texts

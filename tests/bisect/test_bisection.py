@@ -1,0 +1,215 @@
+"""The whole of it on real repositories, with an oracle that answers as a history says."""
+
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flux_ls.bisect.bisection import Asked, bisect
+from flux_ls.bisect.journal import Evidence
+from flux_ls.bisect.oracles import Aborted, Cancelled, Said
+from flux_ls.bisect.shapes import Bisect, NothingToFind, NotPossible, Progress
+from flux_ls.bisect.worktrees import unsuited
+from flux_ls.git import Repository
+from tests.bisect.histories import World, as_repository, git, random_world
+
+CODES = {"0": "good", "1": "bad", "125": "skip"}
+
+
+class Reads:
+    """Says what stands in the checkout's file; `flips` are commits that answer otherwise at each second run."""
+
+    def __init__(self, flips: tuple[str, ...] = (), stop_after: int | None = None) -> None:
+        self.asked: list[str] = []
+        self._flips = flips
+        self._stop_after = stop_after
+        self._guard = threading.Lock()
+
+    def ask(self, folder: Path, stop: threading.Event, *, scratch: Path, trace: bool = False) -> Said:
+        name = (folder / "name").read_text()
+        with self._guard:
+            self.asked.append(name)
+            if self._stop_after is not None and len(self.asked) > self._stop_after:
+                raise Cancelled
+            again = self.asked.count(name) % 2 == 0
+        assert sorted(each.name for each in folder.iterdir()) == [".git", "name", "verdict"], "something of another run"
+        (folder / "left").mkdir()
+        (folder / "left" / "over").touch()
+        (folder / "verdict").rename(folder / "verdict.old")
+        verdict = CODES[(folder / "verdict.old").read_text()]
+        if name in self._flips and again:
+            verdict = "good" if verdict == "bad" else "bad"
+        return Said(verdict)  # type: ignore[arg-type]
+
+
+def line(culprit: int, size: int = 40) -> World:
+    names = [f"c{at}" for at in range(size)]
+    parents = {name: tuple(names[max(0, at - 1) : at]) for at, name in enumerate(names)}
+    says = {name: "bad" if at >= culprit else "good" for at, name in enumerate(names)}
+    return World(parents, says, frozenset({names[culprit]}), names[-1], (names[0],))  # type: ignore[arg-type]
+
+
+class Project:
+    def __init__(self, tmp_path: Path, world: World) -> None:
+        self.root = tmp_path / "project"
+        self.ids = as_repository(world, self.root)
+        self.names = {id: name for name, id in self.ids.items()}
+        self.world = world
+        self.logs = tmp_path / "logs"
+
+    def bisect(self, oracle: Reads, report: Callable[[Progress], None] = lambda _: None, **more: object) -> Bisect:
+        goods = tuple(self.ids[each] for each in self.world.goods)
+        asked = Asked(**{"bad": self.ids[self.world.bad], "goods": goods, **more})  # type: ignore[arg-type]
+        return bisect(Repository(self.root), oracle, asked, logs=self.logs, report=report)
+
+    def first_bad(self, answer: Bisect) -> str | None:
+        return self.names[answer.first_bad.revision] if answer.first_bad is not None else None
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_real_repositories(tmp_path: Path, seed: int, at_once: int) -> None:
+    chance = random.Random(seed)
+    world = random_world(chance, 25, ("merges", "octopus", "crisscross", "any")[seed], skips=0.2 * (seed % 2))
+    project = Project(tmp_path, world)
+    answer = project.bisect(Reads(), at_once=at_once)
+    (culprit,) = world.culprits
+    if answer.first_bad is not None:
+        assert project.first_bad(answer) == culprit
+    else:
+        assert culprit in {project.names[each.revision] for each in answer.among}
+        assert answer.reason is not None
+
+
+def test_the_deciding_runs_are_repeated(tmp_path: Path) -> None:
+    project, oracle = Project(tmp_path, line(17)), Reads()
+    answer = project.bisect(oracle)
+    assert project.first_bad(answer) == "c17"
+    assert (oracle.asked.count("c16"), oracle.asked.count("c17")) == (2, 2)
+    assert answer.runs == len(oracle.asked)
+    assert [each.purpose for each in answer.evidence][:2] == ["end", "end"]
+
+
+def test_verdicts_that_do_not_last_withhold_the_answer(tmp_path: Path) -> None:
+    answer = Project(tmp_path, line(17)).bisect(Reads(flips=("c16",)))
+    assert answer.first_bad is None
+    assert "the verdicts do not last" in (answer.reason or "")
+    assert "3 times good, 2 times bad" in (answer.reason or "")
+    assert len(answer.unsteady) == 1
+
+
+def test_recorded_verdicts_need_no_run(tmp_path: Path) -> None:
+    project, oracle = Project(tmp_path, line(17)), Reads()
+    evidence = [
+        Evidence(project.ids[name], verdict, "recorded", "told")  # type: ignore[arg-type]
+        for name, verdict in (("c15", "good"), ("c19", "bad"))
+    ]
+    answer = project.bisect(oracle, evidence=tuple(evidence), goods=(project.ids["c15"],))
+    assert project.first_bad(answer) == "c17"
+    assert set(oracle.asked) == {"c39", "c16", "c17"} or set(oracle.asked) == {"c39", "c16", "c17", "c18"}
+    assert [each.source for each in answer.evidence[:2]] == ["recorded", "recorded"]
+
+
+def test_what_was_stopped_goes_on(tmp_path: Path) -> None:
+    project = Project(tmp_path, line(17))
+    with pytest.raises(Cancelled):
+        project.bisect(Reads(stop_after=4))
+    oracle = Reads()
+    assert project.first_bad(project.bisect(oracle)) == "c17"
+    whole = Reads()
+    project.bisect(whole)
+    assert len(oracle.asked) == len(whole.asked) - 2, "what came to its end begins anew"
+
+
+def test_the_log_is_one_that_git_replays(tmp_path: Path) -> None:
+    project = Project(tmp_path, line(17))
+    answer = project.bisect(Reads())
+    assert f"{project.ids['c17']} is the first bad commit" in git(project.root, "bisect", "replay", str(answer.log))
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "error", "words"),
+    [
+        ("c10", "c0", NothingToFind, "said to be bad, is good"),
+        ("c39", "c20", NothingToFind, "said to be good, is bad as well; name another"),
+        ("c17", "c16", None, ""),
+    ],
+)
+def test_ends_that_are_not_what_they_are_said_to_be(
+    tmp_path: Path, bad: str, good: str, error: type[Exception] | None, words: str
+) -> None:
+    project = Project(tmp_path, line(17))
+    ends = {"bad": project.ids[bad], "goods": (project.ids[good],)}
+    if error is None:
+        assert project.first_bad(project.bisect(Reads(), **ends)) == "c17"
+        return
+    with pytest.raises(error, match=words):
+        project.bisect(Reads(), **ends)
+
+
+def beside(base: str) -> World:
+    """A good branch beside the bad one; `base` is what their common commit says."""
+    parents = {"root": (), "base": ("root",), "good": ("base",), "x": ("base",), "bad": ("x",), "end": ("bad", "good")}
+    says = {"root": base, "base": base, "good": "good", "x": base, "bad": "bad", "end": "bad"}
+    return World(parents, says, frozenset({"bad"}), "bad", ("good",))  # type: ignore[arg-type]
+
+
+def test_a_good_revision_beside_the_bad_one_has_its_base_tried(tmp_path: Path) -> None:
+    project, oracle = Project(tmp_path, beside("good")), Reads()
+    assert project.first_bad(project.bisect(oracle)) == "bad"
+    assert "base" in oracle.asked
+
+
+def test_what_was_mended_on_the_good_side_is_no_regression(tmp_path: Path) -> None:
+    with pytest.raises(NothingToFind, match="is bad: it was mended on the way to"):
+        Project(tmp_path, beside("bad")).bisect(Reads())
+
+
+def test_good_and_bad_the_wrong_way_round(tmp_path: Path) -> None:
+    world = line(30)
+    upside_down = World(
+        world.parents, dict.fromkeys(world.says, "bad") | {"c39": "good"}, world.culprits, "c5", ("c39",)
+    )
+    with pytest.raises(NotPossible, match="the right way round"):
+        Project(tmp_path, upside_down).bisect(Reads())
+
+
+def test_first_parent_blames_the_merge(tmp_path: Path) -> None:
+    parents = {"a": (), "b": ("a",), "side": ("a",), "merge": ("b", "side"), "end": ("merge",)}
+    says = {"a": "good", "b": "good", "side": "bad", "merge": "bad", "end": "bad"}
+    project = Project(tmp_path, World(parents, says, frozenset({"side"}), "end", ("a",)))  # type: ignore[arg-type]
+    assert project.first_bad(project.bisect(Reads())) == "side"
+    assert project.first_bad(project.bisect(Reads(), first_parent=True)) == "merge"
+
+
+def test_a_run_that_aborts_ends_it(tmp_path: Path) -> None:
+    class Aborts(Reads):
+        def ask(self, folder: Path, stop: threading.Event, *, scratch: Path, trace: bool = False) -> Said:
+            raise Aborted("status 255")
+
+    with pytest.raises(Aborted):
+        Project(tmp_path, line(3)).bisect(Aborts())
+
+
+def test_progress_tells_what_is_left(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    Project(tmp_path, line(17)).bisect(Reads(), report=told.append)
+    left = [each.left for each in told if each.about]
+    assert left[0] == 39
+    assert left == sorted(left, reverse=True)
+    assert all(each.trying for each in told if each.about and each.latest is None)
+
+
+def test_submodules_and_lfs_are_said(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    as_repository(line(1, 2), root)
+    (root / ".gitattributes").write_text("*.bin filter=lfs diff=lfs\n")
+    git(root, "add", ".gitattributes")
+    git(root, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},vendor/lib")
+    git(root, "commit", "-qm", "x")
+    repository = Repository(root)
+    said = unsuited(repository, repository.resolve("HEAD"))
+    assert said[0] == "submodules stay empty in the checkouts: vendor/lib"
+    assert "Git LFS" in said[1]

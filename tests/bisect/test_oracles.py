@@ -1,0 +1,179 @@
+"""What a run says: exit statuses as git reads them, what could not be imported, what a run may see."""
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from flux_ls.bisect.importing import unimportable
+from flux_ls.bisect.oracles import Aborted, Cancelled, CommandOracle, Said, environment, only_in_checkout, roots
+
+PYTHON = sys.executable
+
+
+def ask(
+    tmp_path: Path, command: str, *, timeout_s: float = 20, trace: bool = False, stop: threading.Event | None = None
+) -> Said:
+    folder, scratch = tmp_path / "tree", tmp_path / "scratch"
+    for each in (folder, scratch):
+        each.mkdir(exist_ok=True)
+    oracle = CommandOracle(command, timeout_s, tmp_path / "checkout", os.environ)
+    return oracle.ask(folder, stop or threading.Event(), scratch=scratch, trace=trace)
+
+
+@pytest.mark.parametrize(
+    ("command", "verdict", "reason"),
+    [
+        ("exit 0", "good", None),
+        ("echo oh no; exit 1", "bad", "exit status 1: oh no"),
+        ("exit 126", "bad", "exit status 126"),
+        ("exit 127", "bad", "exit status 127"),
+        ("exit 125", "skip", "exit status 125"),
+        ("exit 124", "skip", "exit status 124, which is what `timeout` ends with"),
+        ("cat; exit 3", "bad", "exit status 3"),
+        (f"{PYTHON} -c 'import no_such_thing'", "skip", "a dependency is missing: no_such_thing"),
+        (f"{PYTHON} -c 'from os import nothing_of_it'", "skip", "it could not be imported: ImportError: cannot import"),
+        (f"{PYTHON} -c 'def f('", "skip", "it could not be imported: SyntaxError"),
+        (f"{PYTHON} -m no_such_thing", "skip", "it could not be imported: No module named no_such_thing"),
+        (f"{PYTHON} -c 'assert 1 == 2'", "bad", "exit status 1: AssertionError"),
+    ],
+)
+def test_what_a_command_says(tmp_path: Path, command: str, verdict: str, reason: str | None) -> None:
+    said = ask(tmp_path, command)
+    assert said.verdict == verdict
+    assert (said.reason or "").startswith(reason or "")
+
+
+@pytest.mark.parametrize("command", ["exit 128", "exit 255", "kill -9 $$"])
+def test_what_git_aborts_on_ends_the_search(tmp_path: Path, command: str) -> None:
+    with pytest.raises(Aborted, match="neither good"):
+        ask(tmp_path, command)
+
+
+def test_a_run_that_takes_too_long_is_skipped_with_all_that_it_started(tmp_path: Path) -> None:
+    said = ask(tmp_path, f"sleep 60 & echo $! > {tmp_path}/child; wait", timeout_s=0.5)
+    assert (said.verdict, said.reason) == ("skip", "it took longer than 0.5 s (--timeout)")
+    child = int((tmp_path / "child").read_text())
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+        if Path(f"/proc/{child}/stat").read_text().split()[2] == "Z":
+            break
+        time.sleep(0.02)
+    else:
+        assert not Path(f"/proc/{child}").exists()
+
+
+def test_a_cancelled_run_ends_at_once(tmp_path: Path) -> None:
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        ask(tmp_path, "sleep 60", stop=stop)
+    assert time.monotonic() - began < 20
+
+
+TREE = Path("/tree")
+FRAME = '  File "{}", line 3, in {}\n    x\n'
+HEAD = "Traceback (most recent call last):\n"
+MODULE = "/tree/shop/models.py"
+BY_SCRIPT = FRAME.format("/home/me/check.py", "<module>")
+BY_MODULE = FRAME.format(MODULE, "<module>")
+BY_CHECK = FRAME.format("/tree/check.py", "<module>")
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("fine", None),
+        (
+            HEAD + BY_SCRIPT + "ModuleNotFoundError: No module named 'yaml'",
+            "a dependency is missing: yaml",
+        ),
+        (
+            HEAD + BY_SCRIPT + BY_MODULE + "ImportError: cannot import name 'a'",
+            "it could not be imported: ImportError: cannot import name 'a'",
+        ),
+        # The API of a dependency changed.
+        (
+            HEAD + BY_SCRIPT + BY_MODULE + "AttributeError: no attribute 'Mapping'",
+            "it could not be imported: AttributeError: no attribute 'Mapping'",
+        ),
+        # The code under test ran, and imports as it goes.
+        (
+            HEAD + BY_SCRIPT + FRAME.format(MODULE, "load") + "ImportError: cannot import name 'a'",
+            None,
+        ),
+        (HEAD + BY_SCRIPT + FRAME.format(MODULE, "total") + "TypeError: no", None),
+        # A program of the checkout that finds something wrong.
+        (HEAD + BY_CHECK + "AssertionError", None),
+        (HEAD + BY_CHECK + "ValueError: 3", None),
+        (HEAD + BY_CHECK + BY_MODULE + "AssertionError", None),
+        # Among several, the last one ended it.
+        (
+            HEAD + BY_MODULE + "ImportError: a\n\nDuring handling of the above exception, another "
+            "exception occurred:\n\n" + HEAD + FRAME.format(MODULE, "total") + "ValueError: b",
+            None,
+        ),
+        (
+            "ERROR collecting tests/test_a.py ____\nImportError while importing test module '/tree/tests/test_a.py'.\n"
+            "E   ModuleNotFoundError: No module named 'yaml'\n",
+            "a dependency is missing: yaml",
+        ),
+        ("E   ImportError: cannot import name 'a'\nFAILED tests/test_a.py::test_a - ImportError", None),
+    ],
+)
+def test_what_could_not_be_imported(output: str, said: str | None) -> None:
+    assert unimportable(output, TREE) == said
+
+
+def test_the_revisions_modules_come_before_all_others(tmp_path: Path) -> None:
+    folder, checkout = tmp_path / "tree", tmp_path / "checkout"
+    (folder / "src" / "shop").mkdir(parents=True)
+    (folder / "src" / "shop" / "__init__.py").write_text("WHERE = 'tree'")
+    (folder / "lib").mkdir()
+    assert roots(folder) == [folder / "src", folder]
+    given = {
+        "PYTHONPATH": f"{checkout}/src{os.pathsep}/elsewhere",
+        "GIT_DIR": "/x",
+        "GIT_INDEX_FILE": "/y",
+        "HOME": "/h",
+    }
+    told = environment(given, checkout, folder, tmp_path)
+    assert told["PYTHONPATH"].split(os.pathsep) == [str(folder / "src"), str(folder), "/elsewhere"]
+    assert not [name for name in told if name.startswith("GIT_")]
+    assert (told["HOME"], told["PYTHONDONTWRITEBYTECODE"]) == ("/h", "1")
+
+
+def test_a_file_that_is_in_no_revision_is_named(tmp_path: Path) -> None:
+    for name in ("check.py", "tracked.py"):
+        (tmp_path / name).touch()
+    assert only_in_checkout("python check.py -x", tmp_path, ["tracked.py"]) == "check.py"
+    assert only_in_checkout("python tracked.py", tmp_path, ["tracked.py"]) is None
+    assert only_in_checkout(f"python {tmp_path}/check.py", tmp_path, []) is None
+    assert only_in_checkout("echo 'not closed", tmp_path, []) is None
+
+
+def test_a_trace_tells_what_ran_what_raised_and_what_came_from_elsewhere(tmp_path: Path) -> None:
+    folder = tmp_path / "tree"
+    (folder / "src" / "shop").mkdir(parents=True)
+    (folder / "src" / "shop" / "__init__.py").write_text("from shop.cart import total\n")
+    (folder / "src" / "shop" / "cart.py").write_text(
+        "def price(item):\n    return item['price']\n\n"
+        "def total(items):\n    return sum(price(i) for i in items)\n\n"
+        "def idle():\n    pass\n"
+    )
+    command = f"{PYTHON} -c \"import shop; shop.total([{{'price': 1}}, {{'price': 2}}]); shop.total([{{}}])\""
+    said = ask(tmp_path, command, trace=True)
+    assert said.verdict == "bad"
+    traced = said.traced
+    assert traced is not None
+    calls = {(place.path, place.name): count for place, count in traced.calls.items()}
+    assert (calls["src/shop/cart.py", "price"], calls["src/shop/cart.py", "total"]) == (3, 2)
+    assert ("src/shop/cart.py", "idle") not in calls
+    assert {place.name for place in traced.fatal} == {"price", "total", "<genexpr>"}
+    assert traced.imported == {"src/shop/__init__.py", "src/shop/cart.py"}
+    assert traced.elsewhere == {}
+    assert ask(tmp_path, "exit 1", trace=True).traced is None

@@ -1,0 +1,181 @@
+"""The user's checkout is byte for byte what it was, however a bisect ends, and the next start removes what was left."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from flux_ls.bisect.worktrees import MARK
+from tests.bisect.histories import git
+
+COMMITS, CULPRIT = 24, 15
+MEMORY = Path("/dev/shm")
+CALC = "def value():\n    return {value}\n"
+
+
+def checkout(tmp_path: Path) -> Path:
+    """A checkout in the midst of work: edits, a staged change, a stash, a rebase that waits, hooks that tell."""
+    root = tmp_path / "project"
+    root.mkdir()
+    git(root, "init", "-q", "-b", "main")
+    for number in range(COMMITS):
+        (root / "verdict").write_text("1" if number >= CULPRIT else "0")
+        (root / "calc.py").write_text(CALC.format(value=2 if number >= CULPRIT else 1))
+        (root / "notes.txt").write_text(f"{number}\n")
+        git(root, "add", ".")
+        git(root, "commit", "-qm", f"change {number}")
+        git(root, "tag", f"v{number}")
+    git(root, "checkout", "-q", "-b", "other", "v20")
+    (root / "notes.txt").write_text("another\n")
+    git(root, "commit", "-qam", "in the way")
+    (root / "calc.py").write_text("stashed\n")
+    git(root, "stash", "-q")
+    git(root, "rebase", "main", fine=(1,))
+    (root / "staged.txt").write_text("staged\n")
+    git(root, "add", "staged.txt")
+    (root / "calc.py").write_text("# an edit that is not saved anywhere\n")
+    (root / "untracked.txt").write_text("mine\n")
+    hooks = root / ".git" / "hooks"
+    for name in ("post-checkout", "post-index-change", "reference-transaction", "post-merge", "pre-auto-gc"):
+        hook = hooks / name
+        hook.write_text(f"#!/bin/sh\necho {name} >> '{root}/hooked'\n")
+        hook.chmod(0o755)
+    # What a repository configures runs programs, too.
+    for key in ("core.fsmonitor", "filter.tell.smudge", "filter.tell.clean", "diff.external", "core.sshCommand"):
+        git(root, "config", key, f"sh -c 'echo {key} >> {root}/hooked; cat'")
+    (root / ".git" / "info" / "attributes").write_text("* filter=tell\n")
+    return root
+
+
+def state(root: Path) -> dict[str, object]:
+    """Every file below, git's own included, and when it was last written."""
+    found: dict[str, object] = {}
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            path = Path(folder) / name
+            status = path.lstat()
+            content = path.read_bytes() if path.is_file() else None
+            found[str(path.relative_to(root))] = (status.st_mode, content, status.st_mtime_ns if content else None)
+    return found
+
+
+def status(root: Path) -> str:
+    quiet = ("-c", "core.fsmonitor=false", "-c", "filter.tell.clean=cat", "--no-optional-locks")
+    told = (*quiet, "status", "--porcelain=v2", "--branch")
+    return git(root, *told) + git(root, "stash", "list") + git(root, "for-each-ref")
+
+
+def start(
+    root: Path, store: Path, *options: str, run: str = "sleep 0.05; exit $(cat verdict)"
+) -> "subprocess.Popen[bytes]":
+    words = ("bug", "bisect", "--store", str(store), "--good", "v0", "--bad", "v23", "--run", run, *options)
+    return subprocess.Popen(
+        [sys.executable, "-m", "flux_ls.cli", *words],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def left_of(root: Path) -> list[Path]:
+    """Scratch folders that read the objects of this checkout."""
+    found = []
+    for base in (MEMORY, Path(tempfile.gettempdir())):
+        for alternates in base.glob(f"flux-bisect-{os.getuid()}/*/git/objects/info/alternates"):
+            found += [alternates.parents[3]] * (str(root.resolve()) in alternates.read_text())
+    return found
+
+
+def running_in(folders: list[Path]) -> list[str]:
+    marks = [os.fsencode(f"{MARK}={folder}") for folder in folders]
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and set(marks) & set((entry / "environ").read_bytes().split(b"\0")):
+                found.append(entry.name)
+        except OSError:
+            continue
+    return found
+
+
+def check_ended(tmp_path: Path, times: int, seed: int) -> None:
+    root, store = checkout(tmp_path), tmp_path / "store" / "flux.db"
+    before, told = state(root), status(root)
+    assert state(root) == before
+    chance = random.Random(seed)
+    began = time.monotonic()
+    whole = start(root, store)
+    out, err = whole.communicate(timeout=120)
+    took = time.monotonic() - began
+    assert whole.returncode == 0, err
+    assert b"change 15" in out
+    assert (state(root), status(root), left_of(root)) == (before, told, [])
+    interrupted = 0
+    for _ in range(times):
+        how = chance.choice((signal.SIGINT, signal.SIGTERM, signal.SIGKILL))
+        options = chance.choice(((), ("-j", "2")))
+        process = start(root, store, *options)
+        try:
+            process.wait(chance.uniform(0, took * 1.1))
+        except subprocess.TimeoutExpired:
+            interrupted += 1
+            process.send_signal(how)
+        process.communicate(timeout=60)
+        assert state(root) == before, how
+        assert status(root) == told, how
+        if how is not signal.SIGKILL:
+            assert process.returncode in (0, 130, -signal.SIGINT, -signal.SIGTERM, 143), process.returncode
+    left = left_of(root)
+    last = start(root, store)
+    out, err = last.communicate(timeout=120)
+    assert last.returncode == 0, err
+    assert b"change 15" in out
+    assert interrupted
+    assert (left_of(root), running_in(left)) == ([], [])
+    assert state(root) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_checkout_stays_as_it_is_through_signals(tmp_path: Path) -> None:
+    check_ended(tmp_path, 4, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_checkout_stays_as_it_is_through_a_hundred_signals(tmp_path: Path) -> None:
+    check_ended(tmp_path, 100, seed=2)
+
+
+def test_a_run_that_is_stopped_goes_on_and_its_log_is_one_of_gits(tmp_path: Path) -> None:
+    root, store = checkout(tmp_path), tmp_path / "store" / "flux.db"
+    begun = tmp_path / "begun"
+    # At the third revision of the search it hangs, once.
+    count = f"echo x >> {begun}; test $(wc -l < {begun}) -ne 5 || sleep 60; exit $(cat verdict)"
+    process = start(root, store, run=count)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (begun.exists() and len(begun.read_text().splitlines()) >= 5):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert b"asked again, it goes on from here" in err
+    again = start(root, store, run=count)
+    out, err = again.communicate(timeout=60)
+    assert again.returncode == 0, err
+    assert b"2 verdicts are known" in out
+    assert b"change 15" in out
+    (log,) = (store.parent / "bisect").glob("*.log")
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(root), str(clone)], check=True, capture_output=True)
+    told = git(clone, "bisect", "replay", str(log))
+    assert f"{git(root, 'rev-parse', 'v15').strip()} is the first bad commit" in told
