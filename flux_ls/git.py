@@ -227,7 +227,7 @@ class Repository:
 
     def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
         """The latest commits that both have; none for histories without a common one. Raises GitError."""
-        told = _answer(self._git, (*self._here, "merge-base", "--all", one, other), fine=(0, 1))
+        told = self._run("merge-base", "--all", one, other, fine=(0, 1))
         return tuple(told.decode().split())
 
     def described(self, commits: Sequence[str]) -> Mapping[str, Described]:
@@ -468,7 +468,7 @@ def _answer(
 ) -> bytes:
     """What git prints; `asked` is a line on its standard input."""
     library = _gitpython()
-    unset = [word for name in _ANOTHER_S if name in os.environ for word in ("-u", name)]
+    unset = [word for name in _ANOTHER_S if name in os.environ and name not in environment for word in ("-u", name)]
     program = (*(("env", *unset) if unset else ()), library.Git.GIT_PYTHON_GIT_EXECUTABLE or "git")
     with TemporaryFile() as questions:
         questions.write(asked.encode("utf-8", "surrogateescape") + b"\n")
