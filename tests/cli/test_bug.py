@@ -1,0 +1,111 @@
+"""`flux bug bisect`: what it prints, and how it ends."""
+
+from pathlib import Path
+
+import pytest
+from msgspec import json
+
+from tests.bisect.histories import git
+from tests.recorded import Recorded
+from tests.telemetry import http
+
+from .conftest import Flux
+
+SIZE, CULPRIT = 10, 6
+RUN = "exit $(cat verdict)"
+
+
+@pytest.fixture
+def history(recorded: Recorded) -> Path:
+    git(recorded.root.parent, "init", "-q", "-b", "main", str(recorded.root))
+    for number in range(SIZE):
+        recorded.write("verdict", "1" if number >= CULPRIT else "0")
+        recorded.write("calc.py", f"def value():\n    return {2 if number >= CULPRIT else 1}\n")
+        recorded.write("notes", str(number))
+        git(recorded.root, "add", ".")
+        git(recorded.root, "commit", "-qm", f"change {number}")
+        git(recorded.root, "tag", f"v{number}")
+    return recorded.root
+
+
+def test_the_first_bad_commit_is_shown(history: Path, flux: Flux) -> None:
+    ran = flux("bug", "bisect", "--good", "v0", "--run", RUN)
+    assert ran.code == 0, ran.err
+    assert "FIRST BAD COMMIT" in ran.out
+    assert f"change {CULPRIT}" in ran.out
+    assert "+    return 2" in ran.out
+    assert "calc.py : line 1  in value" in ran.out
+    assert "the command ran no Python" in ran.out
+    assert "git bisect replay" in ran.out
+    assert "8 commits left, about 3 runs" in ran.err or "9 commits left, about 4 runs" in ran.err
+
+
+def test_json(history: Path, flux: Flux) -> None:
+    ran = flux("bug", "bisect", "--good", "v0", "--bad", "v9", "--run", RUN, "-j", "2", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    answer = json.decode(ran.out)
+    assert answer["request_id"] is None
+    assert answer["good"] == [git(history, "rev-parse", "v0").strip()]
+    assert answer["bad"] == git(history, "rev-parse", "v9").strip()
+    first_bad = answer["first_bad"]
+    assert first_bad["revision"] == git(history, "rev-parse", f"v{CULPRIT}").strip()
+    assert (first_bad["author"], first_bad["subject"]) == ("A", f"change {CULPRIT}")
+    assert first_bad["date"].startswith("20")
+    assert answer["candidates"] == 9
+    assert answer["runs"] == len(answer["evidence"])
+    assert {each["source"] for each in answer["evidence"]} == {"run"}
+    assert {"revision", "verdict", "source", "reason", "duration_ms"} <= answer["evidence"][0].keys()
+    assert ("calc.py", "value") in {(each["path"], each["function"]) for each in answer["hunks"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ((), 2, "Give the ID of a failed request, or --run CMD."),
+        (("--run", "true"), 2, "name a revision that was good with --good"),
+        (("--run", "true", "--good", "v0"), 1, "said to be bad, is good"),
+        (("--run", "false", "--good", "v0"), 1, "said to be good, is bad as well"),
+        (("--run", RUN, "--good", "v9", "--bad", "v0"), 1, "said to be bad, is good"),
+        (("--run", "exit 200", "--good", "v0"), 1, "ended with status 200"),
+        (("--run", RUN, "--good", "nowhere"), 3, "this clone has no revision 'nowhere'"),
+        (("--run", RUN, "--good", "v0", "--bad", "--upload-pack=x"), 3, "is no revision"),
+        (("--run", "sh mine.sh", "--good", "v0"), 2, "mine.sh is in your checkout and in no revision"),
+        (("abcd", "--good", "v0"), 3, "no request 'abcd' is recorded"),
+        (("--run", RUN, "--good", "v0", "-j", "0"), 2, "0 is not in the range"),
+    ],
+)
+def test_how_it_ends(
+    history: Path, recorded: Recorded, flux: Flux, words: tuple[str, ...], code: int, said: str
+) -> None:
+    recorded.add(http("GET", "/"), trace_id="1" * 32)
+    recorded.write("mine.sh", "exit 1")
+    ran = flux("bug", "bisect", *words)
+    assert ran.code == code, ran.err
+    assert said in ran.err
+
+
+def test_a_request_that_did_not_fail(history: Path, recorded: Recorded, flux: Flux) -> None:
+    id = recorded.add(http("GET", "/"))
+    ran = flux("bug", "bisect", id, "--good", "v0", "--run", RUN)
+    assert (ran.code, f"req:{id[:8]} did not fail" in ran.err) == (1, True)
+
+
+def test_an_id_that_fits_several(history: Path, recorded: Recorded, flux: Flux) -> None:
+    for last in "12":
+        recorded.add(http("GET", "/", 500), trace_id="a" * 31 + last)
+    assert flux("bug", "bisect", "aaaa", "--good", "v0").code == 4
+
+
+def test_without_a_checkout(recorded: Recorded, flux: Flux) -> None:
+    ran = flux("bug", "bisect", "--good", "v0", "--run", RUN)
+    assert (ran.code, "is in no git checkout" in ran.err) == (2, True)
+
+
+def test_skipped_commits_that_hide_it(history: Path, flux: Flux) -> None:
+    run = f"case $(cat notes) in {CULPRIT - 1}|{CULPRIT}) exit 125;; esac; {RUN}"
+    ran = flux("bug", "bisect", "--good", "v0", "--run", run)
+    assert ran.code == 1
+    assert "NO FIRST BAD COMMIT" in ran.out
+    assert "one of these" in ran.out
+    for number in range(CULPRIT - 1, CULPRIT + 2):
+        assert f"change {number}" in ran.out
