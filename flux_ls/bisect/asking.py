@@ -37,7 +37,7 @@ class Given(Struct, frozen=True):
 
 
 def ask(
-    open_store: Callable[[], Reader], workspace: Workspace, settings: Settings, root: Path, given: Given
+    open_store: Callable[[], Reader], workspace: Workspace, settings: Settings, python: str, root: Path, given: Given
 ) -> tuple[Repository, Oracle, Asked, Path]:
     """All that `bisect` takes: the checkout, what tells good from bad, the question, and the folder of the logs.
 
@@ -58,7 +58,7 @@ def ask(
                 raise NothingToFind(f"req:{request.short_id} did not fail")
             known = recorded(reader, repository, request.id, failure.fingerprint)
             if given.command is None:
-                oracle = _replay(reader, workspace, settings, repository, request, given)
+                oracle = _replay(reader, workspace, settings, python, repository, request, given)
     bad = _bad(repository, request, given)
     if given.command is not None:
         if (word := only_in_checkout(given.command, repository.root, repository.tree(bad).paths)) is not None:
@@ -84,11 +84,19 @@ def ask(
 
 
 def _replay(
-    reader: Reader, workspace: Workspace, settings: Settings, repository: Repository, request: Request, given: Given
+    reader: Reader,
+    workspace: Workspace,
+    settings: Settings,
+    python: str,
+    repository: Repository,
+    request: Request,
+    given: Given,
 ) -> ReplayOracle:
     conditions = Conditions(
         root=repository.root,
-        python=settings.python,
+        app=settings.app,
+        python=python,
+        allow=settings.replay_allow,
         environ=os.environ,
         timeout_s=given.timeout_s or REPLAY_S,
         settings=settings,

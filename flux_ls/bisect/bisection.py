@@ -12,7 +12,7 @@ from flux_ls.bisect.journal import Evidence, Journal
 from flux_ls.bisect.oracles import Oracle, Said
 from flux_ls.bisect.prior import Prior
 from flux_ls.bisect.runs import Finished, Runs
-from flux_ls.bisect.search import Among, Found, Graph, Step, Try, Verdict, Widen, step, undecided
+from flux_ls.bisect.search import Among, Found, Graph, Step, Try, Verdict, Widen, narrowed, step, undecided
 from flux_ls.bisect.shapes import (
     Bisect,
     EvidenceShape,
@@ -31,6 +31,8 @@ from flux_ls.git import Described, Repository
 _TWICE = 2
 _AGAIN = 3
 """How often a commit is tried again whose verdicts differ."""
+_SLOW_MS = 150
+"""What runs longer leaves the time to make ready both folders that may be next."""
 _FORESEEN = 4000
 """With more candidates, looking ahead takes longer than a checkout."""
 
@@ -91,10 +93,12 @@ class _Bisection:
         self._verdicts: dict[str, Verdict] = {}
         self._tried: Counter[str] = Counter()
         self._count = 0
+        self._slow = False
         self._symptom: str | None = None
         self._left, self._about = 0, 0
         self._prior: Prior | None = None
         self._ran = asked.ran
+        self._bad = asked.bad
         self._graph: Graph = {}
 
     def answer(self) -> Bisect:
@@ -202,12 +206,14 @@ class _Bisection:
             self._prior = Prior(self._repository, changes, self._ran)
 
     def _narrowed(self) -> Found | Among:
-        bad, runs = self._asked.bad, self._runs
+        runs = self._runs
         while True:
+            if self._bad in self._graph:
+                self._bad, self._graph = narrowed(self._graph, self._bad, self._verdicts)
             now = self._step()
             match now:
                 case Widen(commit=commit):
-                    self._graph = {**self._range(commit, self._goods_for(commit)), **self._graph}
+                    self._bad, self._graph = commit, self._range(commit, self._goods_for(commit))
                     continue
                 case Found() | Among():
                     return now
@@ -217,22 +223,22 @@ class _Bisection:
                 if commit not in runs.commits:
                     runs.start(commit)
             self._say()
-            if self._asked.at_once == 1 and len(runs.commits) == 1:
+            if self._asked.at_once == 1 and self._slow and len(runs.commits) == 1:
                 self._foresee(runs.commits[0])
             finished = runs.next()
             if finished is not None:
                 self._take(finished, purpose)
-                runs.drop(set(runs.commits) - undecided(self._graph, bad, self._verdicts))
+                runs.drop(set(runs.commits) - undecided(self._graph, self._bad, self._verdicts))
 
     def _step(self, supposed: Mapping[str, Verdict] | None = None) -> Step:
         verdicts = {**self._verdicts, **(supposed or {})}
         weights = None
         if self._prior is not None:
-            candidates = undecided(self._graph, self._asked.bad, verdicts)
+            candidates = undecided(self._graph, self._bad, verdicts)
             weights = self._prior.weights if supposed else self._prior.look(candidates)
         pending = () if supposed else self._runs.commits
         free = self._asked.at_once - len(pending)
-        return step(self._graph, self._asked.bad, verdicts, weights, free, pending)
+        return step(self._graph, self._bad, verdicts, weights, free, pending)
 
     def _foresee(self, commit: str) -> None:
         if self._left <= _FORESEEN:
@@ -267,6 +273,7 @@ class _Bisection:
         self._count += 1
         self._tried[finished.commit] += 1
         said = finished.said
+        self._slow = said.duration_ms > _SLOW_MS
         verdict = self._judged(said)
         evidence = Evidence(finished.commit, verdict, "run", said.reason, said.duration_ms)
         if purpose == "repeat":

@@ -68,14 +68,12 @@ class Journal:
             file.writelines(f"git bisect good {good}\n" for good in goods)
 
     def add(self, evidence: Evidence, subject: str = "") -> None:
-        """Durable when this returns."""
+        """Survives the death of this process when this returns."""
         told = json.dumps(msgspec.to_builtins(evidence))
         shown = "".join(char if char.isprintable() else " " for char in subject)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(f"{_OURS}{told}\n# {evidence.verdict}: [{evidence.revision}] {shown}\n")
             file.write(f"git bisect {evidence.verdict} {evidence.revision}\n")
-            file.flush()
-            os.fsync(file.fileno())
 
     def end(self, first_bad: str | None, described: Mapping[str, str]) -> None:
         with self.path.open("a", encoding="utf-8") as file:

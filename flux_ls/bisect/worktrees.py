@@ -25,6 +25,7 @@ from flux_ls.git import Checkout, Checkouts, GitError, Repository
 MARK = "FLUX_BISECT"
 """Names, in the environment of all that runs in such a folder, the scratch folder that it belongs to."""
 _MEMORY = Path("/dev/shm")
+_MARKED_NS = 10**18
 _SPARE = 512 << 20
 """Room in memory that is left to others."""
 
@@ -38,16 +39,43 @@ class Worktree:
         self.used = False
         """Something ran in it since it was made."""
         self._checkout = checkout
+        self._folders: set[str] = set()
 
     def put(self, commit: str) -> None:
         """Makes it the commit, with nothing else in it. Raises GitError."""
         self.commit = None
-        if self.used:
+        if self.used and self._entered():
             for path in self._checkout.left():
                 if path.rstrip("/") != ".git":
                     remove(self.folder / path)
         self._checkout.put(commit)
+        self._mark(self.folder)
         self.commit, self.used = commit, False
+
+    def _entered(self) -> bool:
+        """Whether a run made or removed anything: that changes the time of the folder around it."""
+        try:
+            return any(os.stat(folder).st_mtime_ns != _MARKED_NS for folder in self._folders)  # noqa: PTH116
+        except OSError:
+            return True
+
+    def _mark(self, top: Path) -> None:
+        """Gives every folder the same time. Only those with another one have to be looked into for new ones."""
+        known, ahead = self._folders, [str(top), *self._folders]
+        self._folders = set()
+        while ahead:
+            folder = ahead.pop()
+            if folder in self._folders:
+                continue
+            try:
+                changed = folder not in known or os.stat(folder).st_mtime_ns != _MARKED_NS  # noqa: PTH116
+            except OSError:
+                continue
+            self._folders.add(folder)
+            if changed:
+                with os.scandir(folder) as entries:
+                    ahead += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+                os.utime(folder, ns=(_MARKED_NS, _MARKED_NS))
 
 
 class Scratch:

@@ -1,5 +1,6 @@
 """`flux bug bisect`: the commit that broke it, found in throw-away checkouts."""
 
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -48,7 +49,7 @@ Exit codes:
 @click.option(
     "--timeout", type=click.FloatRange(0), metavar="S", help="Skip a revision that takes longer; 0 for no limit."
 )
-@command_options("path_map", "in_app_include", "in_app_exclude", "python")
+@command_options("app", "python", "path_map", "in_app_include", "in_app_exclude")
 def command(
     session: Session,
     id: str | None,
@@ -70,6 +71,7 @@ def command(
     from flux_ls.bisect.oracles import Aborted, Cancelled
     from flux_ls.bisect.shapes import NothingToFind, NotPossible
     from flux_ls.git import GitError, Missing
+    from flux_ls.replay.interpreter import interpreter_for
 
     if id is None and command_line is None:
         raise click.UsageError("Give the ID of a failed request, or --run CMD.")
@@ -77,7 +79,11 @@ def command(
     stop = threading.Event()
     live = Live(session.terminal, session.as_json)
     try:
-        repository, oracle, asked, logs = ask(session.reader, session.workspace, session.settings, session.root, given)
+        origin = session.loaded.origin["python"]
+        python = interpreter_for(session.root, session.settings.python, origin, os.environ)
+        repository, oracle, asked, logs = ask(
+            session.reader, session.workspace, session.settings, python, session.root, given
+        )
         with stopped_by_signals(stop):
             answer = bisect(repository, oracle, asked, logs=logs, cancel=stop, report=live.show)
     except NotPossible as error:
