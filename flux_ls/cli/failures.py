@@ -24,8 +24,8 @@ BROKEN_PIPE = 141
 
 EXIT_CODES = {
     OK: "ok",
-    BAD_NEWS: "the answer is bad news: `flux doctor` found a broken link, `flux serve` that one runs, or not all that "
-    "was replayed passes",
+    BAD_NEWS: "the answer is bad news: `flux doctor` found a broken link, `flux serve` that one runs, not all that was "
+    "replayed passes, or `flux bug bisect` found no first bad commit",
     WRONG_USE: "wrong use",
     NOT_FOUND: "not found",
     AMBIGUOUS: "an id that fits several requests, or a table's name several tables",

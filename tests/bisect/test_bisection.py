@@ -35,6 +35,7 @@ class Reads:
                 raise Cancelled
             again = self.asked.count(name) % 2 == 0
         assert sorted(each.name for each in folder.iterdir()) == [".git", "name", "verdict"], "something of another run"
+        (folder / "name").write_text("x" * len(name))
         (folder / "left").mkdir()
         (folder / "left" / "over").touch()
         (folder / "verdict").rename(folder / "verdict.old")
