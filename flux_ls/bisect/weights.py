@@ -29,6 +29,7 @@ FILE = 3.0
 IMPORTED = 0.3
 PYTHON = 0.05
 OTHER = 0.01
+TOP = "<module>"
 UNREAD = RAN
 """A file that ran, as long as nobody has looked which of its functions were changed."""
 
@@ -53,6 +54,10 @@ def ran_in(bad: Traced, good: Traced | None, texts: "Mapping[str, Text]", good_t
         files |= {path for path, _ in before}
         for function in counts.keys() | before.keys():
             graded[function] = UNLIKE if counts.get(function, 0) != before.get(function, 0) else RAN
+        for path in bad.imported ^ good.imported:
+            # It came or went: what stands at its top ran in one of the runs alone.
+            files.add(path)
+            graded[path, TOP] = UNLIKE
     thrown_well = _named(dict.fromkeys(good.raised, 1), good_texts) if good is not None else {}
     for function in _named(dict.fromkeys(bad.raised, 1), texts):
         # An exception that is part of how it works is thrown in the good run as well.
@@ -163,7 +168,7 @@ def _pieces(text: Text | None, other: Text | None) -> dict[tuple[str, str], list
                 _outside(text, scope.first_line, scope.last_line, inner)
             )
     tops = [each for each in text.functions.scopes if each.kind in ("def", "class") and "." not in each.name]
-    pieces["<module>", "module"] = [_outside(text, first, last, tops)]
+    pieces[TOP, "module"] = [_outside(text, first, last, tops)]
     return pieces
 
 

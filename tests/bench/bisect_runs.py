@@ -81,7 +81,6 @@ CASES = (
     Case(*_JINJA, "from jinja2 import evalcontextfilter\n"),
     Case(*_RICH, "from rich._lru_cache import LRUCache\n"),
     Case(*_RICH, "from rich.text import Text\ntext = Text('a\\tb')\ntext.expand_tabs()\nassert text.tab_size == 8\n"),
-    Case("flask", "2.2.5", "3.1.1", "import flask\nflask.Flask.before_first_request\n"),
     Case("flask", "2.3.0", "3.1.1", "import flask\nassert flask._request_ctx_stack is not None\n"),
     Case(*_GLOT, _translated("SELECT CAST(x AS TIMESTAMP)", "bigquery", "snowflake", "SELECT CAST(x AS TIMESTAMPNTZ)")),
     Case(
@@ -127,6 +126,7 @@ class Counted(Struct, frozen=True):
     culprit: str
     subject: str
     right: bool
+    limited_right: bool
 
 
 def measure(folder: Path, case: Case) -> Counted:
@@ -162,7 +162,8 @@ def measure(folder: Path, case: Case) -> Counted:
         repeats=counts["repeat"],
         culprit=(answer.first_bad or answer.among[0]).revision[:10],
         subject=(answer.first_bad or answer.among[0]).subject if answer.first_bad else f"one of {len(found)}",
-        right=found == set(plain) and set(limited) == set(plain),
+        right=found == set(plain),
+        limited_right=set(limited) == set(plain),
     )
 
 
@@ -245,11 +246,9 @@ def main(words: Sequence[str] = ()) -> None:
             continue
         rows.append(row)
         extra = f"{row.ends}, {row.deciding}, {row.repeats}"
-        print(
-            f"{row.range:8} {row.git:4} {row.limited:6} {row.search + row.deciding:5}  + {extra:10} "
-            f"{'same' if row.right else 'NOT THE SAME':5} {row.name}: {row.culprit} {row.subject[:50]}",
-            flush=True,
-        )
+        told = ("same" if row.right else "WRONG") + ("" if row.limited_right else ", but wrong when limited to files")
+        runs = f"{row.range:8} {row.git:4} {row.limited:6} {row.search + row.deciding:5}  + {extra:10} {told}"
+        print(f"{runs}  {row.name}: {row.culprit} {row.subject[:50]}", flush=True)
     if rows:
         mean = {
             name: fsum(getattr(row, name) for row in rows) / len(rows)
@@ -261,7 +260,8 @@ def main(words: Sequence[str] = ()) -> None:
         print(f"  Flux against git {flux / git:.2f} (bar 0.63), limited to files {flux / limited:.2f} (bar 0.95)")
         ends, repeats = mean["ends"], mean["repeats"]
         print(f"  besides: traced runs of the ends {ends:.1f}, repeats {repeats:.1f}; all {flux + ends + repeats:.2f}")
-        print(f"  the same commit: {sum(row.right for row in rows)} of {len(rows)}")
+        limited_right = sum(row.limited_right for row in rows)
+        print(f"  as plain git: Flux {sum(row.right for row in rows)} of {len(rows)}, limited to files {limited_right}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from flux_ls.bisect.traces import Place, Traced
 from flux_ls.bisect.weights import (
@@ -131,5 +132,7 @@ def test_what_ran_is_graded_by_how_both_runs_differ() -> None:
         ("cart.py", "price"): UNLIKE,
         ("cart.py", "Cart.idle"): UNLIKE,
     }
+    gone = ran_in(bad, replace(good, imported=frozenset({"cart.py", "old.py"})), texts, texts)
+    assert gone.functions["old.py", "<module>"] == UNLIKE
     alone = ran_in(bad, None, texts, {})
     assert alone.functions == {("cart.py", "Cart.total"): RAN, ("cart.py", "price"): RAN}
