@@ -1,5 +1,6 @@
 """`flux bug bisect`: what it prints, and how it ends."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,18 @@ def test_an_id_that_fits_several(history: Path, recorded: Recorded, flux: Flux) 
 def test_without_a_checkout(recorded: Recorded, flux: Flux) -> None:
     ran = flux("bug", "bisect", "--good", "v0", "--run", RUN)
     assert (ran.code, "is in no git checkout" in ran.err) == (2, True)
+
+
+def test_a_copy_that_shadows_the_revision_is_refused(history: Path, recorded: Recorded, flux: Flux) -> None:
+    recorded.write("shop/__init__.py", "")
+    git(history, "add", ".")
+    git(history, "commit", "-qm", "a package")
+    shadowed = f"import sys; sys.path.insert(0, {str(history)!r}); import shop; sys.exit(int(open('verdict').read()))"
+    ran = flux("bug", "bisect", "--good", "v0", "--run", f'{sys.executable} -c "{shadowed}"')
+    assert ran.code == 2
+    assert "shop was imported from your checkout" in ran.err
+    fine = "import shop, sys; sys.exit(int(open('verdict').read()))"
+    assert flux("bug", "bisect", "--good", "v0", "--run", f'{sys.executable} -c "{fine}"').code == 0
 
 
 def test_skipped_commits_that_hide_it(history: Path, flux: Flux) -> None:
