@@ -32,6 +32,8 @@ class Client:
     """Knows of an action that is the one to take."""
     document_edits: bool = False
     """Takes edits for a version of a document, and refuses them for another."""
+    creates_files: bool = False
+    """Makes a file when an edit that the server asks for says so."""
     json_text: bool = False
     """Wants answers of commands as JSON text: what it decodes itself loses null, or the order of names."""
 
@@ -57,6 +59,12 @@ def read(capabilities: types.ClientCapabilities, encoding: str) -> Client:
         action_kinds=bool(text.code_action and text.code_action.code_action_literal_support),
         preferred_actions=bool(text.code_action and text.code_action.is_preferred_support),
         document_edits=bool(workspace.workspace_edit and workspace.workspace_edit.document_changes),
+        creates_files=bool(
+            workspace.apply_edit
+            and workspace.workspace_edit
+            and workspace.workspace_edit.document_changes
+            and types.ResourceOperationKind.Create in (workspace.workspace_edit.resource_operations or ())
+        ),
         json_text=_wants_json_text(capabilities.experimental),
     )
 

@@ -1,6 +1,6 @@
 """`textDocument/codeAction`: what to do about a failure under the cursor."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from lsprotocol import types
 
@@ -14,12 +14,19 @@ from flux_ls.lsp.snapshot import FileFindings, Finding
 
 
 def actions(
-    file: FileFindings | None, params: types.CodeActionParams, client: Client
+    file: FileFindings | None,
+    params: types.CodeActionParams,
+    client: Client,
+    replayable: Container[str] = (),
+    *,
+    trusted: bool = False,
 ) -> list[types.CodeAction | types.Command]:
-    """For each finding in the range: why, its steps and trace, the difference to a good run, explain, dismiss."""
+    """For each finding in the range: why, its steps and trace, the difference to a good run, explain, dismiss; to run
+    it again, or to make a test of it, where its fingerprint is `replayable`.
+    """
     made: list[types.CodeAction | types.Command] = []
     for finding in asked_about(file, params):
-        made += _of(finding, params, client)
+        made += _of(finding, params, client, replayable=_group(finding) in replayable, trusted=trusted)
     return made
 
 
@@ -69,7 +76,13 @@ def _includes(asked: str) -> bool:
     return kind == asked or kind.startswith(asked + ".") or asked == ""
 
 
-def _of(finding: Finding, params: types.CodeActionParams, client: Client) -> list[types.CodeAction | types.Command]:
+def _group(finding: Finding) -> str:
+    return finding.issue.failure.fingerprint
+
+
+def _of(
+    finding: Finding, params: types.CodeActionParams, client: Client, *, replayable: bool, trusted: bool
+) -> list[types.CodeAction | types.Command]:
     issue = finding.issue
     error = one_line(words.error_line(issue), 60)
     id = issue.sample_request_id
@@ -80,8 +93,14 @@ def _of(finding: Finding, params: types.CodeActionParams, client: Client) -> lis
         (f"Compare req:{id[:8]} with a good request", "diff"),
         (f"Explain req:{id[:8]} (shows what a model would be asked)", "explain"),
     )
+    running = [(f"Replay req:{id[:8]} with the code as it is now", "replay")] if replayable and trusted else []
+    testing = [(f"Create a regression test from req:{id[:8]}", "writeTest")] if replayable else []
     commands = [
-        *(types.Command(title, f"flux.server.{name}", arguments=[{"id": id, "show": True}]) for title, name in asked),
+        *_latest_replay(finding),
+        *(
+            types.Command(title, f"flux.server.{name}", arguments=[{"id": id, "show": True}])
+            for title, name in (*asked, *running, *testing)
+        ),
         types.Command(
             f"Dismiss {one_line(issue.failure.type, 60)}",
             "flux.server.dismiss",
@@ -94,6 +113,17 @@ def _of(finding: Finding, params: types.CodeActionParams, client: Client) -> lis
     return [
         types.CodeAction(title=command.title, kind=types.CodeActionKind.QuickFix, diagnostics=answered, command=command)
         for command in commands
+    ]
+
+
+def _latest_replay(finding: Finding) -> list[types.Command]:
+    """What it says comes first: it is of the code on the screen."""
+    trial = finding.trial
+    if trial is None:
+        return []
+    told = {"id": trial.request_id, "latest": True, "show": True}
+    return [
+        types.Command(f"Compare req:{trial.request_id[:8]} with its replay", "flux.server.replay", arguments=[told])
     ]
 
 

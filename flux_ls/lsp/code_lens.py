@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from lsprotocol import types
 from msgspec import Struct
@@ -12,6 +12,10 @@ from flux_ls.lsp import words
 from flux_ls.lsp.client import Client
 from flux_ls.lsp.convert import to_range
 from flux_ls.lsp.snapshot import FileFindings, Finding
+from flux_ls.lsp.trials import fixed_by
+
+RUNNING = ("replay",)
+"""What is offered where the request can be run again."""
 
 
 class Traffic(Struct, frozen=True):
@@ -25,18 +29,24 @@ class Traffic(Struct, frozen=True):
 
 
 def lenses(
-    file: FileFindings | None, traffic: tuple[Traffic, ...], client: Client, now_ns: int | None = None
+    file: FileFindings | None,
+    traffic: tuple[Traffic, ...],
+    client: Client,
+    now_ns: int | None = None,
+    runnable: Callable[[Finding], bool] = lambda _: False,
 ) -> list[types.CodeLens]:
-    """One for each function, then traffic; a lens stays on the line of its `def`, whatever its text becomes."""
+    """One line for each function, then traffic; it stays on the line of its `def`, whatever its text becomes.
+
+    `runnable` tells of which failures the request may be run again. That is offered behind what is always there, which
+    does not move when it comes or goes.
+    """
     now_ns = time.time_ns() if now_ns is None else now_ns
     made = []
     for (line, text), findings in sorted(_by_function(file).items()):
-        made.append(
-            types.CodeLens(
-                range=to_range(line, None, None, text, client.encoding),
-                command=_command(findings, now_ns),
-            )
-        )
+        made += [
+            types.CodeLens(range=to_range(line, None, None, text, client.encoding), command=command)
+            for command in _commands(findings, now_ns, runnable)
+        ]
     made += [
         types.CodeLens(
             range=to_range(each.line, None, None, each.text, client.encoding),
@@ -47,23 +57,29 @@ def lenses(
     return made
 
 
-def _command(findings: list[Finding], now_ns: int) -> types.Command:
-    failing = [finding for finding in findings if finding.proof is None]
-    return _failing(failing, now_ns) if failing else _fixed(findings[0])
-
-
-def _failing(findings: list[Finding], now_ns: int) -> types.Command:
-    latest = max(findings, key=lambda finding: finding.issue.last_seen_ns)
-    return types.Command(
-        title=title(findings, now_ns),
-        command="flux.server.why",
-        arguments=[{"id": latest.issue.sample_request_id, "show": True}],
-    )
+def _commands(findings: list[Finding], now_ns: int, runnable: Callable[[Finding], bool]) -> Iterator[types.Command]:
+    """A lens has one command, and clients put those of a line beside each other: `… · why | replay`."""
+    failing = [finding for finding in findings if not finding.mended]
+    if not failing:
+        yield _fixed(findings[0])
+        return
+    latest = max(failing, key=lambda finding: finding.issue.last_seen_ns)
+    arguments = [{"id": latest.issue.sample_request_id, "show": True}]
+    yield types.Command(title=title(failing, now_ns), command="flux.server.why", arguments=arguments)
+    if latest.state == "failing" and runnable(latest):
+        for name in RUNNING:
+            yield types.Command(title=name, command=f"flux.server.{name}", arguments=arguments)
 
 
 def _fixed(finding: Finding) -> types.Command:
     """What changed between the last failure and the run that went well is what one wants to see of it."""
-    assert finding.proof is not None
+    if finding.proof is None:
+        assert finding.trial is not None
+        return types.Command(
+            title=fixed_by(finding.trial),
+            command="flux.server.replay",
+            arguments=[{"id": finding.trial.request_id, "latest": True, "show": True}],
+        )
     return types.Command(
         title=fixed(finding.proof),
         command="flux.server.diff",

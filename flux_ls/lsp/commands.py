@@ -92,6 +92,19 @@ class MaybeRequest:
 
 
 @attrs.frozen
+class WhichReplays:
+    """One request, several, or those of a time: one of the three."""
+
+    id: str | None = None
+    ids: tuple[str, ...] | None = None
+    window: str | None = None
+    """As the terminal takes it: `14:00-14:30`, or `30m`."""
+    latest: bool = False
+    """Tell the latest result, and run nothing."""
+    show: bool = False
+
+
+@attrs.frozen
 class Group:
     fingerprint: str
 
@@ -103,6 +116,8 @@ class Command:
     id: str
     title: str
     parameters: type
+    runs_code: bool = False
+    """Of the workspace, which has to be trusted."""
 
     @property
     def name(self) -> str:
@@ -117,6 +132,8 @@ COMMANDS = (
     Command("flux.server.diff", "Two requests compared", TwoRequests),
     Command("flux.server.history", "What happened to a row", WhichRow),
     Command("flux.server.blame", "Who wrote what a row holds", WhichRows),
+    Command("flux.server.replay", "Run it again", WhichReplays, runs_code=True),
+    Command("flux.server.writeTest", "Create a regression test", WhichRequest),
     Command("flux.server.explain", "What a model would be asked", WhatToAsk),
     Command("flux.server.errors", "What fails", Since),
     Command("flux.server.doctor", "Why is nothing here?", MaybeRequest),
@@ -180,6 +197,11 @@ def read_object(kind: type, given: object, wrong: Callable[[str], JsonRpcExcepti
             raise wrong(f"there is no parameter {key!r}")
         if value is None:
             continue
+        if _is_texts(fields[name].type):
+            if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+                raise wrong(f"{key!r} must be a list of strings")
+            values[name] = tuple(value)
+            continue
         accepted = _accepted(fields[name].type)
         if (isinstance(value, bool) and bool not in accepted) or not isinstance(value, accepted):
             expected = _TYPE_NAMES[float] if float in accepted else _TYPE_NAMES[accepted[0]]
@@ -206,6 +228,10 @@ def _accepted(annotation: object) -> tuple[type, ...]:
     kinds = get_args(annotation) if get_origin(annotation) in (Union, builtin.UnionType) else (annotation,)
     accepted = [kind for kind in kinds if isinstance(kind, type) and kind is not type(None)]
     return (*accepted, int) if float in accepted else tuple(accepted)
+
+
+def _is_texts(annotation: object) -> bool:
+    return tuple[str, ...] in (annotation, *get_args(annotation))
 
 
 def _json_type(value: object) -> str:

@@ -14,10 +14,12 @@ from lsprotocol import types
 from msgspec import Struct
 
 from flux_ls.lsp import words
+from flux_ls.lsp.addresses import address
 from flux_ls.lsp.client import Client
 from flux_ls.lsp.convert import to_range
 from flux_ls.lsp.markdown import one_line
 from flux_ls.lsp.snapshot import FileFindings, Finding, Place, Snapshot
+from flux_ls.lsp.trials import Trial
 
 SOURCE = "flux"
 DATA = {
@@ -26,6 +28,7 @@ DATA = {
     "state": "`failing` or `handled`.",
     "anchor": "How the line was found: `exact`, `moved`, or `edited` since it failed.",
     "functionEdited": "Whether the line is as it was but its function has been edited since.",
+    "replay": "What the latest replay said, while the code is what ran: `requestId`, `error`, `same`; null for none.",
     "others": "Of the other groups on the line, `fingerprint`, `requestId` and `message`.",
 }
 """What a diagnostic carries for clients that do more with it."""
@@ -89,6 +92,7 @@ def diagnostic(hint: Hint, client: Client, note: str = "") -> types.Diagnostic:
         severity=_severity(finding),
         code=issue.sample_request_id[:8],
         source=SOURCE,
+        code_description=_details(finding, client),
         related_information=_related(hint, client) if client.related_information else None,
         data={
             "fingerprint": issue.failure.fingerprint,
@@ -96,6 +100,9 @@ def diagnostic(hint: Hint, client: Client, note: str = "") -> types.Diagnostic:
             "state": finding.state,
             "anchor": finding.place.located.anchor,
             "functionEdited": finding.place.located.function_edited,
+            "replay": None
+            if finding.trial is None
+            else {"requestId": finding.trial.request_id, "error": finding.trial.error, "same": finding.trial.same},
             "others": [
                 {
                     "fingerprint": other.issue.failure.fingerprint,
@@ -108,10 +115,19 @@ def diagnostic(hint: Hint, client: Client, note: str = "") -> types.Diagnostic:
     )
 
 
+def _details(finding: Finding, client: Client) -> types.CodeDescription | None:
+    """Where to read how the replay differs from the recording, for clients that open Flux's documents."""
+    if finding.trial is None or not client.content:
+        return None
+    return types.CodeDescription(address("replay", finding.trial.request_id))
+
+
 def message(hint: Hint, note: str = "") -> str:
     """In the order of what is read first; how sure the line is comes last."""
     finding = hint.named
     parts = [_error(finding), _counted(finding)]
+    if finding.trial is not None:
+        parts = [*_replayed(finding.trial), *parts]
     if hint.others:
         parts.append(f"and {words.times(len(hint.others), 'other kind')} here")
     parts += [f"last {words.at(finding.issue.last_seen_ns)}", f"req:{finding.issue.sample_request_id[:8]}"]
@@ -122,6 +138,13 @@ def message(hint: Hint, note: str = "") -> str:
     elif finding.place.located.function_edited:
         parts.append(FUNCTION_EDITED)
     return " · ".join(parts)
+
+
+def _replayed(trial: Trial) -> list[str]:
+    """What it fails with now comes first: it is what the code on the screen does."""
+    if trial.same:
+        return ["still fails in a replay"]
+    return [f"in a replay: {one_line(trial.error or 'no answer', MESSAGE_LIMIT)}"]
 
 
 def _in_short(finding: Finding) -> str:
@@ -268,7 +291,7 @@ def _looks(shown: list[types.Diagnostic]) -> list[tuple[object, ...]]:
         (
             each.range,
             each.severity,
-            each.data and (each.data["fingerprint"], each.data["functionEdited"]),
+            each.data and (each.data["fingerprint"], each.data["functionEdited"], each.data["replay"]),
             [other["fingerprint"] for other in each.data["others"]] if each.data else [],
         )
         for each in shown

@@ -20,10 +20,18 @@ STATUS = "flux/status"
 TAIL = "flux/tail"
 SUBSCRIBE_TAIL = "flux/subscribeTail"
 UNSUBSCRIBE_TAIL = "flux/unsubscribeTail"
+TRUST = "flux/trust"
 
 MESSAGES = (
     Message(STATUS, "request", "client", "What is connected, and the first broken link."),
     Message(STATUS, "notification", "server", "The same, unasked: whenever it has changed, at most twice a second."),
+    Message(
+        TRUST,
+        "notification",
+        "client",
+        "Whether code of the workspace may be run, by replays say. It is of the folders that are open then, and may "
+        "stand in `initializationOptions` as `workspaceTrusted`; without it nothing runs.",
+    ),
     Message(SUBSCRIBE_TAIL, "request", "client", "From now on, tell every request that passes the filter."),
     Message(UNSUBSCRIBE_TAIL, "request", "client", "No more of them."),
     Message(

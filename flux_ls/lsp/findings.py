@@ -24,6 +24,7 @@ from flux_ls.answers.state import Standing, standing
 from flux_ls.lsp.convert import path_to_uri
 from flux_ls.lsp.held import Held
 from flux_ls.lsp.snapshot import FIXED_FOR_NS, Finding, Place, Snapshot, files, still_fixed
+from flux_ls.lsp.trials import Trial, by_group, still_holds
 from flux_ls.lsp.watch import News
 from flux_ls.model import Issue, LocatedFrame, Proof, Request
 from flux_ls.source.edits import Edit
@@ -64,7 +65,13 @@ class Touched(Struct, frozen=True):
     path: str
 
 
-_Message = News | Buffer | Surroundings | Touched | Future[None] | None
+class Tried(Struct, frozen=True):
+    """Requests were replayed."""
+
+    trials: tuple[Trial, ...]
+
+
+_Message = News | Buffer | Surroundings | Touched | Tried | Future[None] | None
 
 
 class Findings:
@@ -90,6 +97,8 @@ class Findings:
         """What was seen to show issues mended, with their last failure, until the store tells it."""
         self._mended: list[tuple[Issue, Proof]] = []
         """What is to be handed out of it."""
+        self._trials: dict[str, Trial] = {}
+        """The latest of each issue group."""
         self._paths: dict[int, set[str]] = {}
         """The files that each issue depends on."""
         self._issues_of_path: dict[str, set[int]] = defaultdict(set)
@@ -113,7 +122,7 @@ class Findings:
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, message: News | Buffer | Surroundings | Touched) -> None:
+    def put(self, message: News | Buffer | Surroundings | Touched | Tried) -> None:
         self._messages.put(message)
 
     def settled(self) -> Future[None]:
@@ -187,6 +196,8 @@ class Findings:
                 with self._workspace_lock:
                     self._workspace.forget(Path(message.path))
                 stale |= self._at(message.path) | self._unplaced_named(message.path)
+            elif isinstance(message, Tried):
+                stale |= self._take_trials(message)
             elif isinstance(message, Surroundings) and message != self._surroundings:
                 self._surroundings = message
                 self._open_workspace()
@@ -211,6 +222,8 @@ class Findings:
             if issue.route is not None:
                 self._issues_of_route[issue.route.service, issue.route.name].add(issue.id)
             changed.add(issue.id)
+            if issue.failure.fingerprint in self._trials:
+                changed |= self._of_group(issue.failure.fingerprint)
         good = {
             (request.service, route_name(request)): request
             for request in news.requests
@@ -238,6 +251,27 @@ class Findings:
             if issue.proof is None and issue_id not in self._proofs and not issue.failure.handled:
                 changed.add(issue_id)
         return changed
+
+    def _take_trials(self, tried: Tried) -> set[int]:
+        trials = by_group(tried.trials)
+        self._trials |= trials
+        for trial in trials.values():
+            for body in trial.bodies:
+                with self._workspace_lock:
+                    self._workspace.forget(Path(body.path))  # It may have been saved a moment ago.
+        return {id for group in trials for id in self._of_group(group)}
+
+    def _of_group(self, fingerprint: str) -> set[int]:
+        return {id for id, issue in self._issues.items() if issue.failure.fingerprint == fingerprint}
+
+    def _trial_of(self, issue: Issue) -> Trial | None:
+        """What the latest replay said of it, unless it has failed since or the code is another one now."""
+        fingerprint = issue.failure.fingerprint
+        trial = self._trials.get(fingerprint)
+        if trial is None or issue.failure.handled:
+            return None
+        failed_ns = max(self._issues[id].last_seen_ns for id in self._of_group(fingerprint))
+        return trial if failed_ns <= trial.began_ns and still_holds(trial, self._workspace) else None
 
     def _take_buffer(self, buffer: Buffer) -> set[int]:
         real = os.path.realpath(buffer.path)
@@ -390,6 +424,7 @@ class Findings:
                 if located.path is None or located.function_line is None
                 else self._line(located.path, located.function_line),
                 proof=stands.proof,
+                trial=None if resolved else self._trial_of(issue),
             )
         elif located.anchor != "gone" and not resolved:
             self._unplaced[issue.id] = located.reason or located.anchor

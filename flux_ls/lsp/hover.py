@@ -21,6 +21,7 @@ from flux_ls.lsp.diagnostics import FUNCTION_EDITED, UNVERIFIED
 from flux_ls.lsp.markdown import code, fence, one_line, shortened, visible
 from flux_ls.lsp.rows import line_of
 from flux_ls.lsp.snapshot import FileFindings, Finding, Place
+from flux_ls.lsp.trials import fixed_by
 from flux_ls.model import Request
 
 LIMIT_BYTES = 4000
@@ -113,7 +114,10 @@ def _range(findings: list[Finding], client: Client) -> types.Range | None:
 def _mended_blocks(finding: Finding, style: Style, now_ns: int) -> list[Block]:
     """What proves it, and what it was."""
     proof, issue = finding.proof, finding.issue
-    assert proof is not None
+    if proof is None:
+        assert finding.trial is not None
+        told = f"{style.code(fixed_by(finding.trial), 60)}, {words.ago(finding.trial.began_ns, now_ns)}"
+        return [Block(10, told)]
     end = "  \n" if style.rich else "\n"
     facts = [
         f"{style.code(fixed(proof), 60)}, {words.ago(proof.at_ns, now_ns)}",

@@ -25,6 +25,8 @@ SHOW_AFTER_S = 0.3
 REPORT_EVERY_S = 0.1
 CREATE_TIMEOUT_S = 5.0
 WORKERS = 4
+LONG_WORKERS = 2
+"""For what takes minutes, so that it holds up no question."""
 
 
 class Stopped(Exception):
@@ -59,10 +61,13 @@ class Jobs:
     def __init__(self, protocol: "FluxProtocol") -> None:
         self._protocol = protocol
         self._executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="flux-job")
+        self._long = ThreadPoolExecutor(LONG_WORKERS, thread_name_prefix="flux-long")
         self._running: dict[Job, asyncio.Future[object]] = {}
         self._closed = False
 
-    async def run(self, title: str, work: Callable[[Job], T], *, token: types.ProgressToken | None = None) -> T:
+    async def run(
+        self, title: str, work: Callable[[Job], T], *, token: types.ProgressToken | None = None, long: bool = False
+    ) -> T:
         """The result of `work`, done in a thread. `token` is the client's own, when it asked for progress.
 
         Cancelling the caller, or the progress in the editor, sets `job.stop`.
@@ -70,7 +75,8 @@ class Jobs:
         if self._closed:
             raise JsonRpcRequestCancelled(f"{title}: the server is shutting down")
         job = Job(title)
-        future = asyncio.get_running_loop().run_in_executor(self._executor, work, job)
+        executor = self._long if long else self._executor
+        future = asyncio.get_running_loop().run_in_executor(executor, work, job)
         self._running[job] = future  # type: ignore[assignment]
         future.add_done_callback(lambda done: self._ended(job, done))
         if token is not None or self._supports_progress:
@@ -93,7 +99,8 @@ class Jobs:
         pending = set(self._running.values())
         if pending:
             _, pending = await asyncio.wait(pending, timeout=timeout)
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._executor, self._long):
+            executor.shutdown(wait=False, cancel_futures=True)
         return not pending
 
     def _ended(self, job: Job, future: "asyncio.Future[T]") -> None:

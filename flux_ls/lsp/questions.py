@@ -2,8 +2,8 @@
 
 import itertools
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -24,13 +24,11 @@ from flux_ls.answers.since import parse_since
 from flux_ls.answers.tail import Follow, RequestFilter
 from flux_ls.answers.trace import trace as ask_trace
 from flux_ls.answers.why import why as ask_why
-from flux_ls.config import Loaded
-from flux_ls.lsp import commands, pages
+from flux_ls.lsp import commands, pages, rerunning
 from flux_ls.lsp.addresses import address
+from flux_ls.lsp.desk import MOST_REQUESTS, Answer, Desk
 from flux_ls.lsp.jobs import Job
-from flux_ls.lsp.lookup import Lookup
 from flux_ls.record import redaction
-from flux_ls.source.workspace import Workspace
 from flux_ls.store.errors import (
     AmbiguousRequest,
     AmbiguousTable,
@@ -43,8 +41,6 @@ from flux_ls.store.errors import (
 )
 from flux_ls.store.writer import Writer
 
-MOST_REQUESTS = 1000
-
 KINDS: tuple[tuple[type[StoreError], str], ...] = (
     (RequestNotFound, "not_found"),
     (TableNotFound, "not_found"),
@@ -54,15 +50,6 @@ KINDS: tuple[tuple[type[StoreError], str], ...] = (
     (BadRequestId, "bad_id"),
     (StoreError, "store"),
 )
-
-
-class Desk(Struct, frozen=True):
-    """Where questions are answered from."""
-
-    lookup: Lookup
-    workspace: Callable[[], AbstractContextManager[Workspace]]
-    loaded: Loaded
-    status: Callable[[], Mapping[str, Any]]
 
 
 class Tail(Struct, frozen=True):
@@ -78,10 +65,7 @@ def answer(command: commands.Command, asked: Any, desk: Desk, job: Job) -> dict[
     return {**data, "text": page, "uri": uri}
 
 
-_Answer = tuple[dict[str, Any], str, str]
-
-
-def _tail(asked: commands.WhichRequests, desk: Desk, job: Job) -> _Answer:
+def _tail(asked: commands.WhichRequests, desk: Desk, job: Job) -> Answer:
     wanted = RequestFilter(
         function=asked.fn, errors_only=asked.errors_only, slow_ms=asked.slow_ms, service=asked.service
     )
@@ -99,7 +83,7 @@ def _tail(asked: commands.WhichRequests, desk: Desk, job: Job) -> _Answer:
     return to_builtins(shape), pages.tail(shape.requests), address("tail")
 
 
-def _why(asked: commands.WhichRequest, desk: Desk, job: Job) -> _Answer:
+def _why(asked: commands.WhichRequest, desk: Desk, job: Job) -> Answer:
     reader = desk.lookup.reader()
     job.check()
     with desk.workspace() as workspace:
@@ -107,7 +91,7 @@ def _why(asked: commands.WhichRequest, desk: Desk, job: Job) -> _Answer:
     return to_builtins(shape), pages.why(shape), address("why", shape.request.id)
 
 
-def _trace(asked: commands.WhichRequest, desk: Desk, job: Job) -> _Answer:
+def _trace(asked: commands.WhichRequest, desk: Desk, job: Job) -> Answer:
     reader = desk.lookup.reader()
     job.check()
     with desk.workspace() as workspace:
@@ -115,7 +99,7 @@ def _trace(asked: commands.WhichRequest, desk: Desk, job: Job) -> _Answer:
     return to_builtins(shape), pages.trace(shape), address("trace", shape.request.id)
 
 
-def _debug(asked: commands.WhichRequest, desk: Desk, job: Job) -> _Answer:
+def _debug(asked: commands.WhichRequest, desk: Desk, job: Job) -> Answer:
     reader = desk.lookup.reader()
     job.check()
     with desk.workspace() as workspace:
@@ -123,7 +107,7 @@ def _debug(asked: commands.WhichRequest, desk: Desk, job: Job) -> _Answer:
     return to_builtins(shape), pages.debug(shape), address("debug", shape.request.id)
 
 
-def _diff(asked: commands.TwoRequests, desk: Desk, job: Job) -> _Answer:
+def _diff(asked: commands.TwoRequests, desk: Desk, job: Job) -> Answer:
     reader = desk.lookup.reader()
     job.report("comparing")
     try:
@@ -137,7 +121,7 @@ def _diff(asked: commands.TwoRequests, desk: Desk, job: Job) -> _Answer:
     return to_builtins(shape), pages.diff(shape), address("diff", shape.before.id, other=shape.after.id)
 
 
-def _explain(asked: commands.WhatToAsk, desk: Desk, job: Job) -> _Answer:
+def _explain(asked: commands.WhatToAsk, desk: Desk, job: Job) -> Answer:
     from flux_ls.explain import providers
 
     settings = desk.loaded.settings
@@ -159,7 +143,7 @@ def _explain(asked: commands.WhatToAsk, desk: Desk, job: Job) -> _Answer:
     return to_builtins(shape), pages.explain(shape), address("explain", reader.resolve(asked.id).id)
 
 
-def _history(asked: commands.WhichRow, desk: Desk, job: Job) -> _Answer:
+def _history(asked: commands.WhichRow, desk: Desk, job: Job) -> Answer:
     if asked.limit < 1:
         raise JsonRpcInvalidParams(f"flux.server.history: 'limit' must be 1 or more, not {asked.limit}")
     reader = desk.lookup.reader()
@@ -168,7 +152,7 @@ def _history(asked: commands.WhichRow, desk: Desk, job: Job) -> _Answer:
     return to_builtins(shape), pages.history(shape), address("history", table=shape.table, id=asked.id)
 
 
-def _blame(asked: commands.WhichRows, desk: Desk, job: Job) -> _Answer:
+def _blame(asked: commands.WhichRows, desk: Desk, job: Job) -> Answer:
     reader = desk.lookup.reader()
     with desk.workspace() as workspace:
         if asked.id is None:
@@ -176,11 +160,11 @@ def _blame(asked: commands.WhichRows, desk: Desk, job: Job) -> _Answer:
         return _blamed(blame_row(reader, workspace, asked.table, asked.id), {"id": asked.id})
 
 
-def _blamed(shape: Blame, row: dict[str, str]) -> _Answer:
+def _blamed(shape: Blame, row: dict[str, str]) -> Answer:
     return to_builtins(shape), pages.blame(shape), address("blame", table=shape.table, **row)
 
 
-def _errors(asked: commands.Since, desk: Desk, job: Job) -> _Answer:
+def _errors(asked: commands.Since, desk: Desk, job: Job) -> Answer:
     since_ns = _since(asked.since)
     reader = desk.lookup.reader()
     job.check()
@@ -190,7 +174,7 @@ def _errors(asked: commands.Since, desk: Desk, job: Job) -> _Answer:
     return to_builtins(shape), pages.errors(shape), uri
 
 
-def _doctor(asked: commands.MaybeRequest, desk: Desk, job: Job) -> _Answer:
+def _doctor(asked: commands.MaybeRequest, desk: Desk, job: Job) -> Answer:
     job.report("looking at the collector, the store and the workspace")
     with desk.workspace() as workspace:
         shape = ask_doctor(desk.loaded, workspace, os.environ, asked.id)
@@ -199,15 +183,15 @@ def _doctor(asked: commands.MaybeRequest, desk: Desk, job: Job) -> _Answer:
     return to_builtins(shape), pages.doctor(shape), address("doctor", asked.id)
 
 
-def _dismiss(asked: commands.Group, desk: Desk, job: Job) -> _Answer:
+def _dismiss(asked: commands.Group, desk: Desk, job: Job) -> Answer:
     return _set_aside(asked.fingerprint, desk, dismissed=True)
 
 
-def _restore(asked: commands.Group, desk: Desk, job: Job) -> _Answer:
+def _restore(asked: commands.Group, desk: Desk, job: Job) -> Answer:
     return _set_aside(asked.fingerprint, desk, dismissed=False)
 
 
-def _set_aside(fingerprint: str, desk: Desk, *, dismissed: bool) -> _Answer:
+def _set_aside(fingerprint: str, desk: Desk, *, dismissed: bool) -> Answer:
     desk.lookup.reader()  # A writer would make a store that is missing.
     with closing(Writer(desk.lookup.path, desk.lookup.rule)) as writer:
         done = writer.dismiss(fingerprint) if dismissed else writer.restore(fingerprint)
@@ -218,17 +202,19 @@ def _set_aside(fingerprint: str, desk: Desk, *, dismissed: bool) -> _Answer:
     return to_builtins(shape), pages.dismissal(shape), address("errors")
 
 
-def _status(asked: commands.Nothing, desk: Desk, job: Job) -> _Answer:
+def _status(asked: commands.Nothing, desk: Desk, job: Job) -> Answer:
     status = desk.status()
     return dict(status), pages.status(status), address("status")
 
 
-_QUESTIONS: dict[str, Callable[[Any, Desk, Job], _Answer]] = {
+_QUESTIONS: dict[str, Callable[[Any, Desk, Job], Answer]] = {
     "tail": _tail,
     "why": _why,
     "trace": _trace,
     "debug": _debug,
     "diff": _diff,
+    "replay": rerunning.replay,
+    "writeTest": rerunning.write_test,
     "explain": _explain,
     "history": _history,
     "blame": _blame,

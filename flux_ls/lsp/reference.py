@@ -17,12 +17,13 @@ from msgspec.structs import fields as struct_fields
 
 from flux_ls.answers import shapes
 from flux_ls.answers.diff import Diff
-from flux_ls.lsp import addresses, commands, diagnostics, extensions, questions, status, tail
+from flux_ls.lsp import addresses, commands, diagnostics, extensions, questions, rerunning, status, tail, trust
 
 PARAMETERS: dict[str, type] = {
     extensions.STATUS: commands.Nothing,
     extensions.SUBSCRIBE_TAIL: tail.Subscribe,
     extensions.UNSUBSCRIBE_TAIL: tail.Unsubscribe,
+    extensions.TRUST: trust.Trusted,
 }
 CARRIES: dict[tuple[str, str], tuple[str, ...]] = {
     (extensions.STATUS, "client"): status.Status.__struct_fields__,
@@ -30,6 +31,7 @@ CARRIES: dict[tuple[str, str], tuple[str, ...]] = {
     (extensions.SUBSCRIBE_TAIL, "client"): ("id", "subscribed"),
     (extensions.UNSUBSCRIBE_TAIL, "client"): ("id", "subscribed"),
     (extensions.TAIL, "server"): ("id", "requests"),
+    (extensions.TRUST, "client"): (),
 }
 """By method and sender: the fields of a request's result, or of a notification's parameters."""
 
@@ -41,6 +43,8 @@ RESULTS: dict[str, type[Struct]] = {
     "diff": Diff,
     "history": shapes.History,
     "blame": shapes.Blame,
+    "replay": rerunning.ReplayInEditor,
+    "writeTest": rerunning.WrittenTest,
     "explain": shapes.Explain,
     "errors": shapes.Errors,
     "doctor": shapes.Doctor,
@@ -59,7 +63,7 @@ def page() -> str:
                 (
                     f"`{each.method}` ({each.kind})",
                     each.sender,
-                    _parameters(PARAMETERS[each.method]) if each.kind == "request" else "",
+                    _parameters(PARAMETERS[each.method]) if each.sender == "client" else "",
                     _names(CARRIES[each.method, each.sender]),
                     each.meaning,
                 )
@@ -112,6 +116,8 @@ def _type_name(annotation: object) -> str:
         return " or ".join(_type_name(each) for each in get_args(annotation) if each is not type(None))
     if get_origin(annotation) is Literal:
         return " or ".join(f"`{each}`" for each in get_args(annotation))
+    if get_origin(annotation) is tuple:
+        return f"{_type_name(get_args(annotation)[0])}[]"
     return {str: "string", bool: "boolean", int: "integer", float: "number"}[annotation]  # type: ignore[index]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcMethodNotFound
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcMethodNotFound
 from pygls.lsp.server import LanguageServer
 
 from flux_ls import __version__
@@ -17,6 +17,7 @@ from flux_ls.lsp.documents import Documents
 from flux_ls.lsp.jobs import Jobs
 from flux_ls.lsp.protocol import FluxProtocol, converter
 from flux_ls.lsp.settings import EditorSettings
+from flux_ls.lsp.trust import Trust, Trusted
 
 if TYPE_CHECKING:
     from flux_ls.lsp.session import Session
@@ -40,6 +41,7 @@ class FluxServer(LanguageServer):
         self.documents = Documents()
         self.settings = EditorSettings(self.say)
         self.client = client.Client()
+        self.trust = Trust(lambda: self.folder_uris)
         self.jobs = Jobs(self.protocol)
         self.stuck = False
         """Whether some thread did not stop."""
@@ -183,6 +185,7 @@ def _initialize(ls: FluxServer, params: types.InitializeParams) -> None:
     ls.client = client.read(params.capabilities, str(getattr(encoding, "value", encoding)))
     ls.documents.encoding = ls.client.encoding
     ls.settings.start(params.initialization_options)
+    ls.trust.start(params.initialization_options)
 
 
 async def _initialized(ls: FluxServer, params: types.InitializedParams) -> None:
@@ -246,8 +249,17 @@ async def _unsubscribe_tail(ls: FluxServer, params: object) -> object:
     return await (await ls.session()).unsubscribe_tail(params)
 
 
+async def _trust(ls: FluxServer, params: object) -> None:
+    asked: Trusted = commands.read_object(
+        Trusted, params or {}, lambda problem: JsonRpcInvalidParams(f"{extensions.TRUST}: {problem}")
+    )
+    ls.trust.say(asked.trusted)
+    (await ls.session()).trust_changed()
+
+
 _OWN: dict[str, Callable[[FluxServer, object], Awaitable[object]]] = {
     extensions.STATUS: _status,
     extensions.SUBSCRIBE_TAIL: _subscribe_tail,
     extensions.UNSUBSCRIBE_TAIL: _unsubscribe_tail,
+    extensions.TRUST: _trust,
 }

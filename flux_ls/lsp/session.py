@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,16 +17,21 @@ from flux_ls.answers import state
 from flux_ls.answers.shapes import request_shape
 from flux_ls.lsp import code_action, commands, extensions, hover, inlay_hint, questions, tail
 from flux_ls.lsp.code_lens import Traffic, lenses
-from flux_ls.lsp.convert import uri_to_path
+from flux_ls.lsp.convert import path_to_uri, uri_to_path
+from flux_ls.lsp.desk import Desk
 from flux_ls.lsp.diagnostics import Diagnostics
 from flux_ls.lsp.documents import Document
-from flux_ls.lsp.findings import Buffer, Findings, Surroundings, Touched
+from flux_ls.lsp.findings import Buffer, Findings, Surroundings, Touched, Tried
+from flux_ls.lsp.jobs import Job
 from flux_ls.lsp.keeper import Keeper
 from flux_ls.lsp.lookup import Lookup
 from flux_ls.lsp.mending import Mender
+from flux_ls.lsp.offers import Offers
 from flux_ls.lsp.processes import alive
+from flux_ls.lsp.results import Results
+from flux_ls.lsp.running import Ground
 from flux_ls.lsp.show import Shower
-from flux_ls.lsp.snapshot import FileFindings, Snapshot
+from flux_ls.lsp.snapshot import FileFindings, Finding, Snapshot
 from flux_ls.lsp.status import StatusBoard, StoreStatus
 from flux_ls.lsp.traffic import traffic_of
 from flux_ls.lsp.watch import News, Sight, Watch
@@ -76,6 +82,8 @@ class Session:
         self._keeper = Keeper(lambda status: self._board.update(collector=status), server.show)
         self._shower = Shower(server)
         self._mender = Mender(self._findings.workspace)
+        self._offers = Offers()
+        self._results = Results()
         self._quick = ThreadPoolExecutor(1, thread_name_prefix="flux-quick")
         self._watch: Watch | None = None
         self._looked = asyncio.Event()
@@ -134,8 +142,14 @@ class Session:
         self._apply_settings()
 
     async def folders_changed(self) -> None:
+        self.trust_changed()
         await self._load_settings()
         self._apply_settings()
+
+    def trust_changed(self) -> None:
+        """What may be run is offered, and no more than that."""
+        self._server.trust.look_again()
+        self._look_at_lenses()
 
     async def _load_settings(self) -> None:
         settings, folders = self._server.settings, self._server.folder_uris
@@ -147,11 +161,10 @@ class Session:
         settings = self._server.settings
         general = settings.general
         folders = [(uri, path) for uri in self._server.folder_uris if (path := uri_to_path(uri)) is not None]
-        path_map = [pair for uri, _ in folders for pair in settings.of(uri).path_map] + list(general.path_map)
         self._findings.put(
             Surroundings(
-                roots=tuple(Path(path) for _, path in folders),
-                path_map=tuple(dict.fromkeys(path_map)),
+                roots=self._roots(),
+                path_map=self._path_map(),
                 hides_handled=tuple(path for uri, path in folders if not settings.of(uri).show_handled),
             )
         )
@@ -162,6 +175,14 @@ class Session:
         self._diagnostics.show(self._snapshot, self._server.client)
         self._board.update(settings="; ".join(settings.loaded.warnings))
         self._look_at_lenses()
+
+    def _roots(self) -> tuple[Path, ...]:
+        return tuple(Path(path) for uri in self._server.folder_uris if (path := uri_to_path(uri)) is not None)
+
+    def _path_map(self) -> tuple[str, ...]:
+        settings, folders = self._server.settings, self._server.folder_uris
+        pairs = [pair for uri in folders if uri_to_path(uri) is not None for pair in settings.of(uri).path_map]
+        return tuple(dict.fromkeys((*pairs, *settings.general.path_map)))
 
     def _watch_store(self, path: Path, rule: InAppRule) -> None:
         if self._watch is not None:
@@ -304,11 +325,19 @@ class Session:
     async def code_lens(self, params: types.CodeLensParams) -> list[types.CodeLens]:
         uri = params.text_document.uri
         file = await self._file(uri)
+        if file is not None and self._server.trust.is_given:
+            await self._quickly(lambda: self._offers.look(self._asked(), file.findings))
         traffic: tuple[Traffic, ...] = ()
         if self._server.settings.of(uri).traffic_lens and (path := uri_to_path(uri)) is not None:
             traffic = await self._quickly(lambda: self._traffic(path))
-        self._lenses_served[uri] = lenses(file, (), self._server.client)
-        return lenses(file, traffic, self._server.client)
+        self._lenses_served[uri] = self._lenses(file)
+        return self._lenses(file, traffic)
+
+    def _lenses(self, file: FileFindings | None, traffic: tuple[Traffic, ...] = ()) -> list[types.CodeLens]:
+        return lenses(file, traffic, self._server.client, runnable=self._runnable)
+
+    def _runnable(self, finding: Finding) -> bool:
+        return self._server.trust.is_given and self._offers.can_replay(finding)
 
     def _asked(self) -> Lookup:
         assert self._lookup is not None
@@ -325,8 +354,11 @@ class Session:
     async def code_action(self, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:
         uri, client = params.text_document.uri, self._server.client
         file = await self._file(uri)
-        actions = code_action.actions(file, params, client)
         findings = code_action.asked_about(file, params)
+        if findings and self._lookup is not None:
+            await self._quickly(lambda: self._offers.look(self._asked(), findings))
+        replayable = {each.issue.failure.fingerprint for each in findings if self._offers.can_replay(each)}
+        actions = code_action.actions(file, params, client, replayable, trusted=self._server.trust.is_given)
         document = self._server.documents.get(uri)
         if not findings or file is None or document is None or document.version != file.version:
             return actions
@@ -350,7 +382,7 @@ class Session:
         self._lens_timer = None
         changed = False
         for document in self._server.documents:
-            made = lenses(self._snapshot.files.get(document.uri), (), self._server.client)
+            made = self._lenses(self._snapshot.files.get(document.uri))
             if made != self._lenses_served.get(document.uri, []):
                 self._lenses_served[document.uri] = made
                 changed = True
@@ -380,16 +412,43 @@ class Session:
     # Commands.
 
     async def answer(self, command: commands.Command, asked: Any, token: types.ProgressToken | None) -> object:
-        desk = questions.Desk(
-            self._asked(), self._findings.workspace, self._server.settings.loaded, lambda: self._board.current
+        runs = command.runs_code and not asked.latest
+        if runs:
+            self._server.trust.require(command.id)
+        desk = Desk(
+            lookup=self._asked(),
+            workspace=self._findings.workspace,
+            loaded=self._server.settings.loaded,
+            status=lambda: self._board.current,
+            ground=self._ground(),
+            results=self._results,
+            tried=lambda trials: self._findings.put(Tried(tuple(trials))),
         )
         await self._settled()
-        result = await self._server.jobs.run(
-            f"Flux: {command.title}", lambda job: questions.answer(command, asked, desk, job), token=token
-        )
-        if getattr(asked, "show", False):
+
+        def work(job: Job) -> dict[str, Any]:
+            # It may have waited for its turn.
+            with self._server.trust.running(command.id, job.stop) if runs else contextlib.nullcontext():
+                return questions.answer(command, asked, desk, job)
+
+        result = await self._server.jobs.run(f"Flux: {command.title}", work, token=token, long=runs)
+        if not getattr(asked, "show", False):
+            return result
+        if command.name == "writeTest":
+            self._shower.create(result["file"], result["source"], command.title)
+        else:
             self._shower.show(result["uri"], result["text"])
         return result
+
+    def _ground(self) -> Ground:
+        settings = self._server.settings
+        return Ground(
+            folders=self._roots(),
+            path_map=self._path_map(),
+            loaded=lambda folder: settings.loaded_of(path_to_uri(str(folder))),
+            opened=tuple((each.path, each.text) for each in self._server.documents if each.path is not None),
+            environ=os.environ,
+        )
 
     # Live tail.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from flux_ls.lsp import trust
 from flux_ls.lsp.convert import uri_to_path
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class EditorSettings:
 
     def start(self, options: object) -> None:
         """Takes `initializationOptions`."""
+        if isinstance(options, Mapping):
+            # That is no setting: `trust` takes it.
+            options = {name: value for name, value in options.items() if name != trust.OPTION}
         self._initial = self._section(options, "initializationOptions")
 
     def push(self, settings: object) -> None:
@@ -84,13 +88,17 @@ class EditorSettings:
 
     def of(self, uri: str) -> "Settings":
         """Those of the innermost folder that holds `uri`."""
+        return self.loaded_of(uri).settings
+
+    def loaded_of(self, uri: str) -> "Loaded":
+        """The same, with where each came from."""
         path = uri_to_path(uri) or ""
         best: str | None = None
         for folder in self._by_folder:
             root = folder and uri_to_path(folder)
             if root and folder and Path(path).is_relative_to(root) and len(folder) > len(best or ""):
                 best = folder
-        return self._by_folder[best].settings
+        return self._by_folder[best]
 
     def _section(self, value: object, source: str) -> Mapping[str, object]:
         if value is None:

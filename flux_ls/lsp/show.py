@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from flux_ls.lsp import new_file
 from flux_ls.lsp.background import in_background
 from flux_ls.lsp.convert import path_to_uri
 
@@ -36,6 +37,12 @@ class Shower:
     def show(self, uri: str, text: str) -> None:
         """Does not wait for the client, which may answer late or never."""
         task = asyncio.create_task(self._show(uri, text))
+        self._showing.add(task)
+        task.add_done_callback(self._showing.discard)
+
+    def create(self, uri: str, text: str, label: str) -> None:
+        """Has the editor make a file, and show it."""
+        task = asyncio.create_task(new_file.create(self._server, uri, text, label))
         self._showing.add(task)
         task.add_done_callback(self._showing.discard)
 

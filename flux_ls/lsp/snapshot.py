@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from flux_ls.lsp.trials import Trial
 from flux_ls.model import GroupState, Issue, LocatedFrame, Proof
 
 DAY_NS = 24 * 3600 * 10**9
@@ -37,6 +38,13 @@ class Finding(Struct, frozen=True):
     """The line of the function's `def`."""
     proof: Proof | None = None
     """What shows it mended, of one that is `resolved`."""
+    trial: Trial | None = None
+    """What the latest replay said of it, as long as that holds."""
+
+    @property
+    def mended(self) -> bool:
+        """A later run went well, or a replay of the code as it is now."""
+        return self.proof is not None or (self.trial is not None and self.trial.passing)
 
     @property
     def unverified(self) -> bool:
@@ -128,10 +136,14 @@ def files(
 ) -> Mapping[str, FileFindings]:
     """What each file shows, by URI; `versions` are those of the open documents."""
     shown, mended, kept = (defaultdict[str, list[Finding]](list) for _ in range(3))
+    by_replay = []
     for finding in merged(found):
+        if finding.mended:
+            by_replay.append(finding)
+            continue
         stale = now_ns - finding.issue.last_seen_ns > STALE_AFTER_NS
         shown[finding.place.uri].append(replace(finding, stale=True) if stale else finding)
-    for finding in _latest_proofs(fixed, now_ns):
+    for finding in _latest_proofs([*by_replay, *fixed], now_ns):
         mended[finding.place.uri].append(finding)
     for finding in held:
         kept[finding.place.uri].append(finding)
@@ -158,7 +170,9 @@ def _latest_proofs(fixed: Iterable[Finding], now_ns: int) -> Iterable[Finding]:
 
 
 def _proven_ns(finding: Finding) -> int:
-    return 0 if finding.proof is None else finding.proof.at_ns
+    if finding.proof is not None:
+        return finding.proof.at_ns
+    return 0 if finding.trial is None else finding.trial.began_ns
 
 
 def still_fixed(fixed: Collection[Finding], issues: Iterable[Issue]) -> Iterator[Finding]:

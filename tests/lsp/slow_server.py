@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from flux_ls.lsp import commands, main, questions
 from flux_ls.lsp.commands import Command
+from flux_ls.lsp.desk import Desk
 from flux_ls.lsp.jobs import Job, Stopped
 from flux_ls.lsp.server import make_server
 
@@ -32,7 +33,7 @@ class Inner(Struct):
     name: str
 
 
-def _sleep(asked: Sleep, desk: questions.Desk, job: Job) -> tuple[dict[str, Any], str, str]:
+def _sleep(asked: Sleep, desk: Desk, job: Job) -> tuple[dict[str, Any], str, str]:
     diary = Path(asked.diary) if asked.diary else None
     end = time.monotonic() + asked.seconds
     if diary is not None:
@@ -51,7 +52,7 @@ def _sleep(asked: Sleep, desk: questions.Desk, job: Job) -> tuple[dict[str, Any]
     return {"slept": asked.seconds}, "", ""
 
 
-def _misbehave(asked: Misbehave, desk: questions.Desk, job: Job) -> tuple[dict[str, Any], str, str]:
+def _misbehave(asked: Misbehave, desk: Desk, job: Job) -> tuple[dict[str, Any], str, str]:
     if asked.how == "raise":
         raise ZeroDivisionError("a fault of ours")
     if asked.how == "print":
@@ -68,7 +69,7 @@ def _misbehave(asked: Misbehave, desk: questions.Desk, job: Job) -> tuple[dict[s
     return {"value": results.get(asked.how)}, "", ""
 
 
-def _tables(asked: commands.Nothing, desk: questions.Desk, job: Job) -> tuple[dict[str, Any], str, str]:
+def _tables(asked: commands.Nothing, desk: Desk, job: Job) -> tuple[dict[str, Any], str, str]:
     protocol = server.protocol
     return {"futures": len(protocol._request_futures), "tokens": len(protocol.progress.tokens)}, "", ""
 

@@ -52,7 +52,8 @@ def test_every_document_has_a_question() -> None:
 @pytest.mark.asyncio
 async def test_answers_carry_what_the_page_says(shop: Shop) -> None:
     other, request = shop.succeed(), shop.fail_recorded()
-    async with editor(shop.root, store=shop.store) as client:
+    (shop.root / "web.py").write_text("import flask\napp = flask.Flask(__name__)\n")
+    async with editor(shop.root, store=shop.store, options={"workspaceTrusted": True}) as client:
         await client.until(lambda: client.diagnostics(shop.payments), "a diagnostic")
         data = plain(client.diagnostics(shop.payments)[0].data)
         assert set(data) == set(diagnostics.DATA)
@@ -67,6 +68,7 @@ async def test_answers_carry_what_the_page_says(shop: Shop) -> None:
         required: dict[type, dict[str, Any]] = {
             commands.WhichRequest: {"id": request},
             commands.WhatToAsk: {"id": request},
+            commands.WhichReplays: {"id": request},
             commands.TwoRequests: {"id": request, "other": other},
             commands.WhichRow: {"table": "users", "id": "42"},
             commands.WhichRows: {"table": "users"},

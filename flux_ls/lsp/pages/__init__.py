@@ -3,6 +3,7 @@
 from flux_ls.lsp.pages.diff import diff
 from flux_ls.lsp.pages.general import dismissal, doctor, errors, status, tail
 from flux_ls.lsp.pages.requests import debug, explain, trace, why
+from flux_ls.lsp.pages.runs import replay, written_test
 from flux_ls.lsp.pages.states import blame, history
 
 __all__ = [
@@ -14,8 +15,10 @@ __all__ = [
     "errors",
     "explain",
     "history",
+    "replay",
     "status",
     "tail",
     "trace",
     "why",
+    "written_test",
 ]

@@ -1,0 +1,32 @@
+"""What the answers to commands are made from, and what they consist of."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from msgspec import Struct
+
+from flux_ls.config import Loaded
+from flux_ls.lsp.lookup import Lookup
+from flux_ls.lsp.results import Results
+from flux_ls.lsp.running import Ground
+from flux_ls.lsp.trials import Trial
+from flux_ls.source.workspace import Workspace
+
+MOST_REQUESTS = 1000
+
+Answer = tuple[dict[str, Any], str, str]
+"""The data, the page that shows it, and the page's address."""
+
+
+class Desk(Struct, frozen=True):
+    """Where questions are answered from."""
+
+    lookup: Lookup
+    workspace: Callable[[], AbstractContextManager[Workspace]]
+    loaded: Loaded
+    status: Callable[[], Mapping[str, Any]]
+    ground: Ground
+    results: Results
+    tried: Callable[[list[Trial]], None]
+    """Gets what replays said."""

@@ -1,0 +1,79 @@
+"""Pages about what was run: requests replayed."""
+
+from collections.abc import Iterator, Sequence
+
+from flux_ls.lsp import words
+from flux_ls.lsp.markdown import code, fence
+from flux_ls.lsp.pages.diff import diff
+from flux_ls.lsp.pages.parts import duration, text
+from flux_ls.replay.new_test import NewTest
+from flux_ls.replay.shapes import Outcome, Replay, Replayed
+
+MOST_REQUESTS = 500
+MARKS: dict[Outcome, str] = {"passing": "✔", "failing": "✗", "blocked": "⊘", "skipped": "-", "error": "!"}
+GUARDS = {
+    "namespace": "Side effects were off: no network (kernel namespace), and Python's hooks.",
+    "python": "Side effects were off: Python's hooks.",
+}
+
+
+def replay(shape: Replay, unsaved: Sequence[str]) -> str:
+    """The sum, each request in a line, and of one alone what differs from the recording."""
+    answers = shape.requests
+    lines = [f"# {_title(answers)}", "", summary(shape), ""]
+    if unsaved:
+        names = ", ".join(code(path, 200) for path in unsaved[:10])
+        lines += [f"**What is saved was run.** Not saved, and not run so: {names}.", ""]
+    for answer in answers[:MOST_REQUESTS]:
+        lines += _request(answer)
+    if len(answers) > MOST_REQUESTS:
+        lines.append(f"- and {words.times(len(answers) - MOST_REQUESTS, 'more request')}")
+    lines.append("")
+    if shape.guard is not None:
+        lines += [GUARDS[shape.guard], ""]
+    notes = dict.fromkeys(note for answer in answers for note in answer.notes)
+    lines += [*(f"- {code(note, 300)}" for note in (*shape.notes, *notes)), ""]
+    page = text(lines)
+    if len(answers) == 1 and answers[0].diff is not None:
+        page += "\n" + diff(answers[0].diff)
+    return page
+
+
+def written_test(test: NewTest) -> str:
+    return text([f"# {code(test.path, 300)}", "", fence(test.text, "python", limit=200_000)])
+
+
+def summary(shape: Replay) -> str:
+    """`23 replayed · 22 passing · 1 still failing`"""
+    ran = len(shape.requests) - shape.skipped - shape.errors
+    new = sum(each.outcome == "failing" and not each.was_failed for each in shape.requests)
+    counts = (
+        (ran, "replayed", True),
+        (shape.passing, "passing", True),
+        (shape.failing - new, "still failing", True),
+        (new, "failing now", False),
+        (shape.blocked, "blocked", False),
+        (shape.skipped, "skipped", False),
+        (shape.errors, "could not run", False),
+    )
+    return " · ".join(f"{count:,} {word}" for count, word, always in counts if count or always)
+
+
+def _title(answers: Sequence[Replayed]) -> str:
+    if len(answers) == 1:
+        return f"Replay of {code('req:' + answers[0].request_id[:8])}"
+    return f"Replay of {words.times(len(answers), 'request')}"
+
+
+def _request(answer: Replayed) -> Iterator[str]:
+    name = f"{answer.method} {answer.path or answer.name}" if answer.method else answer.name
+    now = str(answer.now) if answer.now is not None else answer.outcome
+    took = f" {duration(answer.duration_ms)}" if answer.now is not None else ""
+    was = str(answer.was) if answer.was is not None else "failed" if answer.was_failed else "ok"
+    yield f"- {MARKS[answer.outcome]} {code('req:' + answer.request_id[:8])} {code(name)} {now}{took} ← was {was}"
+    for told in (answer.reason, answer.mend):
+        if told:
+            yield f"  - {code(told, 500)}"
+    for blocked in answer.blocked[:10]:
+        where = f" at {blocked.path}:{blocked.line}" if blocked.path else ""
+        yield f"  - refused: {code(f'{blocked.call}{where}', 300)}"

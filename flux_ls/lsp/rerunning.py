@@ -1,0 +1,144 @@
+"""The answers to the commands that run recorded requests again, or write them down as a test."""
+
+import time
+from datetime import datetime
+from pathlib import Path
+
+from msgspec import Struct, to_builtins
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+
+from flux_ls.analysis.assess import assess
+from flux_ls.lsp import commands, pages
+from flux_ls.lsp.addresses import address
+from flux_ls.lsp.convert import path_to_uri
+from flux_ls.lsp.desk import MOST_REQUESTS, Answer, Desk
+from flux_ls.lsp.jobs import Job, Stopped
+from flux_ls.lsp.trials import Trial, bodies_of, trial_of
+from flux_ls.model import Request
+from flux_ls.replay.new_test import new_test
+from flux_ls.replay.regression_test import NotWritable
+from flux_ls.replay.replay import recording_of, summed_up
+from flux_ls.replay.replay import replay as run_again
+from flux_ls.replay.shapes import Cancelled, Progress, Replay, Replayed, Skipped
+from flux_ls.replay.window import parse_window
+
+
+class ReplayInEditor(Replay, frozen=True):
+    unsaved: tuple[str, ...] = ()
+    """Files whose text in the editor is another one than what ran."""
+
+
+class WrittenTest(Struct, frozen=True):
+    request_id: str
+    name: str
+    file: str
+    """Its URI; nothing is written until the editor does."""
+    source: str
+
+
+def replay(asked: commands.WhichReplays, desk: Desk, job: Job) -> Answer:
+    reader = desk.lookup.reader()
+    if sum(given is not None for given in (asked.id, asked.ids, asked.window)) != 1:
+        raise JsonRpcInvalidParams("flux.server.replay: give one of 'id', 'ids' and 'window'")
+    if asked.id is not None:
+        requests = [reader.resolve(asked.id)]
+        uri = address("replay", requests[0].id)
+    elif asked.ids is not None:
+        found = dict.fromkeys(reader.resolve(id).id for id in asked.ids)
+        requests = [reader.request(id) for id in found]
+        uri = address("replay", ids=",".join(found))
+    else:
+        requests = [] if asked.latest else _within(asked.window or "", desk)
+        uri = address("replay", window=asked.window or "")
+    if asked.latest:
+        return _latest(desk, uri, "it has not been replayed here: run flux.server.replay")
+    if not requests:
+        raise JsonRpcException("no HTTP request was recorded in this window", commands.NOT_FOUND, {"kind": "not_found"})
+    shape, trials = _run_again(requests, desk, job)
+    desk.tried(trials)
+    data, page = to_builtins(shape), pages.replay(shape, shape.unsaved)
+    desk.results.keep(uri, data, page)
+    return data, page, uri
+
+
+def _latest(desk: Desk, uri: str, without: str) -> Answer:
+    result = desk.results.latest(uri)
+    if result is None:
+        raise JsonRpcException(without, commands.NOT_FOUND, {"kind": "not_found"})
+    return dict(result.data), result.page, uri
+
+
+def _within(text: str, desk: Desk) -> list[Request]:
+    try:
+        window = parse_window(text, datetime.now().astimezone())
+    except ValueError as error:
+        raise JsonRpcInvalidParams(f"'window': {error}") from None
+    found: list[Request] = []
+    for request in desk.lookup.reader().requests(since_ns=window.from_ns):
+        if request.started_ns >= window.to_ns:
+            break
+        if request.kind == "http":
+            found.append(request)
+        if len(found) > MOST_REQUESTS:
+            raise JsonRpcInvalidParams(f"'window': it holds more than {MOST_REQUESTS:,} requests; give a shorter one")
+    return found
+
+
+def _run_again(requests: list[Request], desk: Desk, job: Job) -> tuple[ReplayInEditor, list[Trial]]:
+    """Each in the project that it ran in, as that is on disk; and what it says of the failures."""
+    reader, workspace = desk.lookup.reader(), desk.ground.workspace()
+    job.report(f"0 of {len(requests)}", 0)
+    by_root: dict[Path, list[Request]] = {}
+    failures = {}
+    for request in requests:
+        job.check()
+        spans = reader.spans(request.id)
+        root = desk.ground.root_of(spans)
+        if root is None:
+            raise JsonRpcException("no folder is open whose code could run", commands.NOT_FOUND, {"kind": "no_folder"})
+        by_root.setdefault(root, []).append(request)
+        if (failure := assess(spans).failure) is not None and not failure.handled:
+            failures[request.id] = (failure, bodies_of(workspace, failure, request.started_ns))
+    began_ns = time.time_ns()
+    unsaved = desk.ground.unsaved(list(by_root))
+    answers: dict[str, Replayed] = {}
+
+    def report(progress: Progress) -> None:
+        answers[progress.latest.request_id] = progress.latest
+        passing = sum(each.outcome == "passing" for each in answers.values())
+        done, total = len(answers), len(requests)
+        job.report(f"{done} of {total} · {passing} passing", 100 * done // total)
+
+    try:
+        for root, here in by_root.items():
+            told = run_again(reader, workspace, here, desk.ground.conditions(root), cancel=job.stop, report=report)
+            answers |= {each.request_id: each for each in told.requests}
+    except Cancelled:
+        raise Stopped(job.title) from None
+    shape = summed_up([answers[request.id] for request in requests])
+    trials = [
+        trial
+        for id, (failure, bodies) in failures.items()
+        if (trial := trial_of(answers[id], failure, bodies, began_ns)) is not None
+    ]
+    return ReplayInEditor(**{name: getattr(shape, name) for name in shape.__struct_fields__}, unsaved=unsaved), trials
+
+
+def write_test(asked: commands.WhichRequest, desk: Desk, job: Job) -> Answer:
+    reader = desk.lookup.reader()
+    request = reader.resolve(asked.id)
+    root = desk.ground.root_of(reader.spans(request.id))
+    if root is None:
+        raise JsonRpcException("no folder is open to write a test in", commands.NOT_FOUND, {"kind": "no_folder"})
+    conditions = desk.ground.conditions(root)
+    recording = recording_of(reader, request, conditions)
+    if isinstance(recording, Skipped):
+        told = f"req:{request.short_id} makes no test: {recording.reason}; {recording.mend}"
+        raise JsonRpcException(told, commands.NOT_FOUND, {"kind": "not_replayable"})
+    job.report("looking for the application")
+    try:
+        made = new_test(recording, conditions)
+    except NotWritable as error:
+        raise JsonRpcException(str(error), commands.NOT_FOUND, {"kind": "not_writable"}) from None
+    file = path_to_uri(str(root / made.path))
+    return to_builtins(WrittenTest(request.id, made.name, file, made.text)), pages.written_test(made), file
