@@ -4,10 +4,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from flux_ls.lsp.protocol import CONTENT_SCHEME
 
-_OF_REQUEST = ("why", "trace", "debug", "diff", "replay", "explain", "doctor")
+_OF_REQUEST = ("why", "trace", "debug", "diff", "replay", "bisect", "explain", "doctor")
 _GENERAL = ("errors", "tail", "doctor", "status")
 _OF_ROWS = ("history", "blame")
-RUNS = ("replay",)
+RUNS = ("replay", "bisect")
 """What runs code: its documents show the latest result, and run nothing."""
 
 
@@ -15,7 +15,11 @@ def forms() -> list[tuple[str, str]]:
     """Every address there is, with the command name that it asks."""
     of_request = [(address(name, "ID"), name) for name in _OF_REQUEST]
     of_rows = [(address(name, table="TABLE", id="PK"), name) for name in _OF_ROWS]
-    of_several = [(address("replay", ids="ID,ID"), "replay"), (address("replay", window="A-B"), "replay")]
+    of_several = [
+        (address("replay", ids="ID,ID"), "replay"),
+        (address("replay", window="A-B"), "replay"),
+        (address("bisect", run="CMD", good="R"), "bisect"),
+    ]
     return [*of_request, *of_several, *of_rows, *((address(name), name) for name in _GENERAL)]
 
 

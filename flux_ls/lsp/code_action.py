@@ -94,6 +94,8 @@ def _of(
         (f"Explain req:{id[:8]} (shows what a model would be asked)", "explain"),
     )
     running = [(f"Replay req:{id[:8]} with the code as it is now", "replay")] if replayable and trusted else []
+    if running:
+        running.append((f"Find the commit that broke req:{id[:8]}", "bisect"))
     testing = [(f"Create a regression test from req:{id[:8]}", "writeTest")] if replayable else []
     commands = [
         *_latest_replay(finding),

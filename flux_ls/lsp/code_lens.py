@@ -14,7 +14,7 @@ from flux_ls.lsp.convert import to_range
 from flux_ls.lsp.snapshot import FileFindings, Finding
 from flux_ls.lsp.trials import fixed_by
 
-RUNNING = ("replay",)
+RUNNING = ("replay", "bisect")
 """What is offered where the request can be run again."""
 
 

@@ -105,6 +105,21 @@ class WhichReplays:
 
 
 @attrs.frozen
+class WhatToBisect:
+    id: str | None = None
+    """The failed request; without it, `run` says what is good."""
+    good: str | None = None
+    bad: str | None = None
+    run: str | None = None
+    """A command that says good by exit status 0, bad by 1 to 127, and skip by 125."""
+    jobs: int = 1
+    """So many revisions at once."""
+    latest: bool = False
+    """Tell the latest result, and run nothing."""
+    show: bool = False
+
+
+@attrs.frozen
 class Group:
     fingerprint: str
 
@@ -133,6 +148,7 @@ COMMANDS = (
     Command("flux.server.history", "What happened to a row", WhichRow),
     Command("flux.server.blame", "Who wrote what a row holds", WhichRows),
     Command("flux.server.replay", "Run it again", WhichReplays, runs_code=True),
+    Command("flux.server.bisect", "Find the commit that broke it", WhatToBisect, runs_code=True),
     Command("flux.server.writeTest", "Create a regression test", WhichRequest),
     Command("flux.server.explain", "What a model would be asked", WhatToAsk),
     Command("flux.server.errors", "What fails", Since),

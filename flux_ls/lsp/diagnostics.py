@@ -19,6 +19,7 @@ from flux_ls.lsp.client import Client
 from flux_ls.lsp.convert import to_range
 from flux_ls.lsp.markdown import one_line
 from flux_ls.lsp.snapshot import FileFindings, Finding, Place, Snapshot
+from flux_ls.lsp.suspects import Suspect
 from flux_ls.lsp.trials import Trial
 
 SOURCE = "flux"
@@ -29,6 +30,7 @@ DATA = {
     "anchor": "How the line was found: `exact`, `moved`, or `edited` since it failed.",
     "functionEdited": "Whether the line is as it was but its function has been edited since.",
     "replay": "What the latest replay said, while the code is what ran: `requestId`, `error`, `same`; null for none.",
+    "revision": "Of a first bad commit, on the lines that it changed; null for a failure.",
     "others": "Of the other groups on the line, `fingerprint`, `requestId` and `message`.",
 }
 """What a diagnostic carries for clients that do more with it."""
@@ -73,6 +75,37 @@ def diagnostics(file: FileFindings, client: Client, limit: int) -> list[types.Di
     """The file's hints; the last one says how many there was no room for."""
     found = hints(file)
     shown = shown_of(found, limit)
+    return _of_failures(found, shown, client, limit) + [first_bad(suspect, client) for suspect in file.suspects]
+
+
+def first_bad(suspect: Suspect, client: Client) -> types.Diagnostic:
+    """The lines that the first bad commit changed in a function that fails."""
+    suspicion, located = suspect.suspicion, suspect.first
+    commit = suspicion.first_bad
+    start = to_range(located.line, None, None, "", client.encoding).start
+    end = to_range(suspect.last_line, None, None, suspect.text, client.encoding).end
+    told = f"first bad commit {commit.revision[:12]} · {one_line(commit.author, 60)} · {commit.date[:10]}"
+    return types.Diagnostic(
+        range=types.Range(start, end),
+        message=f"{told} · {one_line(commit.subject, MESSAGE_LIMIT)} · req:{suspicion.request_id[:8]}",
+        severity=types.DiagnosticSeverity.Information,
+        code=commit.revision[:12],
+        source=SOURCE,
+        code_description=types.CodeDescription(address("bisect", suspicion.request_id)) if client.content else None,
+        data={
+            "fingerprint": suspicion.fingerprint,
+            "requestId": suspicion.request_id,
+            "state": "failing",
+            "anchor": located.anchor,
+            "functionEdited": located.function_edited,
+            "replay": None,
+            "revision": commit.revision,
+            "others": [],
+        },
+    )
+
+
+def _of_failures(found: list[Hint], shown: list[Hint], client: Client, limit: int) -> list[types.Diagnostic]:
     left_out = len(found) - len(shown)
     return [
         diagnostic(hint, client, f"{words.times(left_out, 'more hint')} left out, flux.hintsPerFile is {limit}")
@@ -103,6 +136,7 @@ def diagnostic(hint: Hint, client: Client, note: str = "") -> types.Diagnostic:
             "replay": None
             if finding.trial is None
             else {"requestId": finding.trial.request_id, "error": finding.trial.error, "same": finding.trial.same},
+            "revision": None,
             "others": [
                 {
                     "fingerprint": other.issue.failure.fingerprint,

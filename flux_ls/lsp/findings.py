@@ -24,6 +24,8 @@ from flux_ls.answers.state import Standing, standing
 from flux_ls.lsp.convert import path_to_uri
 from flux_ls.lsp.held import Held
 from flux_ls.lsp.snapshot import FIXED_FOR_NS, Finding, Place, Snapshot, files, still_fixed
+from flux_ls.lsp.suspected import Suspected
+from flux_ls.lsp.suspects import Suspicion
 from flux_ls.lsp.trials import Trial, by_group, still_holds
 from flux_ls.lsp.watch import News
 from flux_ls.model import Issue, LocatedFrame, Proof, Request
@@ -71,7 +73,7 @@ class Tried(Struct, frozen=True):
     trials: tuple[Trial, ...]
 
 
-_Message = News | Buffer | Surroundings | Touched | Tried | Future[None] | None
+_Message = News | Buffer | Surroundings | Touched | Tried | Suspicion | Future[None] | None
 
 
 class Findings:
@@ -99,6 +101,7 @@ class Findings:
         """What is to be handed out of it."""
         self._trials: dict[str, Trial] = {}
         """The latest of each issue group."""
+        self._suspected = Suspected()
         self._paths: dict[int, set[str]] = {}
         """The files that each issue depends on."""
         self._issues_of_path: dict[str, set[int]] = defaultdict(set)
@@ -122,7 +125,7 @@ class Findings:
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, message: News | Buffer | Surroundings | Touched | Tried) -> None:
+    def put(self, message: News | Buffer | Surroundings | Touched | Tried | Suspicion) -> None:
         self._messages.put(message)
 
     def settled(self) -> Future[None]:
@@ -198,6 +201,9 @@ class Findings:
                 stale |= self._at(message.path) | self._unplaced_named(message.path)
             elif isinstance(message, Tried):
                 stale |= self._take_trials(message)
+            elif isinstance(message, Suspicion):
+                self._suspected.take(message)
+                stale |= self._of_group(message.fingerprint)
             elif isinstance(message, Surroundings) and message != self._surroundings:
                 self._surroundings = message
                 self._open_workspace()
@@ -365,6 +371,9 @@ class Findings:
                 for issue_id in list(self._issues if lost != known[1] else self._unplaced):
                     self._place(issue_id)
                 self._learned = self._workspace.progress()
+        groups = {issue.failure.fingerprint for id in issue_ids if (issue := self._issues.get(id)) is not None}
+        with self._workspace_lock:
+            self._suspected.look(groups, self._found.values(), self._workspace)
         if self._mended:
             self._on_mended(self._mended)
             self._mended = []
@@ -476,6 +485,7 @@ class Findings:
                 held=held,
                 versions={buffer.uri: buffer.version for buffer in self._buffers.values()},
                 now_ns=time.time_ns(),
+                suspects=self._suspected.by_file(self._uri),
             ),
             failing=sum(not self._issues[issue_id].failure.handled for issue_id in (*self._found, *self._unplaced)),
             unplaced=tuple(

@@ -40,6 +40,10 @@ class Lookup:
             reader = self._local.reader = Reader(self.path, self.rule)
         return reader
 
+    def fresh(self) -> Reader:
+        """A reader of the caller's own, to be closed. Raises StoreError."""
+        return Reader(self.path, self.rule)
+
     def recorded(self, findings: Iterable[Finding]) -> dict[int, AtFault]:
         """What the latest request of each finding recorded at its place, by issue id, as far as it can be read."""
         found = {}

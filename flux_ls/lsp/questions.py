@@ -24,7 +24,7 @@ from flux_ls.answers.since import parse_since
 from flux_ls.answers.tail import Follow, RequestFilter
 from flux_ls.answers.trace import trace as ask_trace
 from flux_ls.answers.why import why as ask_why
-from flux_ls.lsp import commands, pages, rerunning
+from flux_ls.lsp import bisecting, commands, pages, rerunning
 from flux_ls.lsp.addresses import address
 from flux_ls.lsp.desk import MOST_REQUESTS, Answer, Desk
 from flux_ls.lsp.jobs import Job
@@ -214,6 +214,7 @@ _QUESTIONS: dict[str, Callable[[Any, Desk, Job], Answer]] = {
     "debug": _debug,
     "diff": _diff,
     "replay": rerunning.replay,
+    "bisect": bisecting.bisect,
     "writeTest": rerunning.write_test,
     "explain": _explain,
     "history": _history,

@@ -17,6 +17,7 @@ from msgspec.structs import fields as struct_fields
 
 from flux_ls.answers import shapes
 from flux_ls.answers.diff import Diff
+from flux_ls.bisect.shapes import Bisect
 from flux_ls.lsp import addresses, commands, diagnostics, extensions, questions, rerunning, status, tail, trust
 
 PARAMETERS: dict[str, type] = {
@@ -43,6 +44,7 @@ RESULTS: dict[str, type[Struct]] = {
     "diff": Diff,
     "history": shapes.History,
     "blame": shapes.Blame,
+    "bisect": Bisect,
     "replay": rerunning.ReplayInEditor,
     "writeTest": rerunning.WrittenTest,
     "explain": shapes.Explain,

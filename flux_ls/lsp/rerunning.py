@@ -11,7 +11,7 @@ from flux_ls.analysis.assess import assess
 from flux_ls.lsp import commands, pages
 from flux_ls.lsp.addresses import address
 from flux_ls.lsp.convert import path_to_uri
-from flux_ls.lsp.desk import MOST_REQUESTS, Answer, Desk
+from flux_ls.lsp.desk import MOST_REQUESTS, Answer, Desk, latest
 from flux_ls.lsp.jobs import Job, Stopped
 from flux_ls.lsp.trials import Trial, bodies_of, trial_of
 from flux_ls.model import Request
@@ -51,7 +51,7 @@ def replay(asked: commands.WhichReplays, desk: Desk, job: Job) -> Answer:
         requests = [] if asked.latest else _within(asked.window or "", desk)
         uri = address("replay", window=asked.window or "")
     if asked.latest:
-        return _latest(desk, uri, "it has not been replayed here: run flux.server.replay")
+        return latest(desk, uri, "it has not been replayed here: run flux.server.replay")
     if not requests:
         raise JsonRpcException("no HTTP request was recorded in this window", commands.NOT_FOUND, {"kind": "not_found"})
     shape, trials = _run_again(requests, desk, job)
@@ -59,13 +59,6 @@ def replay(asked: commands.WhichReplays, desk: Desk, job: Job) -> Answer:
     data, page = to_builtins(shape), pages.replay(shape, shape.unsaved)
     desk.results.keep(uri, data, page)
     return data, page, uri
-
-
-def _latest(desk: Desk, uri: str, without: str) -> Answer:
-    result = desk.results.latest(uri)
-    if result is None:
-        raise JsonRpcException(without, commands.NOT_FOUND, {"kind": "not_found"})
-    return dict(result.data), result.page, uri
 
 
 def _within(text: str, desk: Desk) -> list[Request]:

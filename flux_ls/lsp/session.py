@@ -423,6 +423,7 @@ class Session:
             ground=self._ground(),
             results=self._results,
             tried=lambda trials: self._findings.put(Tried(tuple(trials))),
+            suspected=self._findings.put,
         )
         await self._settled()
 

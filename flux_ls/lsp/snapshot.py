@@ -1,11 +1,12 @@
 """What each file has to show: findings as immutable snapshots, which everything that answers the editor looks at."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from flux_ls.lsp.suspects import Suspect
 from flux_ls.lsp.trials import Trial
 from flux_ls.model import GroupState, Issue, LocatedFrame, Proof
 
@@ -67,6 +68,8 @@ class FileFindings(Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
     fixed: tuple[Finding, ...] = ()
     """What was mended within a day, one for each function."""
+    suspects: tuple[Suspect, ...] = ()
+    """Lines of first bad commits, of what fails."""
     held: tuple[Finding, ...] = ()
     """What has no place while the user is typing, at the function that it had: its lens stays."""
 
@@ -133,6 +136,7 @@ def files(
     held: Iterable[Finding],
     versions: Mapping[str, int | None],
     now_ns: int,
+    suspects: Mapping[str, Sequence[Suspect]] = {},
 ) -> Mapping[str, FileFindings]:
     """What each file shows, by URI; `versions` are those of the open documents."""
     shown, mended, kept = (defaultdict[str, list[Finding]](list) for _ in range(3))
@@ -152,9 +156,10 @@ def files(
             versions.get(uri),
             tuple(sorted(shown[uri], key=order)),
             tuple(sorted(mended[uri], key=order)),
+            tuple(suspects.get(uri, ())),
             tuple(sorted(kept[uri], key=order)),
         )
-        for uri in sorted({*shown, *mended, *kept})
+        for uri in sorted({*shown, *mended, *kept, *suspects})
     }
 
 

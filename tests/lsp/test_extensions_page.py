@@ -52,6 +52,9 @@ def test_every_document_has_a_question() -> None:
 @pytest.mark.asyncio
 async def test_answers_carry_what_the_page_says(shop: Shop) -> None:
     other, request = shop.succeed(), shop.fail_recorded()
+    shop.commit()
+    (shop.root / "note").write_text("broken")
+    shop.commit()
     (shop.root / "web.py").write_text("import flask\napp = flask.Flask(__name__)\n")
     async with editor(shop.root, store=shop.store, options={"workspaceTrusted": True}) as client:
         await client.until(lambda: client.diagnostics(shop.payments), "a diagnostic")
@@ -69,6 +72,7 @@ async def test_answers_carry_what_the_page_says(shop: Shop) -> None:
             commands.WhichRequest: {"id": request},
             commands.WhatToAsk: {"id": request},
             commands.WhichReplays: {"id": request},
+            commands.WhatToBisect: {"run": "! grep -q broken note", "good": "HEAD~1"},
             commands.TwoRequests: {"id": request, "other": other},
             commands.WhichRow: {"table": "users", "id": "42"},
             commands.WhichRows: {"table": "users"},

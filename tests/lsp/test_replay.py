@@ -50,7 +50,7 @@ async def test_a_fix_shows_as_fixed_until_it_is_edited(till: Till, profile: str)
     id = till.fails()
     async with editor(till.root, store=till.shop.store, options=till.trusted, profile=profile) as client:
         uri = await shown(client, till)
-        assert (await titles(client, uri))[1:] == ["replay"]
+        assert (await titles(client, uri))[1:] == ["replay", "bisect"]
         # The fix, saved.
         client.edit(uri, 2, whole(MENDED))
         till.write(MENDED)

@@ -46,7 +46,7 @@ async def check_refused(client: Editor, till: Till, id: str) -> None:
 
 
 def test_what_runs_code_is_known_to_do_so() -> None:
-    assert {"replay"} <= {command.name for command in RUNNING}
+    assert {"replay", "bisect"} == {command.name for command in RUNNING}
     assert all(questions(command.name, "", Till(Shop(Path(), Path()))) for command in RUNNING)
 
 
@@ -99,8 +99,13 @@ async def test_documents_run_nothing(tmp_path: Path) -> None:
 
     for options in ({}, till.trusted):
         async with editor(till.root, store=till.shop.store, options=options, capabilities=content) as client:
-            for uri in (f"flux://request/{id}/replay", f"flux:replay?ids={id},{id}", "flux://replay?window=1h"):
-                with pytest.raises(JsonRpcException, match="has not been replayed here"):
+            for uri in (
+                f"flux://request/{id}/replay",
+                f"flux:replay?ids={id},{id}",
+                "flux://replay?window=1h",
+                f"flux://request/{id}/bisect",
+            ):
+                with pytest.raises(JsonRpcException, match="has not been (replayed|bisected) here"):
                     await client.client.workspace_text_document_content_async(types.TextDocumentContentParams(uri))
     assert not till.has_run
 
@@ -119,7 +124,7 @@ async def test_what_would_run_is_offered_in_a_trusted_workspace_alone(tmp_path: 
             return [action["command"]["command"] for action in actions if action.get("command")], lenses
 
         actions, lenses = await offered()
-        assert "flux.server.replay" not in actions
+        assert not {"flux.server.replay", "flux.server.bisect"} & {*actions}
         assert lenses == ["flux.server.why"]
         # Writing a test runs nothing.
         assert "flux.server.writeTest" in actions
@@ -127,8 +132,8 @@ async def test_what_would_run_is_offered_in_a_trusted_workspace_alone(tmp_path: 
         client.client.protocol.notify("flux/trust", {"trusted": True})
         await client.until(lambda: client.lens_refreshes > before, "lenses are asked for anew")
         actions, lenses = await offered()
-        assert "flux.server.replay" in actions
-        assert lenses[:2] == ["flux.server.why", "flux.server.replay"]
+        assert {"flux.server.replay", "flux.server.bisect"} <= {*actions}
+        assert lenses == ["flux.server.why", "flux.server.replay", "flux.server.bisect"]
         client.client.protocol.notify("flux/trust", {"trusted": False})
         await client.until(lambda: client.lens_refreshes > before + 1, "and again")
         assert (await offered())[1] == ["flux.server.why"]

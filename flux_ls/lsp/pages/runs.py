@@ -1,7 +1,8 @@
-"""Pages about what was run: requests replayed."""
+"""Pages about what was run: requests replayed, and the commit that broke them."""
 
 from collections.abc import Iterator, Sequence
 
+from flux_ls.bisect.shapes import Bisect, FirstBad
 from flux_ls.lsp import words
 from flux_ls.lsp.markdown import code, fence
 from flux_ls.lsp.pages.diff import diff
@@ -32,11 +33,40 @@ def replay(shape: Replay, unsaved: Sequence[str]) -> str:
     if shape.guard is not None:
         lines += [GUARDS[shape.guard], ""]
     notes = dict.fromkeys(note for answer in answers for note in answer.notes)
-    lines += [*(f"- {code(note, 300)}" for note in (*shape.notes, *notes)), ""]
+    lines += [*(f"- {code(note, 300)}" for note in notes), ""]
     page = text(lines)
     if len(answers) == 1 and answers[0].diff is not None:
         page += "\n" + diff(answers[0].diff)
     return page
+
+
+def bisect(shape: Bisect) -> str:
+    """The commit with its author, date and subject, what of it touches the failing functions, and how it was found."""
+    lines: list[str] = []
+    if shape.first_bad is not None:
+        lines += [f"# First bad commit {code(shape.first_bad.revision[:12])}", "", *_commit(shape.first_bad), ""]
+    else:
+        lines += ["# No first bad commit", "", code(shape.reason or "", 1000), ""]
+        for each in shape.among:
+            lines += [f"## {code(each.revision[:12])}", "", *_commit(each), ""]
+    for hunk in shape.hunks:
+        where = f" in {code(hunk.function)}" if hunk.function else ""
+        lines += [f"## {code(f'{hunk.path}:{hunk.line}', 300)}{where}", "", fence(hunk.diff, "diff", limit=20_000), ""]
+    known = sum(each.source == "recorded" for each in shape.evidence)
+    recorded = f", {words.times(known, 'verdict')} from the recording" if known else ""
+    lines += [f"{words.times(shape.runs, 'run')} for {words.times(shape.candidates, 'commit')}{recorded}.", ""]
+    for evidence in shape.evidence[:MOST_REQUESTS]:
+        reason = f": {code(evidence.reason, 300)}" if evidence.reason and evidence.verdict != "good" else ""
+        lines.append(f"- {evidence.verdict} {code(evidence.revision[:12])} {evidence.source}{reason}")
+    lines += ["", *(f"- {code(note, 500)}" for note in shape.notes), ""]
+    if shape.log is not None:
+        lines.append(code(f"git bisect replay {shape.log}", 500))
+    return text(lines)
+
+
+def _commit(commit: FirstBad) -> list[str]:
+    who = f"{code(commit.author)}, {code(commit.date)}"
+    return [code(commit.subject, 300), "", who]
 
 
 def written_test(test: NewTest) -> str:

@@ -1,0 +1,100 @@
+"""The answer to the command that looks for the commit that broke it."""
+
+from collections.abc import Iterator
+
+from msgspec import to_builtins
+from msgspec.structs import replace
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+
+from flux_ls.analysis.assess import assess
+from flux_ls.bisect.asking import Given, ask
+from flux_ls.bisect.bisection import bisect as search
+from flux_ls.bisect.oracles import Aborted, Cancelled
+from flux_ls.bisect.shapes import NothingToFind, NotPossible, Progress
+from flux_ls.git import GitError, Missing
+from flux_ls.lsp import commands, pages
+from flux_ls.lsp.addresses import address
+from flux_ls.lsp.desk import Answer, Desk, latest
+from flux_ls.lsp.jobs import Job, Stopped
+from flux_ls.lsp.suspects import Suspicion
+
+MOST_JOBS = 64
+
+
+def bisect(asked: commands.WhatToBisect, desk: Desk, job: Job) -> Answer:
+    if asked.id is None and asked.run is None:
+        raise JsonRpcInvalidParams("flux.server.bisect: give 'id', the failed request, or 'run', a command")
+    if not 1 <= asked.jobs <= MOST_JOBS:
+        raise JsonRpcInvalidParams(f"flux.server.bisect: 'jobs' must be from 1 to {MOST_JOBS}, not {asked.jobs}")
+    request = None if asked.id is None else desk.lookup.reader().resolve(asked.id)
+    uri = _address(asked, None if request is None else request.id)
+    if asked.latest:
+        return latest(desk, uri, "it has not been bisected here: run flux.server.bisect")
+    spans = () if request is None else desk.lookup.reader().spans(request.id)
+    root = desk.ground.root_of(spans)
+    if root is None:
+        raise JsonRpcException("no folder is open whose history could be searched", commands.NOT_FOUND, _NO_FOLDER)
+    given = Given(
+        id=None if request is None else request.id,
+        goods=() if asked.good is None else (asked.good,),
+        bad=asked.bad,
+        command=asked.run,
+        at_once=asked.jobs,
+    )
+    job.report("looking at the history")
+    settings = replace(desk.ground.loaded(root).settings, python=desk.ground.conditions(root).python)
+    try:
+        repository, oracle, question, logs = ask(desk.lookup.fresh, desk.ground.workspace(), settings, root, given)
+        shape = search(
+            repository, oracle, question, logs=logs, cancel=job.stop, report=lambda progress: _report(job, progress)
+        )
+    except Cancelled:
+        raise Stopped(job.title) from None
+    except NotPossible as error:
+        raise JsonRpcException(str(error), commands.NOT_FOUND, {"kind": "not_possible"}) from None
+    except (NothingToFind, Aborted) as error:
+        raise JsonRpcException(str(error), commands.NOT_FOUND, {"kind": "nothing_to_find"}) from None
+    except Missing as error:
+        raise JsonRpcException(str(error), commands.NOT_FOUND, {"kind": "not_found"}) from None
+    except GitError as error:
+        raise JsonRpcException(str(error), commands.NOT_FOUND, {"kind": "git"}) from None
+    failure = assess(spans).failure if spans else None
+    if failure is not None and request is not None and shape.first_bad is not None:
+        desk.suspected(
+            Suspicion(
+                fingerprint=failure.fingerprint,
+                request_id=request.id,
+                root=str(repository.root),
+                first_bad=shape.first_bad,
+                hunks=tuple(hunk for hunk in shape.hunks if hunk.failing),
+            )
+        )
+    data, page = to_builtins(shape), pages.bisect(shape)
+    desk.results.keep(uri, data, page)
+    return data, page, uri
+
+
+_NO_FOLDER = {"kind": "no_folder"}
+
+
+def _address(asked: commands.WhatToBisect, id: str | None) -> str:
+    """The same question has the same one, whatever its answer."""
+    parts = dict(_parameters(asked))
+    return address("bisect", id, **parts) if id is not None else address("bisect", **parts)
+
+
+def _parameters(asked: commands.WhatToBisect) -> Iterator[tuple[str, str]]:
+    for name in ("run", "good", "bad"):
+        if (value := getattr(asked, name)) is not None:
+            yield name, value
+
+
+def _report(job: Job, progress: Progress) -> None:
+    """`12 commits left, about 4 runs · trying 1a2b3c4d5e6f`"""
+    parts = [progress.doing] if progress.doing else []
+    if progress.about:
+        parts.append(f"{progress.left} commits left, about {progress.about} runs")
+    if progress.trying:
+        parts.append(f"trying {', '.join(commit[:12] for commit in progress.trying)}")
+    percentage = 100 * progress.runs // max(1, progress.runs + progress.about)
+    job.report(" · ".join(parts) or "searching", percentage)
