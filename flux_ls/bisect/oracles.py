@@ -248,6 +248,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _alive(group: int) -> bool:
+    if not hasattr(os, "killpg"):
+        return False
     try:
         os.killpg(group, 0)
     except OSError:

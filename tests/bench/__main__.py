@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHES = ("ingest", "startup", "arrival", "recorder", "questions", "remap", "diff")
+BENCHES = ("ingest", "startup", "arrival", "recorder", "questions", "remap", "diff", "bisect_step")
 
 
 def main(names: list[str]) -> None:

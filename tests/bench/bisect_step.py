@@ -19,7 +19,7 @@ from flux_ls.bisect.oracles import CommandOracle
 from flux_ls.git import Repository
 
 COMMITS, FILES, LINES = 2000, 500, 60
-REPEATS = 5
+REPEATS = 9
 MEMORY = Path("/dev/shm")
 
 
