@@ -62,7 +62,6 @@ def read(capabilities: types.ClientCapabilities, encoding: str) -> Client:
         creates_files=bool(
             workspace.apply_edit
             and workspace.workspace_edit
-            and workspace.workspace_edit.document_changes
             and types.ResourceOperationKind.Create in (workspace.workspace_edit.resource_operations or ())
         ),
         json_text=_wants_json_text(capabilities.experimental),

@@ -1,10 +1,8 @@
 """Long work off the event loop: with progress, cancellation, and an orderly end."""
 
 import asyncio
-import contextlib
 import logging
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,8 +37,8 @@ class Job:
     def __init__(self, title: str) -> None:
         self.title = title
         self.stop = threading.Event()
-        self._show: Callable[[str, int | None], None] = lambda *_: None
-        self._reported = 0.0
+        self.said: tuple[str, int | None] | None = None
+        """The latest of what it reported, until somebody has shown it."""
 
     def check(self) -> None:
         """Raises Stopped when nobody wants the result any more; long work calls it often."""
@@ -50,9 +48,7 @@ class Job:
     def report(self, message: str, percentage: int | None = None) -> None:
         """Shows how far it is, and checks."""
         self.check()
-        if (now := time.monotonic()) - self._reported >= REPORT_EVERY_S:
-            self._reported = now
-            self._show(message, percentage)
+        self.said = (message, percentage)
 
 
 class Jobs:
@@ -128,15 +124,14 @@ class Jobs:
         try:
             progress.begin(token, types.WorkDoneProgressBegin(job.title, cancellable=True))
             progress.tokens[token].add_done_callback(lambda _: job.stop.set())
-            loop = asyncio.get_running_loop()
-
-            def show(message: str, percentage: int | None) -> None:
-                value = types.WorkDoneProgressReport(cancellable=True, message=message, percentage=percentage)
-                with contextlib.suppress(RuntimeError):  # The loop has ended.
-                    loop.call_soon_threadsafe(lambda: None if future.done() else progress.report(token, value))
-
-            job._show = show
-            await asyncio.wait({future})
+            while not future.done():
+                # What was said last is shown, however soon it came after something else.
+                said, job.said = job.said, None
+                if said is not None:
+                    message, percentage = said
+                    report = types.WorkDoneProgressReport(cancellable=True, message=message, percentage=percentage)
+                    progress.report(token, report)
+                await asyncio.wait({future}, timeout=REPORT_EVERY_S)
             progress.end(token, types.WorkDoneProgressEnd())
         finally:
             progress.tokens.pop(token, None)

@@ -8,9 +8,10 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from tests.lsp.editors import Editor, able, editor
+from tests.lsp.editors import Editor, able, editor, plain
 from tests.lsp.test_replay import shown, whole
 from tests.lsp.till import BROKEN, FAULT, MENDED, Till
+from tests.telemetry import RECORDER
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 
@@ -28,7 +29,7 @@ class History:
         self.culprit = till.commit('Trust what guests say é🙂 "quotes"')
         till.write(BROKEN.replace("return 1", "return 3"), 60)
         self.head = till.commit("Count again")
-        self.id = till.fails(revision=self.head)
+        self.id = till.fails(resource=RECORDER | {"vcs.ref.head.revision": self.head})
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ def of_commits(client: Editor, till: Till) -> list[types.Diagnostic]:
     return [each for each in client.diagnostics(till.app) if each.severity == types.DiagnosticSeverity.Information]
 
 
+@pytest.mark.timeout(180)
 async def test_the_first_bad_commit_is_told_shown_and_cleared(history: History) -> None:
     till = history.till
 
@@ -49,7 +51,8 @@ async def test_the_first_bad_commit_is_told_shown_and_cleared(history: History) 
     before = till.git("status", "--porcelain=v2", "--branch")
     async with editor(till.root, store=till.shop.store, options=till.trusted, capabilities=content) as client:
         uri = await shown(client, till)
-        answer = await client.command("bisect", {"id": history.id, "good": history.good})
+        asked = types.ExecuteCommandParams("flux.server.bisect", arguments=[{"id": history.id, "good": history.good}])
+        answer = plain(await client.client.workspace_execute_command_async(asked))
         assert answer["first_bad"]["revision"] == history.culprit, answer
         assert answer["uri"] == f"flux://request/{history.id}/bisect?good={history.good}"
         text = answer["text"]

@@ -105,7 +105,7 @@ async def test_documents_run_nothing(tmp_path: Path) -> None:
                 "flux://replay?window=1h",
                 f"flux://request/{id}/bisect",
             ):
-                with pytest.raises(JsonRpcException, match="has not been (replayed|bisected) here"):
+                with pytest.raises(JsonRpcException, match=r"has not been (replayed|bisected) here"):
                     await client.client.workspace_text_document_content_async(types.TextDocumentContentParams(uri))
     assert not till.has_run
 

@@ -18,6 +18,11 @@ return {
   root_markers = { '.git', 'pyproject.toml', 'package.json', 'go.mod' },
   settings = { flux = config.settings },
   init_options = config.settings,
+  before_init = function(params)
+    local trusted = require('flux.trust').all_trusted(params.workspaceFolders)
+    params.initializationOptions =
+      vim.tbl_extend('force', params.initializationOptions or {}, { workspaceTrusted = trusted })
+  end,
   capabilities = vim.tbl_extend('error', require('flux.lenses').capabilities(), {
     -- Answers of commands as text: what Neovim decodes forgets null.
     experimental = { flux = { json = true } },

@@ -27,12 +27,15 @@ for _, name in ipairs({
   'trace',
   'debug',
   'diff',
+  'replay',
+  'bisect',
   'history',
   'blame',
   'errors',
   'doctor',
   'dismiss',
   'restore',
+  'trust',
   'restart',
 }) do
   vim.keymap.set('n', ('<Plug>(flux-%s)'):format(name), ('<Cmd>Flux %s<CR>'):format(name), {

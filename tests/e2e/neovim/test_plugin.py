@@ -18,12 +18,15 @@ COMMANDS = [
     "trace",
     "debug",
     "diff",
+    "replay",
+    "bisect",
     "history",
     "blame",
     "errors",
     "doctor",
     "dismiss",
     "restore",
+    "trust",
     "restart",
 ]
 HELP = (PLUGIN / "doc" / "flux.txt").read_text()
@@ -87,8 +90,8 @@ def test_setup_is_one_way_to_configure(tmp_path: Path) -> None:
     ("typed", "expected"),
     [
         ("Flux ", COMMANDS),
-        ("Flux t", ["tail", "trace"]),
-        ("Flux re", ["restore", "restart"]),
+        ("Flux t", ["tail", "trace", "trust"]),
+        ("Flux re", ["replay", "restore", "restart"]),
         ("Flux tail ", ["--errors-only", "--fn", "--service", "--since", "--slow"]),
         ("Flux tail --s", ["--service", "--since", "--slow"]),
         ("Flux tail --errors-only --f", ["--fn"]),
@@ -97,6 +100,8 @@ def test_setup_is_one_way_to_configure(tmp_path: Path) -> None:
         ("Flux errors ", ["--all", "--since"]),
         ("Flux d", ["debug", "diff", "doctor", "dismiss"]),
         ("Flux diff --", ["--all"]),
+        ("Flux replay --", ["--latest", "--window"]),
+        ("Flux bisect --", ["--bad", "--good", "--jobs", "--run"]),
         ("Flux diff 550e 1234 ", []),
         ("Flux history users 42 ", []),
         ("Flux nonsense ", []),
@@ -194,7 +199,8 @@ def test_settings_are_checked_key_by_key(nvim: Neovim, given: Any, problems: lis
         given,
     )
     assert found[1] == problems
-    assert set(found[0]) == {"enable", "cmd", "settings", "hints", "lenses", "view", "tail", "default_mappings"}
+    names = {"enable", "cmd", "settings", "hints", "lenses", "view", "tail", "trusted", "default_mappings"}
+    assert set(found[0]) == names
     if problems:
         assert found[0]["tail"] == {"height": 12, "limit": 2000}
 

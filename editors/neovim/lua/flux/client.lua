@@ -168,13 +168,18 @@ end
 ---@param name string
 ---@param params? table<string, any>
 ---@param callback fun(err?: lsp.ResponseError, result?: any)
-function M.ask(client, name, params, callback)
-  local sent = client:request('workspace/executeCommand', command_params(name, params), function(err, result)
+---@param token? string Under which the server tells its progress.
+---@return integer? request To cancel it by.
+function M.ask(client, name, params, callback, token)
+  local asked = command_params(name, params)
+  asked.workDoneToken = token
+  local sent, request = client:request('workspace/executeCommand', asked, function(err, result)
     callback(err, understood(result))
   end, vim.api.nvim_get_current_buf())
   if not sent then
     callback(STOPPED)
   end
+  return request
 end
 
 --- Which of the parameters may mean any of the candidates.

@@ -10,6 +10,7 @@ local M = {}
 ---@field lenses? boolean Code lenses on functions that have something to say.
 ---@field view? 'split'|'vsplit'|'float'|'tab' Where everything but the tail and the diff opens.
 ---@field tail? { height?: integer, limit?: integer } Lines the tail's window shows, requests it keeps.
+---@field trusted? string[] Folders whose code replays and bisects may run; `:Flux trust` adds to them.
 ---@field default_mappings? boolean Keys inside Flux's own windows.
 
 ---@class flux.Config: flux.UserConfig
@@ -20,6 +21,7 @@ local M = {}
 ---@field lenses boolean
 ---@field view 'split'|'vsplit'|'float'|'tab'
 ---@field tail { height: integer, limit: integer }
+---@field trusted string[]
 ---@field default_mappings boolean
 
 ---@return flux.Config
@@ -32,12 +34,21 @@ local function defaults()
     lenses = true,
     view = 'split',
     tail = { height = 12, limit = 2000 },
+    trusted = {},
     default_mappings = true,
   }
 end
 
 local function is_boolean(value)
   return type(value) == 'boolean'
+end
+
+local function is_list_of_strings(value)
+  return type(value) == 'table'
+    and vim.islist(value)
+    and vim.iter(value):all(function(word)
+      return type(word) == 'string'
+    end)
 end
 
 local function is_count(value)
@@ -49,12 +60,7 @@ local accepted = {
   enable = { is_boolean, 'true or false' },
   cmd = {
     function(value)
-      return type(value) == 'table'
-        and vim.islist(value)
-        and #value > 0
-        and vim.iter(value):all(function(word)
-          return type(word) == 'string'
-        end)
+      return is_list_of_strings(value) and #value > 0
     end,
     "a list of strings such as { 'flux-ls' }",
   },
@@ -74,6 +80,7 @@ local accepted = {
   },
   ['tail.height'] = { is_count, 'a whole number of lines' },
   ['tail.limit'] = { is_count, 'a whole number of requests' },
+  trusted = { is_list_of_strings, 'a list of folders' },
   default_mappings = { is_boolean, 'true or false' },
 }
 

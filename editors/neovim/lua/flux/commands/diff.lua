@@ -213,6 +213,13 @@ local function show(answer, client, whole)
   end
 end
 
+--- Shows a comparison that is there already: of a request and its replay, say.
+---@param answer flux.Diff
+---@param client vim.lsp.Client
+function M.show(answer, client)
+  show(answer, client, false)
+end
+
 ---@param id string
 ---@param other? string
 ---@param whole? boolean

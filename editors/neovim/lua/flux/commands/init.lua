@@ -27,12 +27,15 @@ M.names = {
   'trace',
   'debug',
   'diff',
+  'replay',
+  'bisect',
   'history',
   'blame',
   'errors',
   'doctor',
   'dismiss',
   'restore',
+  'trust',
   'restart',
 }
 
@@ -174,13 +177,27 @@ end
 function M.client_side()
   local function opening(name)
     return function(clicked, context)
-      command(name).run({ ids = words_of((clicked.arguments or {})[1]), options = {} })
+      local params = (clicked.arguments or {})[1]
+      local latest = type(params) == 'table' and params.latest == true or nil
+      command(name).run({ ids = words_of(params), options = { latest = latest } })
       -- Neovim 0.11 takes a lens off the screen when it is run.
       require('flux.lenses').refresh(context.bufnr)
     end
   end
   local commands = {}
-  for _, name in ipairs({ 'tail', 'why', 'trace', 'debug', 'diff', 'history', 'blame', 'errors', 'doctor' }) do
+  for _, name in ipairs({
+    'tail',
+    'why',
+    'trace',
+    'debug',
+    'diff',
+    'replay',
+    'bisect',
+    'history',
+    'blame',
+    'errors',
+    'doctor',
+  }) do
     commands['flux.server.' .. name] = opening(name)
   end
   return commands

@@ -1,0 +1,51 @@
+--- Lets Flux run code of this folder: replays, bisects. Asked once for a folder, and remembered.
+
+local client_of = require('flux.client')
+local notice = require('flux.notice')
+local trust = require('flux.trust')
+
+local TRUST, NOT = 'Trust it', 'Do not'
+
+---@param folder string
+local function ask(folder)
+  vim.ui.select({ TRUST, NOT }, {
+    prompt = ('Run code of %s?'):format(folder),
+    kind = 'flux',
+  }, function(choice)
+    if choice == TRUST then
+      trust.set(folder, true)
+      notice.info(('%s is trusted. :Flux trust --forget takes it back'):format(folder))
+    end
+  end)
+end
+
+---@type flux.Command
+return {
+  summary = 'let replays and bisects run code of this folder',
+  options = { forget = {} },
+  run = function(arguments)
+    client_of.with(function(client, problem)
+      if not client then
+        notice.fail(problem or 'the server is not running')
+        return
+      end
+      local folders = vim.tbl_map(function(folder)
+        return vim.uri_to_fname(folder.uri)
+      end, client.workspace_folders or {})
+      if #folders == 0 then
+        notice.warn('no folder is open here')
+      end
+      for _, folder in ipairs(folders) do
+        if arguments.options.forget then
+          trust.set(folder, false)
+          notice.info(('%s is not trusted any more'):format(folder))
+        elseif trust.is_trusted(folder) then
+          trust.tell()
+          notice.info(('%s is trusted'):format(folder))
+        else
+          ask(folder)
+        end
+      end
+    end)
+  end,
+}

@@ -1,0 +1,219 @@
+"""`:Flux replay`, `:Flux bisect` and `:Flux trust`: run what is saved, once the folder is trusted."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.neovim.conftest import StartNeovim
+from tests.e2e.neovim.driver import Neovim
+from tests.e2e.neovim.shop import Shop
+from tests.telemetry import RECORDER, Raises, http, recorded
+
+pytestmark = pytest.mark.slow
+
+BROKEN = """\
+import flask
+
+app = flask.Flask(__name__)
+
+
+@app.post("/split")
+def split():
+    order = flask.request.get_json()
+    smile = "é🙂"; share = order["total"] / order["people"]
+    return {"share": share, "note": smile}
+"""
+MENDED = BROKEN.replace('/ order["people"]', '/ max(order["people"], 1)')
+DEF, FAULT = 7, 9
+SETTINGS = {"settings": {"python": sys.executable}}
+HINTS = "return vim.tbl_map(function(each) return each.message end, vim.diagnostic.get(0))"
+LENSES = "return vim.tbl_map(function(lens) return lens.command and lens.command.title end, vim.lsp.codelens.get(0))"
+CHOOSE = "local choice = ... vim.ui.select = function(items, _, done) done(items[choice]) end"
+
+
+class Till:
+    """An application in the shop's folder, with a history: its second commit broke it."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.app = shop.folder / "till.py"
+        self.write(MENDED)
+        self.good = self.commit("Split bills")
+        self.write(BROKEN, ago_s=60)
+        self.culprit = self.commit("Trust what guests say")
+
+    def write(self, text: str, ago_s: float = 0) -> None:
+        self.app.write_text(text, encoding="utf-8")
+        os.utime(self.app, (time.time() - ago_s,) * 2)
+
+    def commit(self, subject: str) -> str:
+        name = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+        told = ""
+        for words in (("init", "-q"), ("add", "."), (*name, "commit", "-qm", subject), ("rev-parse", "HEAD")):
+            done = subprocess.run(["git", *words], cwd=self.shop.folder, check=True, capture_output=True, text=True)
+            told = done.stdout
+        return told.strip()
+
+    def fails(self) -> str:
+        body = {"total": 90, "people": 0}
+        told = {
+            "method": "POST",
+            "path": "/split",
+            "headers": {"host": "till.example", "content-type": "application/json"},
+            "body": body,
+        }
+        frame = (str(self.app), FAULT, "split", 'smile = "é🙂"; share = order["total"] / order["people"]')
+        root = http(
+            "POST",
+            "/split",
+            500,
+            route="/split",
+            ms=40,
+            attributes=recorded(told, {"status": 500, "headers": {}}),
+            raises=Raises("ZeroDivisionError", "division by zero", (frame,)),
+        )
+        return self.shop.send(root, resource=RECORDER | {"vcs.ref.head.revision": self.culprit})
+
+
+@pytest.fixture
+def till(shop: Shop) -> Till:
+    return Till(shop)
+
+
+def answered(nvim: Neovim, kind: str, within: float = 30) -> list[str]:
+    """The text of the result's window."""
+    nvim.eventually(
+        "local name = ... return vim.bo.filetype == name and vim.fn.search('replayed\\\\|COMMIT', 'nw') > 0",
+        f"flux-{kind}",
+        within=within,
+        what=f"the result of :Flux {kind}",
+    )
+    return nvim.lines()
+
+
+def said(nvim: Neovim, words: str) -> None:
+    nvim.eventually(
+        "return vim.api.nvim_exec2('messages', { output = true }).output:find(..., 1, true) ~= nil", words, what=words
+    )
+
+
+@pytest.mark.timeout(150)
+def test_trusted_once_a_fix_is_proved(start_neovim: StartNeovim, till: Till) -> None:
+    id = till.fails()
+    nvim = start_neovim(settings=SETTINGS)
+    nvim.open(till.app, FAULT)
+    nvim.eventually(f"return #vim.diagnostic.get(0) > 0 {''}", what="the hint")
+    nvim.command("Flux replay")
+    said(nvim, "which is not trusted. If you trust it, say so in the editor (Neovim: `:Flux trust`)")
+    assert nvim.lua("return vim.bo.filetype") == "python", "its window is gone"
+    # What is not wanted is not remembered.
+    nvim.lua(CHOOSE, 2)
+    nvim.command("Flux trust")
+    nvim.command("Flux replay")
+    nvim.eventually(
+        "return select(2, vim.api.nvim_exec2('messages', { output = true }).output:gsub('not trusted', '')) > 1"
+    )
+    nvim.lua(CHOOSE, 1)
+    nvim.command("Flux trust")
+    said(nvim, "is trusted. :Flux trust --forget takes it back")
+    nvim.command("Flux replay")
+    lines = answered(nvim, "replay")
+    assert lines[0] == "  1 replayed · 0 passing · 1 still failing"
+    assert f"✘ req:{id[:8]}  POST /split  500" in "\n".join(lines)
+    nvim.keys("c")
+    nvim.eventually("return vim.wo.diff and #vim.api.nvim_tabpage_list_wins(0) == 3", what="the comparison")
+    nvim.keys("q")
+    nvim.keys("q")
+    nvim.eventually("return vim.bo.filetype == 'python'")
+    nvim.eventually(
+        f"{HINTS.removesuffix('end, vim.diagnostic.get(0))')}end, vim.diagnostic.get(0))[1]:find('still fails in a replay') ~= nil"
+    )
+    # An unsaved fix is not run, and the result says so; a saved one is.
+    nvim.lua("vim.api.nvim_buf_set_lines(0, 0, -1, false, vim.split(..., '\\n', { trimempty = true }))", MENDED)
+    nvim.command("Flux replay " + id[:8])
+    assert "  what is saved was run; not saved: till.py" in answered(nvim, "replay")
+    nvim.keys("q")
+    nvim.command("write")
+    nvim.command("Flux replay " + id[:8])
+    nvim.eventually("return vim.fn.search('1 passing', 'nw') > 0", within=30, what="the fix")
+    assert f"✔ req:{id[:8]}  POST /split  200" in "\n".join(nvim.lines())
+    nvim.keys("q")
+    nvim.eventually("return #vim.diagnostic.get(0) == 0", what="the hint's end")
+    nvim.eventually(
+        f"{LENSES.replace('return', 'local all =')} return vim.deep_equal(all, {{ ... }})",
+        f"fixed: replay of req:{id[:8]} 200",
+    )
+    nvim.quit()
+    # It is remembered: in Neovim's state, and not in the folder.
+    again = start_neovim(settings=SETTINGS)
+    again.open(till.app, FAULT)
+    again.command("Flux replay " + id[:8])
+    assert answered(again, "replay")[0] == "  1 replayed · 1 passing · 0 still failing"
+    state = Path(again.lua("return vim.fn.stdpath('state')")) / "flux" / "trusted"
+    assert state.read_text().splitlines() == [str(till.shop.folder.resolve())]
+    assert not list(till.shop.folder.rglob("*trusted*"))
+    again.command("Flux trust --forget")
+    said(again, "is not trusted any more")
+    again.command("Flux replay " + id[:8])
+    said(again, "which is not trusted")
+
+
+@pytest.mark.timeout(150)
+def test_bisect_names_the_commit_and_its_lines(start_neovim: StartNeovim, till: Till) -> None:
+    id = till.fails()
+    nvim = start_neovim(settings=SETTINGS | {"trusted": [str(till.shop.folder)]})
+    nvim.open(till.app, FAULT)
+    nvim.eventually("return #vim.diagnostic.get(0) > 0", what="the hint")
+    nvim.eventually(
+        f"{LENSES.replace('return', 'local all =')} return #all == 3 and {{ all[2], all[3] }}", what="what may be run"
+    )
+    nvim.command(f"Flux bisect --good {till.good}")
+    shown: Any = answered(nvim, "bisect", within=90)
+    assert shown[0] == "  FIRST BAD COMMIT"
+    assert shown[1] == f"  {till.culprit[:12]}  Trust what guests say"
+    assert shown[2].startswith("  Ada, ")
+    assert any(line.startswith("  till.py:") and line.endswith("in split") for line in shown), shown
+    assert any(line.startswith("    +    smile") for line in shown), shown
+    nvim.keys("/till.py<CR><CR>")
+    assert nvim.place()[0] == "till.py"
+    found = nvim.eventually(
+        "local all = vim.diagnostic.get(0, { severity = vim.diagnostic.severity.INFO }) return #all == 1 and all[1]",
+        what="the commit on its lines",
+    )
+    assert found["lnum"] == FAULT - 1
+    assert found["message"].startswith(f"first bad commit {till.culprit[:12]} · Ada · ")
+    assert id[:8] in found["message"]
+
+
+def test_what_runs_can_be_cancelled(start_neovim: StartNeovim, till: Till) -> None:
+    nvim = start_neovim(settings=SETTINGS | {"trusted": [str(till.shop.folder)]})
+    till.fails()
+    nvim.open(till.app)
+    nvim.lua("vim.cmd(...)", f"Flux bisect --good {till.good} --run=sleep\\ 100")
+    nvim.eventually("return vim.fn.search('trying', 'nw') > 0", what="how far it is")
+    assert nvim.lines()[0] == "  Bisect"
+    nvim.keys("x")
+    said(nvim, "bisect was cancelled")
+    assert nvim.lua("return vim.bo.filetype") == "python"
+
+
+def test_a_regression_test_opens_in_a_window(start_neovim: StartNeovim, till: Till) -> None:
+    id = till.fails()
+    nvim = start_neovim(settings=SETTINGS)
+    nvim.open(till.app, FAULT)
+    nvim.eventually("return #vim.diagnostic.get(0) > 0", what="the hint")
+    nvim.lua(
+        "vim.lsp.buf.code_action({ apply = true, filter = function(action) "
+        "return vim.startswith(action.title, 'Create a regression test') end })"
+    )
+    nvim.eventually("return vim.fn.bufname():find('test_post_split') ~= nil", what="the file's window")
+    assert nvim.lua("return vim.fn.expand('%:t')") == f"test_post_split_{id[:8]}.py"
+    text = "\n".join(nvim.lines())
+    assert "def test_post_split" in text
+    assert json.dumps({"total": 90})[1:-1] in text
