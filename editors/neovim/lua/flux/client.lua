@@ -169,13 +169,14 @@ end
 ---@param params? table<string, any>
 ---@param callback fun(err?: lsp.ResponseError, result?: any)
 ---@param token? string Under which the server tells its progress.
+---@param bufnr? integer What is typed there reaches the server before it answers; the current one by default.
 ---@return integer? request To cancel it by.
-function M.ask(client, name, params, callback, token)
+function M.ask(client, name, params, callback, token, bufnr)
   local asked = command_params(name, params)
   asked.workDoneToken = token
   local sent, request = client:request('workspace/executeCommand', asked, function(err, result)
     callback(err, understood(result))
-  end, vim.api.nvim_get_current_buf())
+  end, bufnr or vim.api.nvim_get_current_buf())
   if not sent then
     callback(STOPPED)
   end

@@ -6,8 +6,6 @@ local view = require('flux.view')
 
 local M = {}
 
-local CANCELLED = -32800
-
 ---@class flux.Running
 ---@field name string The server's command, and the name of the window.
 ---@field params table<string, any>
@@ -53,45 +51,50 @@ local runs = 0
 local function run(client, running)
   runs = runs + 1
   local token = ('flux-%s-%d'):format(running.name, runs)
-  local origin = vim.api.nvim_get_current_win()
+  local origin, source = vim.api.nvim_get_current_win(), vim.api.nvim_get_current_buf()
   local bufnr, window = view.open({ name = running.name, filetype = 'flux-' .. running.name, wrap = 4 })
   local request ---@type integer?
-  local ended = false
-  local function cancel()
-    if request and not ended then
-      client:cancel_request(request)
-    end
-  end
-  vim.wo[window][0].winbar = view.keys(bufnr, {
-    { lhs = 'x', plug = 'cancel', hint = 'cancel', desc = 'end what runs', run = cancel },
-  })
-  say(bufnr, running.doing, 'begins …')
   local stop = follow(client, token, function(words)
     say(bufnr, running.doing, words)
   end)
-  request = client_of.ask(client, running.name, running.params, function(err, answer)
+  local ended = false
+  --- Its keys are not those of a result, so that has a buffer of its own.
+  ---@return boolean first
+  local function leave()
+    if ended then
+      return false
+    end
     ended = true
     stop()
-    if not err then
-      if vim.api.nvim_buf_is_valid(bufnr) then
-        -- Its keys are those of the result.
-        vim.api.nvim_buf_delete(bufnr, { force = true })
-      end
-      running.show(answer, client)
-      return
-    end
     if vim.api.nvim_buf_is_valid(bufnr) then
       vim.api.nvim_buf_delete(bufnr, { force = true })
     end
     if vim.api.nvim_win_is_valid(origin) then
       vim.api.nvim_set_current_win(origin)
     end
-    if err.code == CANCELLED then
+    return true
+  end
+  local function cancel()
+    -- Neovim tells nobody of the answer to a request that was cancelled.
+    if request and leave() then
+      client:cancel_request(request)
       notice.info(running.name .. ' was cancelled')
-    else
-      notice.fail(err.message or 'the server failed without a word')
     end
-  end, token)
+  end
+  vim.wo[window][0].winbar = view.keys(bufnr, {
+    { lhs = 'x', plug = 'cancel', hint = 'cancel', desc = 'end what runs', run = cancel },
+  })
+  say(bufnr, running.doing, 'begins …')
+  request = client_of.ask(client, running.name, running.params, function(err, answer)
+    if not leave() then
+      return
+    end
+    if err then
+      notice.fail(err.message or 'the server failed without a word')
+    else
+      running.show(answer, client)
+    end
+  end, token, source)
 end
 
 ---@param running flux.Running
