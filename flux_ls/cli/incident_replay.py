@@ -45,6 +45,7 @@ Examples:
   flux incident replay --window 14:00-14:30
   flux incident replay --window 30m --errors-only
   flux tail --errors-only --no-follow --json | flux incident replay - --json
+  flux incident replay 550e --write-test
   flux incident replay 550e --fill authorization='Bearer ...'
 
 \b
@@ -97,6 +98,14 @@ class ServiceType(click.ParamType[str]):
 @click.option("--allow-writes", is_flag=True, help="Use the real databases and files, and write to them.")
 @click.option("--no-namespace", is_flag=True, help="Do without the kernel's part of the guard.")
 @click.option("--diff", "with_diff", is_flag=True, help="Show what differs from the recording.")
+@click.option(
+    "--write-test",
+    "test_file",
+    is_flag=False,
+    flag_value="",
+    metavar="[FILE]",
+    help="Run nothing, and write a pytest file that sends the request: as FILE, or among the project's tests.",
+)
 @command_options("app", "python", "path_map", "in_app_include", "in_app_exclude", "functions", "redact_keys")
 def command(
     session: Session,
@@ -114,6 +123,7 @@ def command(
     allow_writes: bool,
     no_namespace: bool,
     with_diff: bool,
+    test_file: str | None,
 ) -> int:
     """Run recorded requests again, against the working tree, with their side effects off.
 
@@ -145,6 +155,10 @@ def command(
             if asked is not None:
                 complain("no HTTP request was recorded in this window")
             return worst or NOT_FOUND
+        if test_file is not None:
+            from flux_ls.cli.write_test import write_tests
+
+            return max(worst, write_tests(session, reader, requests, conditions, test_file))
         answer = _run(session, reader, requests, conditions, with_diff=with_diff)
     return max(worst, _judge(answer))
 

@@ -1,4 +1,4 @@
-"""A regression test for a recorded request: the application that it imports, and its place among the project's tests."""
+"""A regression test for a recorded request: the application that it imports, and its place among the tests."""
 
 import ast
 import configparser
@@ -35,15 +35,17 @@ class NewTest(Struct, frozen=True):
     """What the test is called."""
 
 
-def new_test(recording: Recording, conditions: Conditions) -> NewTest:
-    """Reads the project's files and writes none. Raises NotWritable."""
+def new_test(recording: Recording, conditions: Conditions, file: Path | None = None) -> NewTest:
+    """Reads the project's files and writes none. `file` is where it is to be, if not where pytest looks for tests.
+
+    Raises NotWritable.
+    """
     root = conditions.root.resolve()
     seen = list(dict.fromkeys(recorded_paths(recording.spans)))
     failure = assess(recording.spans).failure if recording.request.failed else None
     told = line(failure, recording.request.status) if recording.request.failed else None
     name = test_name(recording.request)
-    folder, pattern = folder_of_tests(root)
-    path = _free(root, folder, pattern, name)
+    path = _free(root, *folder_of_tests(root), name) if file is None else _inside(root, file)
     target = _target(root, conditions.app, seen)
     text = regression_test(recording, target, told, up=len(path.parts) - 1)
     return NewTest(str(path), text, name)
@@ -87,6 +89,13 @@ def _ini(file: Path, section: str) -> dict[str, Any] | None:
 
 def _words(value: object) -> list[str]:
     return value.split() if isinstance(value, str) else [str(each) for each in value] if isinstance(value, list) else []
+
+
+def _inside(root: Path, file: Path) -> PurePosixPath:
+    folder = file.parent.resolve()
+    if not folder.is_relative_to(root) or file.suffix != ".py":
+        raise NotWritable(f"{file} is no Python file in {root}, where the application is")
+    return PurePosixPath((folder / file.name).relative_to(root).as_posix())
 
 
 def _free(root: Path, folder: PurePosixPath, pattern: str, name: str) -> PurePosixPath:

@@ -169,3 +169,26 @@ def test_a_fix_is_seen(flux: Flux, recorded: Recorded, monkeypatch: pytest.Monke
 
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "\x1b[32m✔" in flux("incident", "replay", id).out
+
+
+def test_a_regression_test_is_written_and_nothing_runs(flux: Flux, recorded: Recorded) -> None:
+    recorded.write("shop/web.py", APP + "\nraise SystemExit('this ran')\n")
+    id, other = add(recorded, "/total/0", 500), add(recorded, "/total/5", 200)
+    ran = flux("incident", "replay", id, other, "--write-test")
+    assert ran.code == 0, ran.err
+    name = f"tests/test_get_total_0_{id[:8]}.py"
+    assert f"  wrote {name}" in ran.out.splitlines()
+    text = (recorded.root / name).read_text()
+    assert 'importlib.import_module("shop.web")' in text
+    assert "assert status < 500" in text
+    again = json.loads(flux("incident", "replay", id, "--json", "--write-test").out)
+    assert [each["path"] for each in again["tests"]] == [name.replace(".py", "_2.py")]
+    file = recorded.root / "checks" / "deep" / "test_total.py"
+    assert flux("incident", "replay", id, "--write-test", str(file)).code == 0
+    assert "parents[2]" in file.read_text()
+    ran = flux("incident", "replay", id, "--write-test", str(file))
+    assert (ran.code, "File exists" in ran.err) == (1, True)
+    ran = flux("incident", "replay", id, "--write-test", str(recorded.root.parent / "test_total.py"))
+    assert (ran.code, "where the application is" in ran.err) == (1, True)
+    ran = flux("incident", "replay", id, other, "--write-test", "test_both.py")
+    assert (ran.code, "takes one request" in ran.err) == (2, True)
