@@ -68,10 +68,10 @@ class FileFindings(Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
     fixed: tuple[Finding, ...] = ()
     """What was mended within a day, one for each function."""
-    suspects: tuple[Suspect, ...] = ()
-    """Lines of first bad commits, of what fails."""
     held: tuple[Finding, ...] = ()
     """What has no place while the user is typing, at the function that it had: its lens stays."""
+    suspects: tuple[Suspect, ...] = ()
+    """Lines of first bad commits, of what fails."""
 
 
 class Snapshot(Struct, frozen=True):
@@ -156,8 +156,8 @@ def files(
             versions.get(uri),
             tuple(sorted(shown[uri], key=order)),
             tuple(sorted(mended[uri], key=order)),
-            tuple(suspects.get(uri, ())),
             tuple(sorted(kept[uri], key=order)),
+            tuple(suspects.get(uri, ())),
         )
         for uri in sorted({*shown, *mended, *kept, *suspects})
     }
