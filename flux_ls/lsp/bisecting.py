@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from msgspec import to_builtins
-from msgspec.structs import replace
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from flux_ls.analysis.assess import assess
@@ -42,9 +41,11 @@ def bisect(asked: commands.WhatToBisect, desk: Desk, job: Job) -> Answer:
         at_once=asked.jobs,
     )
     job.report("looking at the history")
-    settings = replace(desk.ground.loaded(root).settings, python=desk.ground.conditions(root).python)
+    settings, python = desk.ground.loaded(root).settings, desk.ground.conditions(root).python
     try:
-        repository, oracle, question, logs = ask(desk.lookup.fresh, desk.ground.workspace(), settings, root, given)
+        repository, oracle, question, logs = ask(
+            desk.lookup.fresh, desk.ground.workspace(), settings, python, root, given
+        )
         shape = search(
             repository, oracle, question, logs=logs, cancel=job.stop, report=lambda progress: _report(job, progress)
         )
