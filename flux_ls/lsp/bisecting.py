@@ -68,6 +68,7 @@ def bisect(asked: commands.WhatToBisect, desk: Desk, job: Job) -> Answer:
                 root=str(repository.root),
                 first_bad=shape.first_bad,
                 hunks=tuple(hunk for hunk in shape.hunks if hunk.failing),
+                uri=uri,
             )
         )
     data, page = to_builtins(shape), pages.bisect(shape)

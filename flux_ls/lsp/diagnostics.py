@@ -91,7 +91,7 @@ def first_bad(suspect: Suspect, client: Client) -> types.Diagnostic:
         severity=types.DiagnosticSeverity.Information,
         code=commit.revision[:12],
         source=SOURCE,
-        code_description=types.CodeDescription(address("bisect", suspicion.request_id)) if client.content else None,
+        code_description=types.CodeDescription(suspicion.uri) if client.content else None,
         data={
             "fingerprint": suspicion.fingerprint,
             "requestId": suspicion.request_id,

@@ -3,6 +3,7 @@
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct, to_builtins
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
@@ -21,6 +22,8 @@ from flux_ls.replay.replay import recording_of, summed_up
 from flux_ls.replay.replay import replay as run_again
 from flux_ls.replay.shapes import Cancelled, Progress, Replay, Replayed, Skipped
 from flux_ls.replay.window import parse_window
+
+_MOST_LED_TO = 32
 
 
 class ReplayInEditor(Replay, frozen=True):
@@ -56,9 +59,23 @@ def replay(asked: commands.WhichReplays, desk: Desk, job: Job) -> Answer:
         raise JsonRpcException("no HTTP request was recorded in this window", commands.NOT_FOUND, {"kind": "not_found"})
     shape, trials = _run_again(requests, desk, job)
     desk.tried(trials)
+    if len(requests) > 1:
+        # The hint of each leads to what was said of it.
+        told = {each.request_id: each for each in shape.requests}
+        for trial in trials[:_MOST_LED_TO]:
+            _keep(_with(summed_up([told[trial.request_id]]), shape.unsaved), address("replay", trial.request_id), desk)
+    data, page = _keep(shape, uri, desk)
+    return data, page, uri
+
+
+def _keep(shape: ReplayInEditor, uri: str, desk: Desk) -> tuple[dict[str, Any], str]:
     data, page = to_builtins(shape), pages.replay(shape, shape.unsaved)
     desk.results.keep(uri, data, page)
-    return data, page, uri
+    return data, page
+
+
+def _with(shape: Replay, unsaved: tuple[str, ...]) -> ReplayInEditor:
+    return ReplayInEditor(**{name: getattr(shape, name) for name in shape.__struct_fields__}, unsaved=unsaved)
 
 
 def _within(text: str, desk: Desk) -> list[Request]:
@@ -114,7 +131,7 @@ def _run_again(requests: list[Request], desk: Desk, job: Job) -> tuple[ReplayInE
         for id, (failure, bodies) in failures.items()
         if (trial := trial_of(answers[id], failure, bodies, began_ns)) is not None
     ]
-    return ReplayInEditor(**{name: getattr(shape, name) for name in shape.__struct_fields__}, unsaved=unsaved), trials
+    return _with(shape, unsaved), trials
 
 
 def write_test(asked: commands.WhichRequest, desk: Desk, job: Job) -> Answer:

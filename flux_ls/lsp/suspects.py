@@ -24,6 +24,8 @@ class Suspicion(Struct, frozen=True):
     """Of the checkout that the hunks' paths are relative to."""
     first_bad: FirstBad
     hunks: tuple[HunkShape, ...]
+    uri: str
+    """Of the page that tells all of it."""
 
 
 class Suspect(Struct, frozen=True):

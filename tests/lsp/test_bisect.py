@@ -62,6 +62,8 @@ async def test_the_first_bad_commit_is_told_shown_and_cleared(history: History) 
         assert (found.range.start.line, found.range.end.line) == (FAULT, FAULT)
         assert found.message.startswith(f"first bad commit {history.culprit[:12]} · Ada · ")
         assert found.data["revision"] == history.culprit
+        assert found.code_description is not None
+        assert found.code_description.href == answer["uri"]
         # It follows the text, and leaves a line that is written anew.
         text_now = till.app.read_text(encoding="utf-8")
         client.edit(uri, 2, whole("# above\n" + text_now))

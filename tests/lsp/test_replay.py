@@ -145,6 +145,8 @@ async def test_several_and_a_window_with_progress(till: Till) -> None:
         assert "3 replayed · 1 passing · 2 still failing" in answer["text"]
         said = [getattr(each, "message", None) for each in client.client.progress_reports["mine"]]
         assert any(each and each.startswith(("1 of 3 · ", "2 of 3 · ", "3 of 3 · ")) for each in said), said
+        alone = await client.command("replay", {"id": ids[2], "latest": True})
+        assert [each["request_id"] for each in alone["requests"]] == [ids[2]]
         window = await client.command("replay", {"window": "1h"})
         assert len(window["requests"]) == 3
         assert window["uri"].startswith("flux://replay?window=")
