@@ -58,7 +58,10 @@ def carry(before: Ran, today: Text, lines: LineMap, *, same_file: bool = True) -
             return None
         # The line outlived its function: it was taken into another one.
         around = today.functions.enclosing(at)
-        return None if around is None else anchored("edited", Place(at, around), before.frame, today)
+        if around is None or (lines.instead_of(before.scope.line) and _has_grown(around, before, today)):
+            # Or its head is being typed anew, and the function above has its lines until there is one again.
+            return None
+        return anchored("edited", Place(at, around), before.frame, today)
     if at is not None and _runs(function, today, at) and _sure(before, function, today, lines):
         state: AnchorState = "exact" if same_file and at == before.frame.line else "moved"
         edited = not _same_code(before, function, today, lines)
@@ -130,9 +133,18 @@ def _holding(scope: Function, before: Ran, today: Text, lines: LineMap) -> Funct
     holders = Counter(around for at in kept if (around := today.functions.enclosing(at)) is not None)
     for holder, count in holders.most_common(1):
         most = 2 * count > len(kept) and 2 * count > scope.last_line - scope.line
-        if most and likeness(body, body_lines(holder, today)) >= _ALIKE:
+        if most and likeness(body, body_lines(holder, today)) >= _ALIKE and not _has_grown(holder, before, today):
             return holder
     return None
+
+
+def _has_grown(function: Function, before: Ran, today: Text) -> bool:
+    """Whether a function of today was there before, and has all that it had."""
+    if before.text.functions is None:
+        return False
+    then = [each for each in before.text.functions.named(function.name) if each.name == function.name]
+    body = Counter(body_lines(function, today))
+    return any(Counter(body_lines(each, before.text)) <= body for each in then)
 
 
 def _around(before: Ran, lines: LineMap) -> int:
