@@ -50,7 +50,10 @@ class Workspace:
         self._looked: dict[tuple[Path, bool], Dated] | None = None
         """By path, and whether it is the saved text."""
         self._homes: dict[Frame, Path] = {}
-        """Where frames were found, until a file comes or goes: typing does not make a frame another file's."""
+        """Where frames were found, until a file comes or goes, or what was learned of folders is given up: typing does
+        not make a frame another file's.
+        """
+        self._given_up = 0
         self._others: Callable[[], Iterable[Frame]] | None = others
 
     def locate(self, frame: Frame, recorded_ns: int) -> LocatedFrame:
@@ -74,6 +77,10 @@ class Workspace:
         return self._located(frame, mapped.path, found, recorded)
 
     def _mapped(self, frame: Frame) -> Mapped | Unmapped:
+        _, given_up = self._mapper.progress()
+        if given_up != self._given_up:
+            self._homes.clear()
+            self._given_up = given_up
         home = self._homes.get(frame)
         if home is None or (home not in self._overlay and self._saved(home) is None):
             return self._mapper.map(frame)

@@ -36,7 +36,7 @@ async def test_one_failure_says_where_another_is_and_a_third_takes_it_back(shop:
         assert client.status["broken"]["name"] == "paths"
         fails(shop, "/app/orders/ship.py", "ship", "return courier.send(order)")
         await client.until(lambda: client.diagnostics(main), "it follows from where the orders are")
-        assert client.diagnostics(orders)
+        await client.until(lambda: client.diagnostics(orders), "the orders themselves")
         fails(shop, "/app/parcels/ship.py", "ship", "return courier.send(order)")
         await client.until(lambda: client.diagnostics(parcels), "the other service")
         await client.until(lambda: not client.diagnostics(main), "/app is two folders, so it says nothing any more")
