@@ -4,7 +4,7 @@ Any Python may come by here, so it is the standard library alone, in words that 
 sitecustomize of the user's, which it runs as if it were not there itself. At the end each process writes what it saw to
 a file of its own.
 """
-# ruff: noqa: PTH100, PTH112, PTH118, PTH120, PTH123, SIM105, ARG001
+# ruff: noqa: PTH100, PTH112, PTH118, PTH120, PTH123, ARG001
 
 import atexit
 import json
@@ -30,11 +30,13 @@ def _leave_path() -> None:
 
 
 def _run_the_users() -> None:
-    sys.modules.pop("sitecustomize", None)
+    own = sys.modules.pop("sitecustomize", None)
     try:
         import sitecustomize  # type: ignore[import-not-found]  # noqa: F401
     except ImportError:
-        pass
+        # Whoever imports this looks for it afterwards.
+        if own is not None:
+            sys.modules["sitecustomize"] = own
 
 
 def _within(code: CodeType) -> bool:

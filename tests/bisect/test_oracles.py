@@ -156,6 +156,17 @@ def test_a_file_that_is_in_no_revision_is_named(tmp_path: Path) -> None:
     assert only_in_checkout("echo 'not closed", tmp_path, []) is None
 
 
+@pytest.mark.parametrize("users", [None, "import sys; sys.stderr.write('mine')"], ids=["none of their own", "one"])
+def test_a_trace_says_nothing_itself(tmp_path: Path, users: str | None) -> None:
+    """What a run printed last is the reason that is shown."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    if users is not None:
+        (tree / "sitecustomize.py").write_text(users)
+    said = ask(tmp_path, f"{PYTHON} -c 'raise SystemExit(1)'", trace=True)
+    assert said.reason == ("exit status 1" if users is None else "exit status 1: mine")
+
+
 def test_a_trace_tells_what_ran_what_raised_and_what_came_from_elsewhere(tmp_path: Path) -> None:
     folder = tmp_path / "tree"
     (folder / "src" / "shop").mkdir(parents=True)
