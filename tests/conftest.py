@@ -76,6 +76,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in set(slow)]
+    else:
+        # What takes long comes first, so that no worker is left with it at the end.
+        long = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in long and not item.nodeid.startswith(SLOW))
     # All of this stays until the end: no collection of garbage need walk through it again and again.
     gc.collect()
     gc.freeze()

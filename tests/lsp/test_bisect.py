@@ -88,7 +88,7 @@ async def test_the_first_bad_commit_is_told_shown_and_cleared(history: History) 
 async def test_a_command_of_ones_own_tells_good_from_bad(history: History) -> None:
     till = history.till
     async with editor(till.root, store=till.shop.store, options=till.trusted) as client:
-        run = "grep -q max till.py"
+        run = "sleep 0.3; grep -q max till.py"  # longer than progress is told apart
         answer = await client.command("bisect", {"run": run, "good": history.good, "jobs": 2}, work_done_token="mine")
         assert answer["first_bad"]["revision"] == history.culprit
         assert answer["uri"].startswith("flux://bisect?run=")
