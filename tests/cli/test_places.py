@@ -8,8 +8,10 @@ from msgspec.structs import replace
 from flux_ls.answers.shapes import FrameShape
 from flux_ls.cli.places import anchor_note
 
-ROOT = Path("/work/shop")
-HERE = FrameShape("shop/prices.py", "/work/shop/shop/prices.py", 5, 5, None, "price_of", True, "exact", "return base")
+ROOT = Path("/home/ada/shop")
+HERE = FrameShape(
+    "shop/prices.py", "/home/ada/shop/shop/prices.py", 5, 5, None, "price_of", True, "exact", "return base"
+)
 ELSEWHERE = replace(HERE, recorded_path="/srv/app/shop/prices.py", line=7)
 
 
