@@ -470,6 +470,7 @@ def test_git_is_not_installed_when_flux_starts(root: Path, tmp_path: Path) -> No
     assert told.stdout == b"None\n"
 
 
+@pytest.mark.slow
 def test_a_question_that_takes_too_long_is_given_up(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
