@@ -123,6 +123,9 @@ def undisturbed(line: int, before: Text, after: Text, edit: Span) -> bool:
     scope, *around = before.functions.executing(line)
     if scope is None or (edit.first < scope.last_line and edit.last >= scope.first_line):
         return False
+    # A quote far below makes a text of what was a comment.
+    if before.functions.comment(line) != after.functions.comment(line):
+        return False
     return after.functions.executing(line) == (scope, *around)
 
 

@@ -11,7 +11,8 @@ from lsprotocol import types
 
 from flux_ls.lsp.convert import Encoding, path_to_uri
 from flux_ls.lsp.documents import Document
-from flux_ls.lsp.findings import Buffer, Findings, Surroundings
+from flux_ls.lsp.findings import Findings, Surroundings
+from flux_ls.lsp.open_files import Buffer
 from flux_ls.lsp.snapshot import Snapshot
 from flux_ls.lsp.watch import News
 from flux_ls.model import Failure, Frame, Issue
@@ -181,6 +182,26 @@ def _travelled_whole(function: str, travelled: list[int | None]) -> bool:
     lines = list(WHOLE[function])
     first = travelled.index(lines[0]) if lines[0] in travelled else -1
     return first >= 0 and travelled[first : first + len(lines)] == lines
+
+
+def test_a_text_that_is_closed_far_below_gives_a_line_its_comment_back(root: Path) -> None:
+    worker = Watched(root, tuple(issues()))
+    path = str(root / "shop" / "prices.py")
+    document = Document(path_to_uri(path), TEXT, 1, "utf-16")
+    worker.after(Buffer(document.uri, path, 1, TEXT))
+
+    def columns(version: int, line: int, start: int, end: int, typed: str) -> tuple[int | None, int | None]:
+        where = types.Range(types.Position(line, start), types.Position(line, end))
+        edit = document.apply(types.TextDocumentContentChangePartial(where, typed))
+        assert edit is not None
+        _, _, column, end_column, *_ = places(
+            worker.after(Buffer(document.uri, path, version, document.text, (edit,)))
+        )["fingerprint 1"]
+        return column, end_column
+
+    assert columns(2, 4, 0, 0, 'def f():"""') == (9, 48)
+    assert columns(3, 10, 0, 36, "x") == (9, 33)
+    worker.stop()
 
 
 def test_an_edit_reads_no_text_from_the_start(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
