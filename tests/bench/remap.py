@@ -12,7 +12,8 @@ from lsprotocol import types
 
 from flux_ls.lsp.convert import path_to_uri
 from flux_ls.lsp.documents import Document
-from flux_ls.lsp.findings import Buffer, Findings, Surroundings
+from flux_ls.lsp.findings import Findings, Surroundings
+from flux_ls.lsp.open_files import Buffer
 from flux_ls.lsp.snapshot import Snapshot
 from flux_ls.lsp.watch import News
 from flux_ls.model import Failure, Frame, Issue
