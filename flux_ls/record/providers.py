@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from flux_ls.record.guard import say_once, tell
-from flux_ls.record.recording import new_span_id, new_trace_id
+from flux_ls.record.made import new_span_id, new_trace_id
 
 
 def quick_current_span() -> Callable[[], Any]:

@@ -28,9 +28,10 @@ from opentelemetry.trace import (
 from opentelemetry.util.types import Attributes, AttributeValue
 
 from flux_ls.record.guard import tell
+from flux_ls.record.made import new_span_id, new_trace_id, now_ns
 from flux_ls.record.processor import RecordingProcessor
 from flux_ls.record.providers import Ids
-from flux_ls.record.recording import BY_SPAN, current_span, new_span_id, new_trace_id, now_ns
+from flux_ls.record.recording import BY_SPAN, current_span
 
 _PLAIN: Final = frozenset({str, int, bool, float})
 """Values of attributes that the SDK takes as they are."""

@@ -3,91 +3,17 @@
 Nothing here needs OpenTelemetry or a running recorder: without one, `current()` is None and costs next to nothing.
 """
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
-Kind = Literal["internal", "server", "client", "producer", "consumer"]
+from flux_ls.record.made import MadeSpan, seed_ids
 
 MANY_SPANS: Final = 2000
 """A recording is sent in pieces of this many spans."""
 _MOST_SPANS: Final = 2 * MANY_SPANS
 """What a recording holds when it cannot be sent; what comes on top is counted and dropped."""
-
-_ids = random.Random()  # not the application's: seeding that must neither repeat our ids nor be disturbed by us
-
-now_ns: Callable[[], int] = time.time_ns
-
-
-def new_span_id() -> int:
-    return _ids.getrandbits(64) or 1
-
-
-def new_trace_id() -> int:
-    return _ids.getrandbits(128) or 1
-
-
-class MadeEvent:
-    """An event of a span that the recorder makes."""
-
-    __slots__ = ("at_ns", "attributes", "name")
-
-    def __init__(self, name: str, at_ns: int, attributes: Mapping[str, object]) -> None:
-        self.name = name
-        self.at_ns = at_ns
-        self.attributes = attributes
-
-
-class MadeSpan:
-    """A span that the recorder makes itself, cheaply.
-
-    Attributes are scalars, or values captured as trees, which become JSON text when it is exported.
-    """
-
-    __slots__ = (
-        "attributes",
-        "common",
-        "end_ns",
-        "error",
-        "events",
-        "kind",
-        "name",
-        "parent_id",
-        "scope",
-        "span_id",
-        "start_ns",
-    )
-
-    def __init__(
-        self,
-        name: str,
-        span_id: int,
-        parent_id: int,
-        start_ns: int,
-        end_ns: int,
-        *,
-        scope: str,
-        kind: Kind = "internal",
-        attributes: dict[str, object] | None = None,
-        events: list[MadeEvent] | None = None,
-        error: str | None = None,
-    ) -> None:
-        self.name = name
-        self.span_id = span_id
-        self.parent_id = parent_id
-        """0 for none."""
-        self.start_ns = start_ns
-        self.end_ns = end_ns
-        self.scope = scope
-        self.kind: Kind = kind
-        self.attributes: dict[str, object] = {} if attributes is None else attributes
-        self.common: dict[str, object] | None = None
-        """Attributes that all spans of the same function have; never changed, so that they are encoded only once."""
-        self.events: list[MadeEvent] = [] if events is None else events
-        self.error = error
-        """What went wrong, in one line; None when nothing did."""
 
 
 class Ended(Protocol):
@@ -235,7 +161,7 @@ class Recording:
 
     # What follows is between the span processor, the sender and this.
 
-    def take(self, span: "MadeSpan | Ended") -> None:
+    def take(self, span: MadeSpan | Ended) -> None:
         """A span has ended."""
         spans = self.spans
         if len(spans) >= MANY_SPANS:
@@ -248,7 +174,7 @@ class Recording:
         if self.closed and not self.queued:
             hand_over(self)
 
-    def end(self, root: "MadeSpan | Ended") -> None:
+    def end(self, root: MadeSpan | Ended) -> None:
         """The first span has ended, and with it the request, unless somebody holds on."""
         self.root = root
         self.ended = True
@@ -311,6 +237,11 @@ def connect(sender: Callable[[Recording], None], current_span: Callable[[], Any]
     """Tells where recordings go, and how to ask OpenTelemetry for its current span."""
     global hand_over, _current_span
     hand_over, _current_span = sender, current_span
+
+
+def is_connected() -> bool:
+    """Whether a recorder runs."""
+    return _current_span is not _no_span
 
 
 def disconnect() -> None:
@@ -379,91 +310,6 @@ def running_call_in(span: Any) -> int | None:
     return call[0] if call is not None and call[1] is span else None
 
 
-class OpenRecording:
-    """A recording whose first span the recorder makes itself; `close` ends it."""
-
-    __slots__ = ("_attributes", "_kind", "_name", "_parent", "_start_ns", "_token", "recording")
-
-    def __init__(self, name: str, kind: Kind, attributes: dict[str, object]) -> None:
-        self._name = name
-        self._kind: Kind = kind
-        self._attributes = attributes
-        self._start_ns = now_ns()
-        self._token: Any = None
-        self._parent: Any = None
-        self.recording = Recording(new_trace_id(), new_span_id())
-
-    def close(self, error: str | None = None, *, name: str | None = None, here: bool = True) -> None:
-        """Ends it; `error` says in one line what it failed of. `here` is where it was opened, not another context."""
-        recording = self.recording
-        if recording.ended:
-            return
-        if error is not None:
-            recording.failed = True
-        BY_SPAN.pop(recording.root_id, None)
-        leave_context(recording)
-        if self._token is not None and here:
-            from opentelemetry import context
-
-            context.detach(self._token)
-            self._token = None
-        recording.end(
-            MadeSpan(
-                name or self._name,
-                recording.root_id,
-                0,
-                self._start_ns,
-                now_ns(),
-                scope="flux_ls.record",
-                kind=self._kind,
-                attributes=self._attributes,
-                error=error,
-            )
-        )
-
-    def begin(self) -> None:
-        enter_context(self.recording)
-        if _current_span is _no_span:
-            return
-        from opentelemetry import context, trace
-
-        BY_SPAN[self.recording.root_id] = self.recording
-        parent = trace.NonRecordingSpan(
-            trace.SpanContext(
-                self.recording.trace_id,
-                self.recording.root_id,
-                is_remote=False,
-                trace_flags=trace.TraceFlags(trace.TraceFlags.SAMPLED),
-            )
-        )
-        self._parent = parent
-        self._token = context.attach(trace.set_span_in_context(parent))
-
-    def is_around(self) -> bool:
-        """Whether what runs here was begun inside of it, even if it is over."""
-        return CURRENT.get() is self.recording or (self._parent is not None and _current_span() is self._parent)
-
-    def leave_everywhere(self) -> None:
-        """In contexts that go on with it, such as those of threads, nothing belongs to it from now on."""
-        from opentelemetry.trace import INVALID_SPAN_CONTEXT
-
-        BY_SPAN.pop(self.recording.root_id, None)
-        OPEN.pop(self.recording.root_id, None)
-        self.recording.ended = True
-        if self._parent is not None:
-            self._parent._context = INVALID_SPAN_CONTEXT
-
-
-def open_recording(name: str, *, kind: Kind = "internal", attributes: dict[str, object] | None = None) -> OpenRecording:
-    """Begins a recording of something that has no SDK span of its own: a script's run, a test.
-
-    SDK spans that are started meanwhile are children of its first span.
-    """
-    opened = OpenRecording(name, kind, {} if attributes is None else attributes)
-    opened.begin()
-    return opened
-
-
 def enter_context(recording: Recording) -> None:
     """What runs here from now on belongs to the recording."""
     recording.outer = CURRENT.get()
@@ -481,7 +327,7 @@ def leave_context(recording: Recording) -> None:
 
 def forget_after_fork() -> None:
     """In a new child process: what the parent has open, the parent sends."""
-    _ids.seed()
+    seed_ids()
     for recording in list(OPEN.values()):
         recording.spans.clear()
         recording.annotations.clear()

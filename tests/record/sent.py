@@ -13,8 +13,9 @@ from opentelemetry.trace import get_current_span
 from flux_ls.record import recording
 from flux_ls.record.export.otlp import encode_made, encode_span
 from flux_ls.record.export.taken import Taken
+from flux_ls.record.made import MadeSpan
 from flux_ls.record.processor import RecordingProcessor
-from flux_ls.record.recording import MadeSpan, Recording
+from flux_ls.record.recording import Recording
 from flux_ls.record.wire import INPUT, LOCALS, OUTPUT
 from tests.record.receiver import span_of
 

@@ -22,8 +22,9 @@ from flux_ls.record.export.packing import Collector
 from flux_ls.record.export.process import Process
 from flux_ls.record.export.spans import ThroughExporter
 from flux_ls.record.export.taken import Taken
+from flux_ls.record.made import MadeEvent, MadeSpan
 from flux_ls.record.processor import RecordingProcessor
-from flux_ls.record.recording import MadeEvent, MadeSpan, Recording
+from flux_ls.record.recording import Recording
 from flux_ls.record.values import Captured
 from tests.record.receiver import Got, spans_of
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from flux_ls.record import failures, recording, wire
+from flux_ls.record import failures, wire
 from flux_ls.record.failures.frames import MOST_FRAMES
 from flux_ls.record.functions import span
+from flux_ls.record.opened import open_recording
 from tests.record.sent import Sent, recorder
 
 ME = __file__
@@ -28,7 +29,7 @@ def sent() -> Iterator[Sent]:
 
 def seen(function: Callable[[], object], times: int = 1) -> None:
     """Runs the function as a request whose server sees what it raises."""
-    opened = recording.open_recording("request")
+    opened = open_recording("request")
     try:
         function()
     except BaseException as error:
@@ -230,7 +231,7 @@ def test_nothing_is_kept_alive(sent: Sent) -> None:
         alive.append(weakref.ref(thing))
         raise kind
 
-    opened = recording.open_recording("request")
+    opened = open_recording("request")
     gc.disable()
     try:
         for kind in (ValueError, Own):

@@ -11,8 +11,10 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from flux_ls.record import recording
 from flux_ls.record.export.taken import Taken, span_id_of
+from flux_ls.record.made import MadeSpan, new_span_id
+from flux_ls.record.opened import open_recording
 from flux_ls.record.processor import RecordingProcessor
-from flux_ls.record.recording import MadeSpan, Recording, current, enter, leave, open_recording, position
+from flux_ls.record.recording import Recording, current, enter, leave, position
 
 
 class Session:
@@ -50,7 +52,7 @@ def session() -> Iterator[Session]:
 
 
 def made(name: str = "made", parent_id: int = 0, error: str | None = None) -> MadeSpan:
-    return MadeSpan(name, recording.new_span_id(), parent_id, 1, 2, scope="test", error=error)
+    return MadeSpan(name, new_span_id(), parent_id, 1, 2, scope="test", error=error)
 
 
 def test_nothing_is_recorded_outside_of_a_request(session: Session) -> None:
@@ -305,7 +307,7 @@ def test_the_applications_random_numbers_are_its_own() -> None:
     random.seed(1)
     expected = random.random()
     random.seed(1)
-    ids = {Ids().generate_trace_id() for _ in range(100)} | {recording.new_span_id() for _ in range(100)}
+    ids = {Ids().generate_trace_id() for _ in range(100)} | {new_span_id() for _ in range(100)}
     assert random.random() == expected
     random.seed(1)
     assert Ids().generate_trace_id() not in ids

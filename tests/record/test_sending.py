@@ -14,8 +14,8 @@ from flux_ls.record import export, recording
 from flux_ls.record.export import worker as workers
 from flux_ls.record.export.packing import Collector
 from flux_ls.record.export.process import Process
+from flux_ls.record.made import MadeSpan, new_trace_id
 from flux_ls.record.processor import RecordingProcessor
-from flux_ls.record.recording import MadeSpan
 from tests.record.programs import run_program
 from tests.record.receiver import Receiver, eventually
 
@@ -173,7 +173,7 @@ def test_a_share_of_those_that_went_well_and_all_that_failed(tracer: trace.Trace
 
 def test_services_choose_the_same_requests(tracer: trace.Tracer) -> None:
     chosen = []
-    traces = [recording.new_trace_id() for _ in range(300)]
+    traces = [new_trace_id() for _ in range(300)]
     for _ in range(2):
         with Receiver() as receiver:
             send_to(receiver.endpoint, record_rate=0.5)

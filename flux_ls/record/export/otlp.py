@@ -10,7 +10,7 @@ from opentelemetry.trace import DEFAULT_TRACE_STATE, StatusCode
 from flux_ls.record.export.protobuf import add_pairs, before_text, sized, utf8, varint
 from flux_ls.record.export.taken import Taken
 from flux_ls.record.export.texts import readable
-from flux_ls.record.recording import Kind, MadeSpan
+from flux_ls.record.made import Kind, MadeSpan
 from flux_ls.record.values import Captured, encoded, text_of
 from flux_ls.record.wire import ROW_SPAN
 

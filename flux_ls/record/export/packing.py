@@ -12,7 +12,7 @@ from flux_ls.record.export.process import Process
 from flux_ls.record.export.sending import HttpSender
 from flux_ls.record.export.taken import Taken
 from flux_ls.record.guard import tell
-from flux_ls.record.recording import MadeSpan
+from flux_ls.record.made import MadeSpan
 from flux_ls.record.wire import DROPPED
 
 FULL: Final = 512 * 1024

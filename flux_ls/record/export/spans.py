@@ -15,7 +15,7 @@ from flux_ls.record.export.sending import Busy
 from flux_ls.record.export.taken import Taken
 from flux_ls.record.export.texts import readable, readable_list, readable_value
 from flux_ls.record.guard import tell
-from flux_ls.record.recording import MadeSpan
+from flux_ls.record.made import MadeSpan
 from flux_ls.record.values import Captured, encode
 from flux_ls.record.wire import DROPPED
 

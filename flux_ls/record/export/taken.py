@@ -2,7 +2,8 @@
 
 import msgspec
 
-from flux_ls.record.recording import Ended, MadeSpan, Recording
+from flux_ls.record.made import MadeSpan
+from flux_ls.record.recording import Ended, Recording
 from flux_ls.record.wire import OMITTED_CALLS
 
 

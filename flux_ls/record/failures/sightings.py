@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import Final, NamedTuple
 
 from flux_ls.record.failures.frames import MOST_FRAMES, chained, entries, variables
-from flux_ls.record.recording import Recording, now_ns
+from flux_ls.record.made import now_ns
+from flux_ls.record.recording import Recording
 from flux_ls.record.values import Captured
 
 _MOST_CAPTURED: Final = 8

@@ -8,19 +8,8 @@ from typing import Any, Final
 from flux_ls.record import failures, settings, wire
 from flux_ls.record.functions.answers import is_answer
 from flux_ls.record.guard import tell
-from flux_ls.record.recording import (
-    CURRENT,
-    MadeEvent,
-    MadeSpan,
-    Recording,
-    enter,
-    enter_call,
-    keep_calls,
-    leave,
-    new_span_id,
-    now_ns,
-    position,
-)
+from flux_ls.record.made import MadeEvent, MadeSpan, new_span_id, now_ns
+from flux_ls.record.recording import CURRENT, Recording, enter, enter_call, keep_calls, leave, position
 from flux_ls.record.redaction import is_secret_key
 from flux_ls.record.values import Captured, Tree, snapshot, snapshot_items
 

@@ -15,7 +15,8 @@ from types import CodeType
 from typing import Final, NamedTuple
 
 from flux_ls.record.functions.calls import Site
-from flux_ls.record.recording import current, now_ns
+from flux_ls.record.made import now_ns
+from flux_ls.record.recording import current
 
 GENERATES: Final = inspect.CO_GENERATOR
 AWAITS: Final = inspect.CO_COROUTINE

@@ -14,7 +14,8 @@ from flux_ls.record.awaited import AWAITING, Awaiting, reset
 from flux_ls.record.failures import one_line
 from flux_ls.record.guard import Guard, tell
 from flux_ls.record.http_message import Collected, Late, message
-from flux_ls.record.recording import MadeSpan, Recording, current, new_span_id, now_ns, position
+from flux_ls.record.made import MadeSpan, new_span_id, now_ns
+from flux_ls.record.recording import Recording, current, position
 from flux_ls.record.redaction import redact_url
 from flux_ls.record.servers.raised import exception_event, without_our_frame
 from flux_ls.record.values import Tree, snapshot

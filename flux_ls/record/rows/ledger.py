@@ -8,7 +8,8 @@ from uuid import UUID
 
 from flux_ls.model import RowOperation, RowOutcome
 from flux_ls.record import wire
-from flux_ls.record.recording import MadeEvent, MadeSpan, Recording, new_span_id, now_ns, position
+from flux_ls.record.made import MadeEvent, MadeSpan, new_span_id, now_ns
+from flux_ls.record.recording import Recording, position
 from flux_ls.record.rows.writer import written_by
 from flux_ls.record.values import Captured, snapshot_items
 

@@ -13,20 +13,10 @@ from opentelemetry.trace import SpanKind, get_current_span
 from flux_ls.record.awaited import AWAITING, Awaiting, reset
 from flux_ls.record.failures import one_line, sighted
 from flux_ls.record.guard import guarded
+from flux_ls.record.made import MadeSpan, new_span_id, now_ns
+from flux_ls.record.opened import OpenRecording, open_recording
 from flux_ls.record.patches import Patches
-from flux_ls.record.recording import (
-    CURRENT,
-    MadeSpan,
-    OpenRecording,
-    Recording,
-    current,
-    enter,
-    leave,
-    new_span_id,
-    now_ns,
-    open_recording,
-    position,
-)
+from flux_ls.record.recording import CURRENT, Recording, current, enter, leave, position
 from flux_ls.record.servers import script
 from flux_ls.record.servers.handlers import innermost, record_handler
 from flux_ls.record.servers.raised import exception_event

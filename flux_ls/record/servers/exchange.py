@@ -12,20 +12,9 @@ from flux_ls.record.awaited import AWAITING, Awaiting, reset
 from flux_ls.record.failures import one_line, sighted
 from flux_ls.record.guard import Guard
 from flux_ls.record.http_message import Collected, Late
-from flux_ls.record.recording import (
-    CURRENT,
-    MadeSpan,
-    OpenRecording,
-    Recording,
-    current,
-    enter,
-    leave,
-    leave_context,
-    new_span_id,
-    now_ns,
-    open_recording,
-    position,
-)
+from flux_ls.record.made import MadeSpan, new_span_id, now_ns
+from flux_ls.record.opened import OpenRecording, open_recording
+from flux_ls.record.recording import CURRENT, Recording, current, enter, leave, leave_context, position
 from flux_ls.record.redaction import redact_text
 from flux_ls.record.servers import script
 from flux_ls.record.servers.handlers import record_handler

@@ -1,7 +1,7 @@
 """An exception that passes through us: the event that tells of it, and the traceback without our frame."""
 
 from flux_ls.record.failures import message_of, stacktrace_of, type_name
-from flux_ls.record.recording import MadeEvent, now_ns
+from flux_ls.record.made import MadeEvent, now_ns
 
 
 def exception_event(error: BaseException, *, stack: bool = True) -> MadeEvent:

@@ -16,8 +16,10 @@ from flux_ls.record import functions
 from flux_ls.record.export import flush
 from flux_ls.record.failures import one_line, sighted
 from flux_ls.record.guard import Guard, guarded
+from flux_ls.record.made import MadeEvent, MadeSpan
+from flux_ls.record.opened import OpenRecording, open_recording
 from flux_ls.record.patches import Patches
-from flux_ls.record.recording import CURRENT, OPEN, MadeEvent, MadeSpan, OpenRecording, Recording, open_recording
+from flux_ls.record.recording import CURRENT, OPEN, Recording
 from flux_ls.record.servers import leaving
 from flux_ls.record.servers.command import Command, this_command
 from flux_ls.record.servers.leaving import Left, judged

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 from flux_ls.record.failures import one_line, sighted
 from flux_ls.record.guard import guarded
-from flux_ls.record.recording import MadeEvent, MadeSpan, OpenRecording, open_recording
+from flux_ls.record.made import MadeEvent, MadeSpan
+from flux_ls.record.opened import OpenRecording, open_recording
 from flux_ls.record.servers.handlers import code_of
 from flux_ls.record.servers.raised import exception_event
 from flux_ls.record.values import snapshot_items

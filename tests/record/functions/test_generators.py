@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_ls.record import recording, wire
+from flux_ls.record import wire
 from flux_ls.record.functions import span
+from flux_ls.record.opened import open_recording
 from tests.record.functions.conftest import Request
 from tests.record.sent import Sent, recorder
 
@@ -164,7 +165,7 @@ def test_behave_as_alone(name: str, plan: list[Step]) -> None:
     recorded = made(GENERATORS, record=True)[name]
     assert run(recorded, plan) == expected
     with recorder():
-        opened = recording.open_recording("a request")
+        opened = open_recording("a request")
         try:
             assert run(recorded, plan) == expected
         finally:
@@ -178,7 +179,7 @@ def test_async_ones_behave_as_alone(name: str, plan: list[Step]) -> None:
     recorded = made(ASYNC_GENERATORS, record=True)[name]
     assert asyncio.run(run_async(recorded, plan)) == expected
     with recorder():
-        opened = recording.open_recording("a request")
+        opened = open_recording("a request")
         try:
             assert asyncio.run(run_async(recorded, plan)) == expected
         finally:

@@ -354,7 +354,8 @@ def test_as_deep_as_before(project: Make) -> None:
 
 MAIN = """
 import json, sys
-from flux_ls.record import functions, recording
+from flux_ls.record import functions
+from flux_ls.record.opened import open_recording
 functions.install({patterns!r})
 import contextlib
 class Job:
@@ -366,7 +367,7 @@ def hides(f): return lambda *a: f(*a)
 @hides
 def hidden(n): return n
 def main():
-    opened = recording.open_recording("a run")
+    opened = open_recording("a run")
     functions.adopt_main()
     Job().work(1), Job().size, hidden(2)
     print(json.dumps([[span.name, span.common["code.function.name"]] for span in opened.recording.spans]))

@@ -19,7 +19,8 @@ from opentelemetry.instrumentation.requests import RequestsInstrumentor
 from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor
 
 from flux_ls.record import outbound
-from flux_ls.record.recording import OPEN, open_recording
+from flux_ls.record.opened import open_recording
+from flux_ls.record.recording import OPEN
 from tests.e2e.processes import free_ports
 from tests.record.outbound.clients import CLIENTS, JSON, Client
 from tests.record.outbound.provider import CHARGE, provider

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flux_ls.record import wire
-from flux_ls.record.recording import CURRENT, MadeSpan, Recording, enter_context, new_span_id, new_trace_id
+from flux_ls.record.made import MadeSpan, new_span_id, new_trace_id
+from flux_ls.record.recording import CURRENT, Recording, enter_context
 from flux_ls.record.values import Captured
 
 UNLOADED = {wire.UNLOADED: True}

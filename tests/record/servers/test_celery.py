@@ -10,7 +10,7 @@ from celery import Celery
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 
 from flux_ls.record import servers
-from flux_ls.record.recording import open_recording
+from flux_ls.record.opened import open_recording
 from tests.e2e.processes import Process
 from tests.record.programs import as_flux_run_does, clean_environment, program, run
 from tests.record.receiver import Receiver, eventually

@@ -10,7 +10,8 @@ import flask
 import pytest
 
 from flux_ls.record import servers
-from flux_ls.record.recording import Recording, current, open_recording
+from flux_ls.record.opened import open_recording
+from flux_ls.record.recording import Recording, current
 from flux_ls.record.servers.wsgi import WsgiExchange
 from tests.record.sent import Sent, recorder
 from tests.record.servers.apps.flask_shop import shop
