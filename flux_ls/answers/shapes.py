@@ -338,39 +338,9 @@ class Explain(Struct, frozen=True):
     answer: str | None
 
 
-class SettingShape(Struct, frozen=True):
-    name: str
-    value: Any
-    origin: str
-
-
-class Config(Struct, frozen=True):
-    settings: tuple[SettingShape, ...]
-    warnings: tuple[str, ...]
-
-
-class PruneShape(Struct, frozen=True):
-    requests: int
-    spans: int
-    bytes_freed: int
-
-
 class Dismissal(Struct, frozen=True):
     fingerprint: str
     state: Literal["dismissed", "restored"]
-
-
-class CollectorShape(Struct, frozen=True):
-    pid: int
-    http_port: int
-    grpc_port: int
-    """0 when gRPC is off."""
-    store: str
-    version: str
-
-
-class Stopped(Struct, frozen=True):
-    stopped: bool
 
 
 _ENCODER = msgspec.json.Encoder()

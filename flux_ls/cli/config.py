@@ -3,7 +3,8 @@
 import click
 
 from flux_ls import config
-from flux_ls.answers.shapes import Config, SettingShape, to_json
+from flux_ls.answers.shapes import to_json
+from flux_ls.answers.upkeep import Config, SettingShape
 from flux_ls.cli.options import Session, command_options
 from flux_ls.cli.terminal import Terminal, padded, plain
 

@@ -4,7 +4,8 @@ import time
 
 import click
 
-from flux_ls.answers.shapes import PruneShape, to_json
+from flux_ls.answers.shapes import to_json
+from flux_ls.answers.upkeep import PruneShape
 from flux_ls.cli.options import Session, command_options
 from flux_ls.cli.phrases import counted, size
 from flux_ls.config import Rejected, read_size

@@ -4,7 +4,8 @@ import logging
 
 import click
 
-from flux_ls.answers.shapes import CollectorShape, Stopped, to_json
+from flux_ls.answers.shapes import to_json
+from flux_ls.answers.upkeep import CollectorShape, Stopped
 from flux_ls.cli.failures import OK
 from flux_ls.cli.options import Session, command_options
 from flux_ls.collector.daemon import Collector, ensure_collector, find_collector, stop_collector

@@ -24,6 +24,7 @@ from flux_ls.store.errors import (
 
 _BUSY_TIMEOUT_S = 5.0
 _OPEN_ATTEMPTS = 50
+_REPLACED_ATTEMPTS = 10
 WAL_PAGES = 16_000
 """64 MB: a WAL that has grown to this is carried over by the commit that finds it so."""
 
@@ -252,3 +253,15 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
+
+
+def open_one(path: Path) -> tuple[sqlite3.Connection, int]:
+    """A connection that writes, and the number of the file that it surely writes to."""
+    for _ in range(_REPLACED_ATTEMPTS):
+        before = file_number(path)
+        connection = open_for_writing(path)
+        # Made, moved aside or replaced while it was opened: who knows which of the files this is.
+        if before is not None and file_number(path) == before:
+            return connection, before
+        connection.close()
+    raise StoreUnreachable(path, "it is being replaced all the time")

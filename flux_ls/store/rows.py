@@ -11,6 +11,18 @@ REQUEST_COLUMNS = (
     "request.revision, request.kind, request.name, request.method, request.path, request.route, request.function, "
     "request.status, request.failed, request.error, request.complete, request.spans"
 )
+PUT_REQUEST = (
+    "INSERT INTO request (id, trace_id, seq, route_id, started_ns, duration_ns, first_ns, last_ns, service,"
+    " environment, revision, kind, name, method, path, route, function, status, failed, error, complete,"
+    " spans, notable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, route_id = excluded.route_id,"
+    " started_ns = excluded.started_ns, duration_ns = excluded.duration_ns, first_ns = excluded.first_ns,"
+    " last_ns = excluded.last_ns, service = excluded.service, environment = excluded.environment,"
+    " revision = excluded.revision, kind = excluded.kind, name = excluded.name, method = excluded.method,"
+    " path = excluded.path, route = excluded.route, function = excluded.function, status = excluded.status,"
+    " failed = excluded.failed, error = excluded.error, complete = excluded.complete,"
+    " spans = excluded.spans, notable = excluded.notable"
+)
 ROUTE_COLUMNS = (
     "route.id, route.service, route.name, route.handler, route.requests, route.failures,"
     " good.trace_id, good.started_ns, good.revision, good.status"

@@ -1,7 +1,6 @@
 """Writing to the store: spans and logs as they came, and what is maintained from them, in one transaction."""
 
 import hashlib
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,9 +16,9 @@ from flux_ls.otlp.stacktrace import DEFAULT_RULE, InAppRule
 from flux_ls.store import schema
 from flux_ls.store.changes import Recordings
 from flux_ls.store.checkpoint import Checkpoints
-from flux_ls.store.connection import file_number, open_for_writing, transaction, translated
-from flux_ls.store.errors import StoreCorrupt, StoreTooNew, StoreUnreachable
-from flux_ls.store.rows import REQUEST_COLUMNS, packed, request_of
+from flux_ls.store.connection import file_number, open_one, transaction, translated
+from flux_ls.store.errors import StoreCorrupt, StoreTooNew
+from flux_ls.store.rows import PUT_REQUEST, REQUEST_COLUMNS, packed, request_of
 from flux_ls.store.traces import SpanSource, StoredSpan
 
 _ORIGIN_CACHE = 4096
@@ -27,21 +26,8 @@ _ASKED_AT_ONCE = 256
 _NO_TRACE = b""
 _WORTH_KEEPING = 16384
 """Larger origins are looked up each time."""
-_OPEN_ATTEMPTS = 10
 _LOOKED_AT = 100_000
 """Spans of one request, the last to come, among which one that comes again is recognised."""
-_PUT_REQUEST = (
-    "INSERT INTO request (id, trace_id, seq, route_id, started_ns, duration_ns, first_ns, last_ns, service,"
-    " environment, revision, kind, name, method, path, route, function, status, failed, error, complete,"
-    " spans, notable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, route_id = excluded.route_id,"
-    " started_ns = excluded.started_ns, duration_ns = excluded.duration_ns, first_ns = excluded.first_ns,"
-    " last_ns = excluded.last_ns, service = excluded.service, environment = excluded.environment,"
-    " revision = excluded.revision, kind = excluded.kind, name = excluded.name, method = excluded.method,"
-    " path = excluded.path, route = excluded.route, function = excluded.function, status = excluded.status,"
-    " failed = excluded.failed, error = excluded.error, complete = excluded.complete,"
-    " spans = excluded.spans, notable = excluded.notable"
-)
 _raws = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[bytes])
 
@@ -62,7 +48,7 @@ class Writer:
 
     def __init__(self, path: Path, rule: InAppRule = DEFAULT_RULE) -> None:
         self.path = path
-        self._connection, self._file = _opened(path)
+        self._connection, self._file = open_one(path)
         self._traces = SpanSource(self._connection, rule)
         self._checkpoints = Checkpoints(path)
         self.recordings = Recordings(self._connection)
@@ -324,7 +310,7 @@ class Writer:
         self._connection.executemany(
             "INSERT INTO chunk (request_id, origin_id, rooted, span_ids, raws) VALUES (?, ?, ?, ?, ?)", self._chunks
         )
-        self._connection.executemany(_PUT_REQUEST, self._requests.values())
+        self._connection.executemany(PUT_REQUEST, self._requests.values())
         self._connection.executemany(
             "UPDATE route SET requests = requests + ?, failures = failures + ? WHERE id = ?", self._added()
         )
@@ -404,15 +390,3 @@ class Writer:
             self._connection.execute(insert, key)
             row = self._connection.execute(select, key).fetchone()
         return int(row[0])
-
-
-def _opened(path: Path) -> tuple[sqlite3.Connection, int]:
-    """A connection and the number of the file it writes to."""
-    for _ in range(_OPEN_ATTEMPTS):
-        before = file_number(path)
-        connection = open_for_writing(path)
-        # Made, moved aside or replaced while it was opened: who knows which of the files this is.
-        if before is not None and file_number(path) == before:
-            return connection, before
-        connection.close()
-    raise StoreUnreachable(path, "it is being replaced all the time")

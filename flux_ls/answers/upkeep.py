@@ -1,0 +1,35 @@
+"""The JSON shapes of what keeps Flux itself going: its settings, its collector, retention."""
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class SettingShape(Struct, frozen=True):
+    name: str
+    value: Any
+    origin: str
+
+
+class Config(Struct, frozen=True):
+    settings: tuple[SettingShape, ...]
+    warnings: tuple[str, ...]
+
+
+class PruneShape(Struct, frozen=True):
+    requests: int
+    spans: int
+    bytes_freed: int
+
+
+class CollectorShape(Struct, frozen=True):
+    pid: int
+    http_port: int
+    grpc_port: int
+    """0 when gRPC is off."""
+    store: str
+    version: str
+
+
+class Stopped(Struct, frozen=True):
+    stopped: bool
