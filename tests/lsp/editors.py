@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import copy
+import functools
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -11,8 +13,9 @@ from typing import Any
 
 import attrs
 from lsprotocol import types
+from pygls.protocol import default_converter
 from pytest_lsp import LanguageClient, client_capabilities
-from pytest_lsp.client import make_test_lsp_client
+from pytest_lsp.client import register_lsp_features
 
 from tests.lsp import nursery
 
@@ -130,7 +133,8 @@ async def editor(
     command: Sequence[str] = (),
 ) -> AsyncIterator[Editor]:
     """A client that has greeted a new server, and takes its leave in the end."""
-    client = make_test_lsp_client()
+    client = LanguageClient(converter_factory=_converter)
+    register_lsp_features(client)
     if configuration is not None:
         client.set_configuration(configuration, section="flux")
     made: list[Editor] = []
@@ -163,7 +167,7 @@ async def editor(
     env |= {"FLUX_STORE": str(store), "FLUX_COLLECTOR": "false", **(environment or {})}
     stderr: list[str] = []
     process = await _start(client, list(command) or nursery.command(), transport, env, stderr)
-    abilities = client_capabilities(profile)
+    abilities = copy.deepcopy(_abilities(profile))
     capabilities(abilities)
     try:
         result = await asyncio.wait_for(
@@ -197,6 +201,11 @@ async def editor(
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             if task.get_name() == "stderr":
                 await asyncio.wait({task}, timeout=1)
+
+
+# How to read and write each kind of message is learned once, not by every client.
+_converter = functools.cache(default_converter)
+_abilities = functools.cache(client_capabilities)
 
 
 async def _start(
