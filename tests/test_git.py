@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flux_ls.git import Blob, GitError, Hunk, Missing, Repository, differences
+from flux_ls.git.asking import GitError, Missing
+from flux_ls.git.differences import Hunk, differences
+from flux_ls.git.repository import Blob, Repository
 from tests.checkout import ALONE, commit, git, new, write
 from tests.examples import examples
 
@@ -458,7 +460,8 @@ def test_git_is_not_installed(root: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_git_is_not_installed_when_flux_starts(root: Path, tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib; from flux_ls.git import Repository; print(Repository(pathlib.Path(sys.argv[1])).head())"
+        "import sys, pathlib; from flux_ls.git.repository import Repository;"
+        " print(Repository(pathlib.Path(sys.argv[1])).head())"
     )
     told = subprocess.run(
         [sys.executable, "-c", program, str(root)],
@@ -474,14 +477,14 @@ def test_git_is_not_installed_when_flux_starts(root: Path, tmp_path: Path) -> No
 def test_a_question_that_takes_too_long_is_given_up(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flux_ls import git as asked
+    from flux_ls.git import asking
 
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/git").write_text("#!/bin/sh\nexec sleep 50\n")
     (tmp_path / "bin/git").chmod(0o755)
     repository = Repository(root)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    monkeypatch.setattr(asked, "_SECONDS", 0.3)
+    monkeypatch.setattr(asking, "_SECONDS", 0.3)
     with pytest.raises(GitError):
         repository.commit("0" * 40)
 
@@ -630,11 +633,11 @@ def test_a_partial_clone_fetches_nothing(
     root: Path, tmp_path: Path, fence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An older git knows only one of the two fences, so each has to hold alone."""
-    from flux_ls import git as asked
+    from flux_ls.git import asking
 
     others = {"GIT_NO_LAZY_FETCH", "GIT_ALLOW_PROTOCOL"} - {fence}
-    kept = {name: value for name, value in asked._ENVIRONMENT.items() if name not in others}
-    monkeypatch.setattr(asked, "_ENVIRONMENT", kept)
+    kept = {name: value for name, value in asking.ENVIRONMENT.items() if name not in others}
+    monkeypatch.setattr(asking, "ENVIRONMENT", kept)
     earlier = commit(root, {"a.py": "a\n" * 50, "sub/b.py": "b\n"})
     id = commit(root, {"a.py": "a\n" * 49 + "b\n"})
     git(root, "config", "uploadpack.allowFilter", "true")

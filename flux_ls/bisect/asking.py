@@ -13,7 +13,8 @@ from flux_ls.bisect.oracles import CommandOracle, Oracle, ReplayOracle, only_in_
 from flux_ls.bisect.shapes import NothingToFind, NotPossible
 from flux_ls.bisect.weights import Ran, ran_at
 from flux_ls.config import Settings
-from flux_ls.git import Missing, Repository
+from flux_ls.git.asking import Missing
+from flux_ls.git.repository import Repository
 from flux_ls.model import Failure, Request
 from flux_ls.replay.replay import recording_of
 from flux_ls.replay.shapes import Conditions, Skipped

@@ -26,7 +26,7 @@ from flux_ls.bisect.shapes import (
 )
 from flux_ls.bisect.weights import Ran, ran_in, together
 from flux_ls.bisect.worktrees import Scratch, sweep, unsuited
-from flux_ls.git import Described, Repository
+from flux_ls.git.repository import Described, Repository
 
 _TWICE = 2
 _AGAIN = 3

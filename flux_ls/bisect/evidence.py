@@ -3,7 +3,8 @@
 from msgspec import Struct
 
 from flux_ls.bisect.journal import Evidence
-from flux_ls.git import GitError, Repository
+from flux_ls.git.asking import GitError
+from flux_ls.git.repository import Repository
 from flux_ls.record.wire import DIRTY
 from flux_ls.store.errors import StoreError
 from flux_ls.store.reader import Reader

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flux_ls.bisect.shapes import HunkShape
 from flux_ls.bisect.weights import RAN, UNLIKE, Ran, changed_functions
-from flux_ls.git import Change, Repository
+from flux_ls.git.repository import Change, Repository
 from flux_ls.source.lines import decode_source
 from flux_ls.source.places import Text
 from flux_ls.source.text_cache import parsed

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from flux_ls.bisect.weights import Ran, by_files, by_functions, followed, to_read
-from flux_ls.git import Change, Repository
+from flux_ls.git.repository import Change, Repository
 from flux_ls.source.lines import decode_source
 from flux_ls.source.places import Text
 from flux_ls.source.text_cache import MAX_BYTES, parsed

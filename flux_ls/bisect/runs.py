@@ -13,7 +13,7 @@ from msgspec import Struct
 from flux_ls.bisect.oracles import Cancelled, Oracle, Said
 from flux_ls.bisect.traces import Traced
 from flux_ls.bisect.worktrees import Scratch
-from flux_ls.git import GitError
+from flux_ls.git.asking import GitError
 from flux_ls.source.lines import decode_source
 from flux_ls.source.places import Text
 from flux_ls.source.text_cache import MAX_BYTES, parsed

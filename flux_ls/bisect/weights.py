@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from msgspec import Struct
 
 from flux_ls.bisect.traces import Place, Traced
-from flux_ls.git import Change
+from flux_ls.git.repository import Change
 from flux_ls.model import Frame
 from flux_ls.source.bodies import code_lines, most_alike
 from flux_ls.source.functions import Function

@@ -1,7 +1,7 @@
 """Throw-away checkouts: folders that hold one revision after the other, and what a killed run left of such.
 
 They lie apart from the user's checkout, in memory where there is room, and have a repository of their own
-(`git.Checkouts`): whatever runs in them finds nothing of the user's to change.
+(`git/checkouts.py`): whatever runs in them finds nothing of the user's to change.
 """
 
 import contextlib
@@ -20,7 +20,9 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from flux_ls.git import Checkout, Checkouts, GitError, Repository
+from flux_ls.git.asking import GitError
+from flux_ls.git.checkouts import Checkout, Checkouts
+from flux_ls.git.repository import Repository
 
 MARK = "FLUX_BISECT"
 """Names, in the environment of all that runs in such a folder, the scratch folder that it belongs to."""

@@ -70,7 +70,7 @@ def command(
     from flux_ls.bisect.bisection import bisect
     from flux_ls.bisect.oracles import Aborted, Cancelled
     from flux_ls.bisect.shapes import NothingToFind, NotPossible
-    from flux_ls.git import GitError, Missing
+    from flux_ls.git.asking import GitError, Missing
     from flux_ls.replay.interpreter import interpreter_for
 
     if id is None and command_line is None:

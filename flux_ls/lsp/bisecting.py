@@ -10,7 +10,7 @@ from flux_ls.bisect.asking import Given, ask
 from flux_ls.bisect.bisection import bisect as search
 from flux_ls.bisect.oracles import Aborted, Cancelled
 from flux_ls.bisect.shapes import NothingToFind, NotPossible, Progress
-from flux_ls.git import GitError, Missing
+from flux_ls.git.asking import GitError, Missing
 from flux_ls.lsp import commands, pages
 from flux_ls.lsp.addresses import address
 from flux_ls.lsp.desk import Answer, Desk, latest

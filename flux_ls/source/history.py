@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from flux_ls.git import GitError, Missing, Repository
+from flux_ls.git.asking import GitError, Missing
+from flux_ls.git.repository import Repository
 from flux_ls.model import Frame
 from flux_ls.source.bodies import code_lines, likeness
 from flux_ls.source.carried import Ran, ran

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from flux_ls.git import Hunk
+from flux_ls.git.differences import Hunk
 
 
 class LineMap(Struct, frozen=True):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from flux_ls.git import differences
+from flux_ls.git.differences import differences
 from flux_ls.source.edits import Edit
 from flux_ls.source.line_map import LineMap
 from flux_ls.source.places import Text

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from flux_ls.git import GitError
+from flux_ls.git.asking import GitError
 from flux_ls.model import Frame, LocatedFrame
 from flux_ls.source.anchors import Anchor
 from flux_ls.source.by_text import anchor

@@ -24,7 +24,8 @@ from msgspec import Struct
 from flux_ls.bisect.bisection import Asked, bisect
 from flux_ls.bisect.oracles import CommandOracle, Said
 from flux_ls.bisect.shapes import NothingToFind
-from flux_ls.git import Checkouts, Repository
+from flux_ls.git.checkouts import Checkouts
+from flux_ls.git.repository import Repository
 
 
 class Case(Struct, frozen=True):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from flux_ls.bisect.bisection import Asked, bisect
 from flux_ls.bisect.oracles import CommandOracle
-from flux_ls.git import Repository
+from flux_ls.git.repository import Repository
 
 COMMITS, FILES, LINES = 2000, 500, 60
 REPEATS = 9

@@ -12,7 +12,7 @@ from flux_ls.bisect.journal import Evidence
 from flux_ls.bisect.oracles import Aborted, Cancelled, Said
 from flux_ls.bisect.shapes import Bisect, NothingToFind, NotPossible, Progress
 from flux_ls.bisect.worktrees import unsuited
-from flux_ls.git import Repository
+from flux_ls.git.repository import Repository
 from tests.bisect.histories import World, as_repository, git, random_world
 
 CODES = {"0": "good", "1": "bad", "125": "skip"}

@@ -7,7 +7,7 @@ import pytest
 from msgspec import json
 
 from flux_ls.bisect.evidence import recorded
-from flux_ls.git import Repository
+from flux_ls.git.repository import Repository
 from flux_ls.store.reader import Reader
 from tests.bisect.histories import git
 from tests.cli.conftest import Flux, flux

@@ -23,7 +23,7 @@ from flux_ls.bisect.weights import (
     ran_in,
     to_read,
 )
-from flux_ls.git import Change
+from flux_ls.git.repository import Change
 from flux_ls.source.places import Text
 from flux_ls.source.text_cache import parsed
 

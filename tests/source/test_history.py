@@ -632,7 +632,7 @@ def test_other_languages_have_paths_and_lines(root: Path, path: str) -> None:
 
 
 def test_what_was_asked_once_costs_no_process_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flux_ls import git as asked
+    from git import Git
 
     ran = commit(root, {PATH: SHOP, "shop/other.py": OTHER})
     renamed(root, "committed")
@@ -640,8 +640,8 @@ def test_what_was_asked_once_costs_no_process_again(root: Path, monkeypatch: pyt
     workspace = Workspace([root])
     first = [shown(workspace.locate(frame, 0)) for frame in frames]
     processes: list[object] = []
-    answer: Callable[..., bytes] = asked._answer
-    monkeypatch.setattr(asked, "_answer", lambda *words, **rest: processes.append(words) or answer(*words, **rest))
+    execute: Callable[..., object] = Git.execute
+    monkeypatch.setattr(Git, "execute", lambda *words, **rest: processes.append(words) or execute(*words, **rest))
     assert [shown(workspace.locate(frame, 0)) for frame in frames] == first
     assert processes == []
     workspace.refresh()

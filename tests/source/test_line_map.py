@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_ls.git import Hunk, differences
+from flux_ls.git.differences import Hunk, differences
 from flux_ls.source.edits import Edit
 from flux_ls.source.line_map import LineMap
 from flux_ls.source.line_maps import LineMaps

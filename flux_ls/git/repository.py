@@ -1,67 +1,18 @@
-"""What git knows: revisions, the files in them, how texts differ, what moved. The only user of GitPython.
-
-Nothing is written, no index is refreshed, and nothing that a repository configures is run: no hook, filter, monitor,
-external diff or fetch. Texts are compared by git itself, so that a line is where git says it is.
-"""
+"""What git knows of a checkout: its revisions, the files in them, how they differ, what moved."""
 
 import os
 import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
-from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    import git
+from flux_ls.git.asking import DIFF, GitError, Missing, answer, git_in, paths_of
 
-_SECONDS = 10.0
-"""How long one question to git may take."""
-_CHECKOUT_SECONDS = 300.0
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _WHOLE = (40, 64)
 """Digits of an id, in either kind of repository."""
-_HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
-_SAFE = (
-    "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.quotePath=false",
-    "-c", "diff.external=", "-c", f"core.attributesFile={os.devnull}",
-)  # fmt: skip
-_DIFF = (
-    "--no-ext-diff", "--no-textconv", "--no-color", "--inter-hunk-context=0", "--diff-algorithm=myers",
-    "--indent-heuristic",
-)  # fmt: skip
-"""How `git blame` compares, whatever the user's own settings of `git diff` are."""
 _MOST_RENAMES = "-l5000"
-_ENVIRONMENT = {
-    "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "", "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ATTR_NOSYSTEM": "1", "GIT_DIFF_OPTS": "", "FLUX_NOTHING": "",
-}  # fmt: skip
-"""Nothing is written behind the user's back, and a partial clone fetches nothing, whatever its settings allow."""
-_ANOTHER_S = (
-    "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_NAMESPACE",
-)  # fmt: skip
-"""By these, a program that a hook of git runs, an editor say, is told the repository of the hook."""
-
-
-class GitError(Exception):
-    """Git is missing, or could not answer; the message says why, and after a colon what to do."""
-
-
-class Missing(GitError):
-    """A revision that this clone does not have; the message says so, and after a colon how to get it."""
-
-
-class Hunk(Struct, frozen=True):
-    """Lines of one text that stand for lines of another: first line, 0-based, and how many; either may be none."""
-
-    before: int
-    before_lines: int
-    after: int
-    after_lines: int
 
 
 class Blob(Struct, frozen=True):
@@ -105,7 +56,7 @@ class Repository:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._git = _git(root)
+        self._git = git_in(root)
 
     @classmethod
     def around(cls, path: Path) -> "Repository | None":
@@ -166,12 +117,12 @@ class Repository:
 
     def files(self, revision: str) -> tuple[str, ...]:
         """The paths of all files of a commit. Raises GitError."""
-        return _paths(self._run("ls-tree", "-r", "-z", "--full-tree", "--name-only", revision))
+        return paths_of(self._run("ls-tree", "-r", "-z", "--full-tree", "--name-only", revision))
 
     def renames(self, before: str, after: str) -> Mapping[str, str]:
         """The files that are elsewhere in another commit, by git's own measure: old path to new. Raises GitError."""
         told = self._compared(before, after, "--find-renames", _MOST_RENAMES, "--diff-filter=R", "--name-status")
-        words = _paths(told)
+        words = paths_of(told)
         return dict(zip(words[1::3], words[2::3], strict=True))
 
     def last_change(self, before: str, after: str, path: str) -> str | None:
@@ -180,7 +131,7 @@ class Repository:
 
     def changed(self, before: str, after: str) -> tuple[str, ...]:
         """The files that another commit has, and has differently. Raises GitError."""
-        return _paths(self._compared(before, after, "--no-renames", "--diff-filter=AM", "--name-only"))
+        return paths_of(self._compared(before, after, "--no-renames", "--diff-filter=AM", "--name-only"))
 
     def touched(self, head: str) -> tuple[str, ...]:
         """The files that the commit, the one checked out, has and that may differ by now, staged or not.
@@ -189,13 +140,13 @@ class Repository:
         """
         # Git looks into a file that is as young as the index, through the filters that the repository configures.
         told = self._run("config", "-z", "--name-only", "--get-regexp", r"^filter\.", fine=(0, 1))
-        unfiltered = [f"--config-env={name}=FLUX_NOTHING" for name in _paths(told)]
-        plain = (*_DIFF, "--no-renames", "--ignore-submodules=all", "--diff-filter=M")
-        return _paths(self._run(*unfiltered, "diff-index", "-z", *plain, "--name-only", head, "--"))
+        unfiltered = [f"--config-env={name}=FLUX_NOTHING" for name in paths_of(told)]
+        plain = (*DIFF, "--no-renames", "--ignore-submodules=all", "--diff-filter=M")
+        return paths_of(self._run(*unfiltered, "diff-index", "-z", *plain, "--name-only", head, "--"))
 
     def unknown_to(self, revision: str) -> tuple[str, ...]:
         """Files of the checkout or its index that the commit does not have, ignored ones left out. Raises GitError."""
-        here = _paths(self._run("ls-files", "-z", "--full-name", "--cached", "--others", "--exclude-standard"))
+        here = paths_of(self._run("ls-files", "-z", "--full-name", "--cached", "--others", "--exclude-standard"))
         known = set(self.files(revision))
         return tuple(dict.fromkeys(path for path in here if path not in known))
 
@@ -244,14 +195,14 @@ class Repository:
         merges = ("--first-parent", "--diff-merges=first-parent") if first_parent else ("--diff-merges=combined",)
         told = self._run(
             "log", "-z", "--raw", "--root", "--no-abbrev", "--no-show-signature", "--format=%x01%H", *merges,
-            *_DIFF, "--find-renames", "-l1000", bad, "--not", *goods, "--",
+            *DIFF, "--find-renames", "-l1000", bad, "--not", *goods, "--",
         )  # fmt: skip
         return dict(_changes_of(told))
 
     def patch(self, before: str | None, after: str, paths: Sequence[str]) -> bytes:
         """How some files of a commit differ from its parent's, or from none. Raises GitError."""
         ends = (before, after) if before is not None else ("--root", "--no-commit-id", after)
-        return self._run("diff-tree", "-r", "-p", *_DIFF, "--find-renames", "--full-index", *ends, "--", *paths)
+        return self._run("diff-tree", "-r", "-p", *DIFF, "--find-renames", "--full-index", *ends, "--", *paths)
 
     def blobs(self, ids: Sequence[str]) -> Mapping[str, bytes]:
         """The contents of files by their ids; those that this clone does not have are left out. Raises GitError."""
@@ -298,7 +249,7 @@ class Repository:
         return self._run("rev-parse", "--show-object-format").decode().strip()
 
     def _compared(self, before: str, after: str, *options: str) -> bytes:
-        return self._run("diff-tree", "-r", "-z", *_DIFF, *options, before, after, "--")
+        return self._run("diff-tree", "-r", "-z", *DIFF, *options, before, after, "--")
 
     def _asked(self, name: str) -> bytes:
         if "\n" in name:
@@ -315,80 +266,7 @@ class Repository:
         return Blob(words[0].decode(), rest[: int(words[2])])
 
     def _run(self, *words: str, asked: str = "", fine: tuple[int, ...] = (0,)) -> bytes:
-        return _answer(self._git, words, asked, fine)
-
-
-class Checkouts:
-    """Folders that hold the files of one commit after the other, apart from the user's checkout.
-
-    The repository of their own in `home` has no object: it reads those of the user's. Nothing that is configured for
-    the user's applies there, so that no filter runs, and what a program in such a folder asks of git changes nothing
-    that is the user's.
-    """
-
-    def __init__(self, home: Path, repository: Repository) -> None:
-        """Raises GitError."""
-        self._home = home
-        self._git = _git(home)
-        format, objects = repository.object_format(), repository.objects()
-        (home / "objects" / "info").mkdir(parents=True)
-        (home / "refs").mkdir()
-        (home / "objects" / "info" / "alternates").write_bytes(os.fsencode(_quoted(objects)) + b"\n")
-        extension = f"\trepositoryformatversion = {int(format != 'sha1')}\n"
-        extensions = f"[extensions]\n\tobjectformat = {format}\n" if format != "sha1" else ""
-        (home / "config").write_text(f"[core]\n{extension}\tbare = true\n\thooksPath = {os.devnull}\n{extensions}")
-        (home / "HEAD").write_text("ref: refs/heads/none\n")
-
-    def add(self, name: str, folder: Path) -> "Checkout":
-        """A folder that holds nothing yet; a program in it sees a repository without branches."""
-        own = self._home / "worktrees" / name
-        own.mkdir(parents=True)
-        (own / "commondir").write_text("../..\n")
-        (own / "gitdir").write_text(f"{folder / '.git'}\n")
-        (own / "HEAD").write_text("ref: refs/heads/none\n")
-        folder.mkdir(parents=True)
-        (folder / ".git").write_text(f"gitdir: {own}\n")
-        return Checkout(own, self._home, folder)
-
-
-class Checkout:
-    """One of these folders."""
-
-    def __init__(self, own: Path, common: Path, folder: Path) -> None:
-        self.folder = folder
-        self._own = own
-        self._git = _git(folder)
-        self._environment = {
-            **_ENVIRONMENT,
-            "GIT_DIR": str(own),
-            "GIT_COMMON_DIR": str(common),
-            "GIT_WORK_TREE": str(folder),
-            "GIT_INDEX_FILE": str(own / "index"),
-            "GIT_OBJECT_DIRECTORY": str(common / "objects"),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_COUNT": "0",
-        }
-
-    def put(self, commit: str) -> None:
-        """Makes the folder's tracked files those of the commit, whatever was done to them. Raises GitError."""
-        words = ("-c", "core.bare=false", "read-tree", "-u", "--reset", commit)
-        _answer(self._git, words, environment=self._environment, seconds=_CHECKOUT_SECONDS)
-        (self._own / "HEAD").write_text(f"{commit}\n")
-
-    def left(self) -> tuple[str, ...]:
-        """Paths in the folder that the commit does not have, folders with a slash at their end. Raises GitError."""
-        words = ("-c", "core.bare=false", "ls-files", "-z", "--others", "--directory")
-        return _paths(_answer(self._git, words, environment=self._environment))
-
-
-def _quoted(path: Path) -> str:
-    """As git reads a line of `alternates`: one that looks quoted or like a comment has to be quoted."""
-    text = str(path)
-    if text[:1] not in ('"', "#") and "\n" not in text:
-        return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+        return answer(self._git, words, asked, fine)
 
 
 def _changes_of(told: bytes) -> Iterator[tuple[str, tuple[Change, ...]]]:
@@ -413,81 +291,3 @@ def _changes_of(told: bytes) -> Iterator[tuple[str, tuple[Change, ...]]]:
 
 def _id(told: str) -> str | None:
     return told if told.strip("0") else None
-
-
-def differences(before: Sequence[str], after: Sequence[str]) -> tuple[Hunk, ...]:
-    """Where two texts differ, line by line as git sees it. Raises GitError."""
-    with TemporaryDirectory(prefix="flux-diff-", ignore_cleanup_errors=True) as folder:
-        names = ("before", "after")
-        for name, lines in zip(names, (before, after), strict=True):
-            # Each line with its end, the last one too: how a file ends is no difference between lines.
-            data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
-            (Path(folder) / name).write_bytes(data)
-        # No repository has a say in it, should the folder be inside of one.
-        nowhere = f"--git-dir={Path(folder) / 'none'}"
-        words = (nowhere, "-c", "core.autocrlf=false", "diff", "--no-index", "--text", "-U0", *_DIFF, *names)
-        told = _answer(_git(Path(folder)), words, fine=(0, 1))
-    return tuple(_hunk(match) for match in _HUNK.finditer(told))
-
-
-def _hunk(match: re.Match[bytes]) -> Hunk:
-    before, before_lines, after, after_lines = (int(group) if group is not None else 1 for group in match.groups())
-    # A side without lines names the line before it.
-    return Hunk(before - (before_lines > 0), before_lines, after - (after_lines > 0), after_lines)
-
-
-def _paths(told: bytes) -> tuple[str, ...]:
-    return tuple(os.fsdecode(path) for path in told.split(b"\0") if path)
-
-
-def _git(folder: Path) -> "git.Git":
-    made: git.Git = _gitpython().Git(folder)
-    return made
-
-
-_loading = threading.Lock()
-
-
-@cache
-def _gitpython() -> Any:
-    # Imported at the first question: it takes as long as everything else of a command together.
-    with _loading:
-        os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-        import git
-
-    return git
-
-
-def _answer(
-    git: "git.Git",
-    words: Sequence[str],
-    asked: str = "",
-    fine: tuple[int, ...] = (0,),
-    environment: Mapping[str, str] = _ENVIRONMENT,
-    seconds: float = _SECONDS,
-) -> bytes:
-    """What git prints; `asked` is a line on its standard input."""
-    library = _gitpython()
-    unset = [word for name in _ANOTHER_S if name in os.environ and name not in environment for word in ("-u", name)]
-    program = (*(("env", *unset) if unset else ()), library.Git.GIT_PYTHON_GIT_EXECUTABLE or "git")
-    with TemporaryFile() as questions:
-        questions.write(asked.encode("utf-8", "surrogateescape") + b"\n")
-        questions.seek(0)
-        try:
-            code, out, err = git.execute(
-                [*program, "--literal-pathspecs", "--no-pager", *_SAFE, *words],
-                istream=questions,
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                kill_after_timeout=seconds if os.name == "posix" else None,
-                env=environment,
-            )
-        except (library.GitCommandNotFound, OSError) as error:
-            raise GitError("git cannot be run here: install it, and start Flux where it is on PATH") from error
-    if code not in fine:
-        lines = str(err).strip().splitlines()
-        said = lines[0] if lines else f"exit status {code}"
-        raise GitError(f"git could not answer ({said}): 'git status' in that checkout may tell more")
-    return bytes(out)
