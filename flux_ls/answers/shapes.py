@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from flux_ls.model import AnchorState, AttributeValue, GroupState, LinkRelation, Request, RowOperation, RowOutcome
+from flux_ls.model import AnchorState, GroupState, LinkRelation, Request, RowOperation, RowOutcome
 
 
 def timestamp(ns: int) -> str:
@@ -172,7 +172,7 @@ class Why(Struct, frozen=True):
     frames: tuple[FrameShape, ...]
     chain: tuple[LinkShape, ...]
     row_changes: tuple[RowShape, ...]
-    input: dict[str, AttributeValue] | None
+    input: dict[str, Any] | None
     suggestions: tuple[SuggestionShape, ...]
     contrast: tuple[ContrastShape, ...]
     group: GroupCount | None
@@ -195,7 +195,7 @@ class SpanShape(Struct, frozen=True):
     frame: FrameShape | None
     row_changes: tuple[RowShape, ...]
     """Those that this span wrote, whichever transaction they were part of."""
-    attributes: dict[str, AttributeValue]
+    attributes: dict[str, Any]
     """Without the recorder's own, which stand beside them."""
     depth: int
     parent_missing: bool

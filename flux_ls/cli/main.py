@@ -21,6 +21,7 @@ COMMANDS = {
     "explain": "Show what a model would be asked about a request.",
     "errors": "List what fails, how often and since when.",
     "doctor": "Find out why something does not show up.",
+    "mcp": "Answer agents over the Model Context Protocol.",
     "config": "Show the settings in force and where each came from.",
     "prune": "Remove old requests from the store.",
     "demo": "Make a playground, break it, and show what Flux makes of it.",

@@ -3,7 +3,7 @@
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -54,9 +54,11 @@ METAVARS = {
 class Session:
     """What a command works with."""
 
-    def __init__(self, root: Path, loaded: Loaded, *, as_json: bool) -> None:
+    def __init__(self, root: Path, loaded: Loaded, *, as_json: bool, flags: Mapping[str, object] | None = None) -> None:
         self.root = root
         self.loaded = loaded
+        self.flags = flags or {}
+        """The settings that were given as flags, for who loads settings again."""
         self.as_json = as_json
         self.terminal = Terminal()
 
@@ -218,7 +220,7 @@ def command_options(*names: str) -> Callable[[Callable[..., int | None]], Callab
             flags = {option.name: params.pop(option.name) for option in options}
             given = {name: value for name, value in flags.items() if value is not None and value != ()}
             root = project_root(Path.cwd())
-            session = Session(root, config.load(root, os.environ, flags=given), as_json=as_json)
+            session = Session(root, config.load(root, os.environ, flags=given), as_json=as_json, flags=given)
             session.warn(*session.loaded.warnings)
             return command(session, **params)
 

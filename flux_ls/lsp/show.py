@@ -14,7 +14,7 @@ from lsprotocol import types
 
 from flux_ls.lsp import new_file
 from flux_ls.lsp.background import in_background
-from flux_ls.lsp.convert import path_to_uri
+from flux_ls.lsp.convert import path_to_uri, uri_to_path
 
 if TYPE_CHECKING:
     from flux_ls.lsp.server import FluxServer
@@ -25,7 +25,8 @@ MESSAGE_LINES = 12
 
 
 class Shower:
-    """Shows pages: as a `flux:` document where the client asks for its text, else as a file, else as a message."""
+    """Shows pages: as a `flux:` document where the client asks for its text, else as a file, else as a message
+    that says where its file is."""
 
     def __init__(self, server: "FluxServer") -> None:
         self._server = server
@@ -53,7 +54,10 @@ class Shower:
     async def _show(self, uri: str, text: str) -> None:
         client = self._server.client
         if not client.shows_documents:
-            lines = [line for line in text.splitlines() if line.strip()][:MESSAGE_LINES]
+            lines = [line for line in text.splitlines() if line.strip() and not line.startswith("```")]
+            if len(lines) > MESSAGE_LINES:
+                file = await in_background("flux-page", lambda: self._written(uri, text))
+                lines = [*lines[: MESSAGE_LINES - 1], f"… all of it: {uri_to_path(file) or file}"]
             self._server.window_show_message(types.ShowMessageParams(types.MessageType.Info, "\n".join(lines)))
             return
         if not client.content:

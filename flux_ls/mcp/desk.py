@@ -1,0 +1,92 @@
+"""Where the tools' answers come from: the settings, the store and the code as they are now, as for the terminal."""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from threading import Event
+
+from msgspec import Struct
+
+from flux_ls.answers.frames import recorded_frames
+from flux_ls.config import Loaded, Settings
+from flux_ls.model import Frame
+from flux_ls.otlp.stacktrace import InAppRule
+from flux_ls.record import redaction
+from flux_ls.replay.child.finding import is_project
+from flux_ls.source.workspace import Workspace
+from flux_ls.store.errors import StoreError
+from flux_ls.store.reader import Reader
+
+
+class Stopped(Exception):
+    """Raised inside of work that nobody waits for any more."""
+
+
+class Refused(Exception):
+    """The question cannot be answered; the message says what to do."""
+
+
+class Job:
+    """What a running question sees of who asked it. Used from the thread that works."""
+
+    def __init__(self) -> None:
+        self.stop = Event()
+        self.said: tuple[str, float] | None = None
+        """The latest that it reported, and the share that is done, until somebody has passed it on."""
+
+    def check(self) -> None:
+        if self.stop.is_set():
+            raise Stopped
+
+    def report(self, message: str, share: float) -> None:
+        self.check()
+        self.said = (message, share)
+
+
+class Allowed(Struct, frozen=True):
+    """What whoever starts the server lets its tools run. No file of the project can say any of it."""
+
+    replay: bool = False
+    bisect: bool = False
+    run: bool = False
+    """Commands that the agent names, without asking for each."""
+
+
+class Desk:
+    """For one question: what an agent edits between two of them counts for the second."""
+
+    def __init__(self, root: Path, here: Path, load: Callable[[], Loaded], job: Job) -> None:
+        self.root = root
+        self.here = here
+        self.loaded = load()
+        self.job = job
+        redaction.configure(self.settings.redact_keys)
+
+    @property
+    def settings(self) -> Settings:
+        return self.loaded.settings
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        return Workspace([self.root], self.settings.path_map, others=self._recorded)
+
+    def reader(self) -> Reader:
+        """A new connection to the store. Raises StoreError."""
+        settings = self.settings
+        return Reader(settings.store, InAppRule(include=settings.in_app_include, exclude=settings.in_app_exclude))
+
+    def project(self) -> Path:
+        """The project that runs: the innermost around where the server was started, in the checkout."""
+        for folder in (self.here, *self.here.parents):
+            if folder == self.root or not folder.is_relative_to(self.root):
+                break
+            if is_project(folder):
+                return folder
+        return self.root
+
+    def _recorded(self) -> list[Frame]:
+        try:
+            with self.reader() as reader:
+                return recorded_frames(reader)
+        except StoreError:
+            return []
