@@ -353,7 +353,7 @@ class Session:
         if command.name == "writeTest":
             self._shower.create(result["file"], result["source"], command.title)
         else:
-            self._shower.show(result["uri"], result["text"])
+            await self._shower.show(result["uri"], result["text"])
         return result
 
     def _ground(self) -> Ground:

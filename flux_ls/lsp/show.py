@@ -35,8 +35,14 @@ class Shower:
         self._writing = threading.Lock()
         self._tidied = False
 
-    def show(self, uri: str, text: str) -> None:
-        """Does not wait for the client, which may answer late or never."""
+    async def show(self, uri: str, text: str) -> None:
+        """Does not wait for the client, which may answer late or never.
+
+        A message is sent when this returns: some clients look at what comes behind an answer only when more has come.
+        """
+        if not self._server.client.shows_documents:
+            await self._say(uri, text)
+            return
         task = asyncio.create_task(self._show(uri, text))
         self._showing.add(task)
         task.add_done_callback(self._showing.discard)
@@ -52,20 +58,19 @@ class Shower:
             task.cancel()
 
     async def _show(self, uri: str, text: str) -> None:
-        client = self._server.client
-        if not client.shows_documents:
-            lines = [line for line in text.splitlines() if line.strip() and not line.startswith("```")]
-            if len(lines) > MESSAGE_LINES:
-                file = await in_background("flux-page", lambda: self._written(uri, text))
-                lines = [*lines[: MESSAGE_LINES - 1], f"… all of it: {uri_to_path(file) or file}"]
-            self._server.window_show_message(types.ShowMessageParams(types.MessageType.Info, "\n".join(lines)))
-            return
-        if not client.content:
+        if not self._server.client.content:
             uri = await in_background("flux-page", lambda: self._written(uri, text))
         try:
             await self._server.window_show_document_async(types.ShowDocumentParams(uri, take_focus=True))
         except Exception as error:
             log.info("the client did not show %s: %s", uri, error)
+
+    async def _say(self, uri: str, text: str) -> None:
+        lines = [line for line in text.splitlines() if line.strip() and not line.startswith("```")]
+        if len(lines) > MESSAGE_LINES:
+            file = await in_background("flux-page", lambda: self._written(uri, text))
+            lines = [*lines[: MESSAGE_LINES - 1], f"… all of it: {uri_to_path(file) or file}"]
+        self._server.window_show_message(types.ShowMessageParams(types.MessageType.Info, "\n".join(lines)))
 
     def tidy(self) -> None:
         """Removes the files: they hold what was recorded."""

@@ -180,9 +180,15 @@ async def test_answers_are_shown_on_request(shop: Shop) -> None:
         assert client.client.messages == []
     assert not page.exists(), "it holds what was recorded"
     async with editor(shop.root, store=shop.store, capabilities=without("window", "show_document")) as client:
-        await client.command("why", {"id": request, "show": True})
-        await client.until(lambda: client.client.messages, "a message instead")
-        assert "Timeout" in client.client.messages[0].message
+        result = await client.command("why", {"id": request, "show": True})
+        (message,) = client.client.messages  # It comes before the answer.
+        assert "Timeout" in message.message
+        assert len(message.message.splitlines()) == 12
+        page = Path(message.message.rpartition("all of it: ")[2])
+        assert page.read_text() == result["text"]
+        await client.command("tail", {"show": True})
+        assert "all of it" not in client.client.messages[1].message, "it is short"
+    assert not page.exists(), "it holds what was recorded"
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,12 @@ import pytest
 
 from tests.e2e.launch import BIN
 from tests.e2e.machine import needs
-from tests.lsp.till import FAULT, MENDED, Till
+from tests.lsp.till import FAULT, Till
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[2] / "editors" / "README.md"
+
+LINE = 'smile = "é🙂"; share = order["total"] / order["people"]'
 
 pytestmark = [pytest.mark.timeout(180), needs("emacs", "make editors")]
 
@@ -64,20 +66,21 @@ def till(tmp_path: Path) -> Till:
 
 def test_what_is_shown_and_mended(till: Till, tmp_path: Path) -> None:
     id = till.fails()
-    told = emacs(till, tmp_path, trusted=till.root, MENDED=MENDED)
+    told = emacs(till, tmp_path, trusted=till.root, MENDS="1")
     assert told["server"] == "flux-ls"
     (hint,) = told["diagnostics"]
-    # The text before it has a character that UTF-16 counts twice.
     assert hint["line"] == FAULT + 1
-    assert hint["range"] == 'share = order["total"] / order["people"]', told
+    assert hint["range"] == LINE
     assert "ZeroDivisionError: division by zero" in hint["text"]
     assert "division by zero" in told["hover"]
-    assert [title.split(" ")[0] for title in told["actions"]][:4] == ["Why?", "Steps", "Trace", "Compare"]
+    assert [title.split(" ")[0] for title in told["actions"]][:5] == ["Say", "Why?", "Steps", "Trace", "Compare"]
     assert f"Replay req:{id[:8]} with the code as it is now" in told["actions"]
     assert "ZeroDivisionError" in told["message"]
     for name in ("why", "trace", "errors", "tail"):
         assert "division by zero" in told[name] or "ZeroDivisionError" in told[name], name
     assert "1 still failing" in told["replay"]
+    # What it replaces stands behind a character that UTF-16 counts twice.
+    assert told["suggested"] == f"    {LINE} if order[\"people\"] else 0"
     assert told["after the mend"] == []
     assert told["ended"] is True
 
