@@ -13,7 +13,7 @@ help: ## list the targets
 demo: .venv/demo ## break a small service and see its failure on the line that caused it
 	$(BIN)/flux demo
 
-test: lint .cache/sqlalchemy-1.4 .cache/sqlalchemy-2.1 ## lint, types, import rules and every test
+test: lint .cache/sqlalchemy-1.4 .cache/sqlalchemy-2.1 .cache/emacs ## lint, types, import rules and every test
 	$(BIN)/pytest -n 2 --dist loadfile
 
 # The linters run beside the tests, and have their say when those have ended.
@@ -65,6 +65,12 @@ clean: ## remove what the other targets made
 .cache/sqlalchemy-%: .venv/develop
 	$(BIN)/pip install --quiet --upgrade --target $@/site-packages 'sqlalchemy~=$*.0' greenlet psycopg2-binary
 	touch $@
+
+# An Emacs for the tests, where it can be installed.
+.cache/emacs:
+	@command -v emacs >/dev/null || test "$$(id -u)" -ne 0 || ! command -v apt-get >/dev/null || \
+	{ apt-get update -q && apt-get install -q -y --no-install-recommends emacs-nox elpa-eglot; }
+	mkdir -p .cache && touch $@
 
 .cache/stylua: editors/neovim/package.json
 	npm --prefix editors/neovim install --silent --no-audit --no-fund --no-package-lock

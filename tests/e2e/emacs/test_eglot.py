@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.launch import BIN
-from tests.e2e.machine import needs
+from tests.e2e.runs import unavailable
 from tests.lsp.till import FAULT, Till
 
 HERE = Path(__file__).parent
@@ -18,7 +19,13 @@ PAGE = HERE.parents[2] / "editors" / "README.md"
 
 LINE = 'smile = "é🙂"; share = order["total"] / order["people"]'
 
-pytestmark = [pytest.mark.timeout(180), needs("emacs", "make editors")]
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _is_installed() -> None:
+    if shutil.which("emacs") is None:
+        unavailable("emacs is not installed (Debian: emacs-nox elpa-eglot)")
 
 
 def settings() -> str:
@@ -80,7 +87,7 @@ def test_what_is_shown_and_mended(till: Till, tmp_path: Path) -> None:
         assert "division by zero" in told[name] or "ZeroDivisionError" in told[name], name
     assert "1 still failing" in told["replay"]
     # What it replaces stands behind a character that UTF-16 counts twice.
-    assert told["suggested"] == f"    {LINE} if order[\"people\"] else 0"
+    assert told["suggested"] == f'    {LINE} if order["people"] else 0'
     assert told["after the mend"] == []
     assert told["ended"] is True
 
