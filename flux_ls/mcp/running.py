@@ -11,7 +11,7 @@ from flux_ls.bisect.oracles import Aborted
 from flux_ls.bisect.oracles import Cancelled as BisectCancelled
 from flux_ls.bisect.shapes import Bisect, NothingToFind, NotPossible
 from flux_ls.bisect.shapes import Progress as BisectProgress
-from flux_ls.git import GitError
+from flux_ls.git.asking import GitError
 from flux_ls.mcp import parameters
 from flux_ls.mcp.desk import Desk, Refused, Stopped
 from flux_ls.mcp.parameters import MOST_REPLAYED, given
