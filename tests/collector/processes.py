@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -36,7 +37,14 @@ def free_port() -> int:
 
 
 def alive(pid: int) -> bool:
+    """Whether it runs. One that has ended does not, though whoever adopts an orphan may take a second to see that."""
     with contextlib.suppress(ProcessLookupError):
+        if sys.platform == "linux":
+            process = os.pidfd_open(pid)
+            try:
+                return not select.select([process], [], [], 0)[0]
+            finally:
+                os.close(process)
         os.kill(pid, 0)
         return True
     return False

@@ -18,6 +18,9 @@ from tests.e2e.runs import Runs
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("diagnostics.lua")
+WITHOUT_PYTHON = ("--cmd", "let g:loaded_python3_provider = 0")
+"""Neovim's own plugins for Python files would ask every Python on PATH for pynvim, which nothing here needs: through
+pyenv's shims that takes longer than all the rest."""
 
 
 Found = dict[str, list[dict[str, Any]]]
@@ -56,7 +59,8 @@ class Editor:
         nvim = neovim()
         assert nvim is not None
         plugin = REPOSITORY / "editors" / "neovim"
-        argv = [nvim, "--headless", "--clean", "--cmd", f"set runtimepath^={plugin}", "-c", f"luafile {SCRIPT}"]
+        argv = [nvim, "--headless", "--clean", *WITHOUT_PYTHON]
+        argv += ["--cmd", f"set runtimepath^={plugin}", "-c", f"luafile {SCRIPT}"]
         self.within = within + 20
         self.process = Process(argv, cwd=workspace, env=environment, log=scratch / "nvim.log")
 

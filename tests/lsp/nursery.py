@@ -12,6 +12,7 @@ import gc
 import importlib
 import os
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -44,6 +45,14 @@ def command(module: str = MAIN) -> list[str]:
     if sys.platform != "linux":
         return [sys.executable, "-m", module]
     return [sys.executable, "-I", "-S", "-c", LAUNCHER, _nursery(), module]
+
+
+def script(folder: Path) -> Path:
+    """Writes a `flux-ls` into the folder, for editors that find it on PATH; returns the folder."""
+    program = folder / "flux-ls"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(command())} "$@"\n')
+    program.chmod(0o755)
+    return folder
 
 
 @functools.cache

@@ -12,7 +12,8 @@ from typing import Any, Self
 
 import msgspec
 
-from tests.e2e.editor import REPOSITORY, neovim
+from tests.collector.processes import alive
+from tests.e2e.editor import REPOSITORY, WITHOUT_PYTHON, neovim
 from tests.e2e.processes import TookTooLong
 
 PLUGIN = REPOSITORY / "editors" / "neovim"
@@ -40,7 +41,7 @@ class Neovim:
         if settings is not None:
             environment["FLUX_TEST_SETTINGS"] = json.dumps(settings)
         self._process = subprocess.Popen(
-            [nvim, "--embed", "--headless", "--clean", "-u", init, *words],
+            [nvim, "--embed", "--headless", "--clean", *WITHOUT_PYTHON, "-u", init, *words],
             cwd=folder,
             env=environment,
             stdin=subprocess.PIPE,
@@ -69,7 +70,7 @@ class Neovim:
                 self._process.wait(5)
                 raise
             # A server that outlives its editor would start the collector anew that the test is about to end.
-            until(lambda: not any(map(_runs, servers)), 10, lambda: f"the servers {servers} to end with their editor")
+            until(lambda: not any(map(alive, servers)), 10, lambda: f"the servers {servers} to end with their editor")
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()
@@ -174,14 +175,6 @@ class Neovim:
             if error is not None:
                 raise LuaError(error[1] if isinstance(error, list) else str(error))
             return result
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def until(probe: Callable[[], Any], within: float, what: Callable[[], str]) -> Any:
