@@ -4,6 +4,13 @@ BIN := .venv/bin
 # Without byte code on disk, each of the many programs that the tests start would compile Flux anew.
 export PYTHONDONTWRITEBYTECODE :=
 
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+# The linters run beside the tests, and have their say when those have ended.
+beside_lint = $(MAKE) --no-print-directory lint >.cache/lint 2>&1 & lint=$$!; \
+	$(1); tested=$$?; \
+	wait $$lint; linted=$$?; cat .cache/lint; \
+	test $$tested -eq 0 && test $$linted -eq 0
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint bench fuzz captures reference clean
 
@@ -13,15 +20,12 @@ help: ## list the targets
 demo: .venv/demo ## break a small service and see its failure on the line that caused it
 	$(BIN)/flux demo
 
-test: lint .cache/sqlalchemy-1.4 .cache/sqlalchemy-2.1 .cache/emacs ## lint, types, import rules and every test
-	$(BIN)/pytest -n 2 --dist loadfile
+test: .venv/develop ## lint, types, import rules and every test
+	@$(MAKE) --no-print-directory --jobs=3 .cache/stylua .cache/sqlalchemy-1.4 .cache/sqlalchemy-2.1 .cache/emacs
+	@$(call beside_lint,$(PYTEST))
 
-# The linters run beside the tests, and have their say when those have ended.
 check: .venv/develop .cache/stylua ## lint, types, import rules and the fast tests, in under a minute
-	@$(MAKE) --no-print-directory lint >.cache/lint 2>&1 & lint=$$!; \
-	$(BIN)/pytest -n 2 --dist loadfile --quick; tested=$$?; \
-	wait $$lint; linted=$$?; cat .cache/lint; \
-	test $$tested -eq 0 && test $$linted -eq 0
+	@$(call beside_lint,$(PYTEST) --quick)
 
 lint: .venv/develop .cache/stylua ## lint, types and import rules alone
 	$(BIN)/ruff check .
@@ -55,10 +59,12 @@ clean: ## remove what the other targets made
 	$(BIN)/pip install --quiet --editable '.[demo]'
 	touch $@
 
-# pip knows dependency groups since 25.1.
+# pip knows dependency groups since 25.1. It compiles one file after the other, so that is left to all cores; what
+# cannot be compiled is old code that nobody imports.
 .venv/develop: .venv/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[demo]' --group lint --group test --group apps
+	$(BIN)/pip install --quiet --no-compile --editable '.[demo]' --group lint --group test --group apps
+	$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	touch $@ .venv/demo
 
 # The recorder is tested against each; the environment itself has 2.0.

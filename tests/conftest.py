@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import signal
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ SLOW = (
 
 
 MEMORY = Path("/dev/shm")
-ENOUGH_BYTES = 1 << 30
+ENOUGH_BYTES = 2 << 30
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,9 +63,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("quick"):
         settings.load_profile("quick")
-        # Every commit waits for its disk, unless that is none. Nothing here is about a loss of power.
-        if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
-            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    # Every commit waits for its disk, unless that is none. Nothing here is about a loss of power.
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES and not _forbids_programs(MEMORY):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def _forbids_programs(folder: Path) -> bool:
+    return bool(os.statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    # What is made here stays until the end: no collection of garbage need walk through it, now or later.
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -84,9 +101,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         # What takes long comes first, so that no worker is left with it at the end.
         long = {item.path for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: item.path not in long and not item.nodeid.startswith(SLOW))
-    # All of this stays until the end: no collection of garbage need walk through it again and again.
-    gc.collect()
-    gc.freeze()
 
 
 # A shell that runs the tests in the background makes them ignore SIGINT, and so would every service they start.
