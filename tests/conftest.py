@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,6 +34,7 @@ SLOW = (
     "tests/analysis/diff/test_size.py",
     "tests/analysis/suggestions/test_any_place.py",
     "tests/analysis/suggestions/test_connections.py",
+    "tests/bisect/test_untouched.py",
     "tests/cli/test_explain.py",
     "tests/cli/test_run.py",
     "tests/explain/test_providers.py",
@@ -46,8 +48,12 @@ SLOW = (
     "tests/replay/test_guard.py",
     "tests/source/test_functions.py",
     "tests/source/test_history.py",
+    "tests/source/test_oracle.py",
 )
 """Tests that start programs, servers and databases, or try a great many examples: quick each, and not together."""
+
+
+ONE_WORKER = {"tests/e2e/test_suggestions.py": "tests/e2e/test_apps.py"}
 
 
 MEMORY = Path("/dev/shm")
@@ -101,6 +107,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         # What takes long comes first, so that no worker is left with it at the end.
         long = {item.path for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: item.path not in long and not item.nodeid.startswith(SLOW))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """As `--dist loadfile` does it, and files that ask about the same runs of the applications are with one worker."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return ONE_WORKER.get(file, file)
+
+    return Scheduling(config, log)
 
 
 # A shell that runs the tests in the background makes them ignore SIGINT, and so would every service they start.

@@ -16,7 +16,7 @@ from tests.e2e.collector import Collector
 from tests.e2e.editor import Editor, Editors, neovim
 from tests.e2e.runs import Runs, missing, unavailable
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 def tailed(collector: Collector, case: Fault | Fine) -> dict[str, Any]:

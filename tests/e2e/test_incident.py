@@ -21,7 +21,7 @@ from tests.e2e.collector import FLUX, Collector
 from tests.e2e.launch import Hit, Service, ask, launch, recorded
 from tests.e2e.processes import eventually, free_ports
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("recorded"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 BROKEN = 'cents=charge["amount"]'
 ATTEMPT = 'cents=charge["amount_cents"]'

@@ -11,7 +11,7 @@ from tests.e2e.collector import Collector
 from tests.e2e.launch import PLAIN, Application, Running, Surroundings, recorded, run
 from tests.e2e.runs import missing, unavailable
 
-pytestmark = [pytest.mark.xdist_group("recorded"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)?"), "TIME"),

@@ -16,7 +16,7 @@ from tests.record.redaction.innocents import TEXTS
 from tests.record.redaction.secrets import SECRETS, Secret
 from tests.record.redaction.test_corpus import parts_of, text_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("recorded"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 SERVICE = '''
 """A service that is careless with secrets in every way there is."""

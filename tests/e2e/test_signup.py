@@ -16,7 +16,7 @@ from tests.e2e.collector import FLUX, Collector
 from tests.e2e.launch import Hit, Service, ask, clean_environment, launch, recorded
 from tests.e2e.processes import Process, eventually, free_ports
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("recorded"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 KEY = "sk_" + "live_" + "4eC39HqLyjWDarjtT1zdp7dc"
 ALICE = Hit("POST", "/signup", 0, {"email": "alice@example.org", "plan": "pro", "password": "hunter2-hunter2"})

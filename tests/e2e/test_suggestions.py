@@ -11,7 +11,7 @@ from tests.e2e.collector import Collector
 from tests.e2e.runs import Runs
 from tests.e2e.test_apps import tailed, why
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 SAME_EMAIL = "Look for a row with the same members.email before the write, or handle IntegrityError"
 NOBODY = "Start what should listen on 127.0.0.1:PORT, or correct the address"

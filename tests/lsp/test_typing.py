@@ -18,6 +18,7 @@ from flux_ls.lsp.watch import News
 from flux_ls.model import Failure, Frame, Issue
 from flux_ls.source.functions import FunctionIndex
 from flux_ls.source.lines import split_lines
+from tests.examples import examples
 
 TEXT = '''\
 import math
@@ -128,7 +129,7 @@ def workers(root: Path) -> Iterator[tuple[Watched, Watched]]:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
 @given(data=st.data())
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 def test_edits_carry_findings_to_where_their_lines_went(
     root: Path, workers: tuple[Watched, Watched], encoding: Encoding, data: st.DataObject
 ) -> None:

@@ -23,6 +23,7 @@ from flux_ls.source.lines import split_lines
 from flux_ls.source.names import recorded_names
 from flux_ls.source.places import Evidence, Text, evidence, place_at, recorded_scopes
 from flux_ls.source.text_cache import parsed
+from tests.examples import examples
 from tests.source.frames import frame
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -364,7 +365,7 @@ def typed(draw: st.DrawFn) -> tuple[str, str, list[tuple[int, int, tuple[str, ..
 
 @pytest.mark.parametrize("small", [40, 400, 4096])
 @given(case=typed())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 def test_edits_lead_to_what_parsing_anew_tells(
     small: int, case: tuple[str, str, list[tuple[int, int, tuple[str, ...]]]]
 ) -> None:

@@ -9,6 +9,7 @@ from flux_ls.source.edits import Edit, edited, span
 from flux_ls.source.functions import FunctionIndex
 from flux_ls.source.lines import split_lines
 from flux_ls.source.pieces import pieces
+from tests.examples import examples
 from tests.source.test_functions import FORMS, library_texts
 
 SHOP = '''\
@@ -137,7 +138,7 @@ def check_any_edits(data: st.DataObject, text: str, rounds: int) -> None:
 
 
 @given(data=st.data(), text=st.sampled_from([SHOP, FORMS]))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_any_edits_give_what_the_text_has(data: st.DataObject, text: str) -> None:
     check_any_edits(data, text, rounds=6)
 
@@ -145,7 +146,7 @@ def test_any_edits_give_what_the_text_has(data: st.DataObject, text: str) -> Non
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @given(data=st.data())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 def test_any_edits_of_the_library(data: st.DataObject) -> None:
     texts = [text for text in library_texts(60, seed=5) if text.count("\n") < 600]
     check_any_edits(data, data.draw(st.sampled_from(texts)), rounds=5)
