@@ -25,6 +25,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 MAIN = "flux_ls.lsp"
+IMPORTED = ("flux_ls.lsp.server", "flux_ls.lsp.session", "flux_ls.collector.daemon", "filelock")
 
 # With `_socket` in place of `socket` and `repr` in place of JSON it starts in less than half the time.
 LAUNCHER = """
@@ -40,11 +41,11 @@ os._exit(int(nursery.recv(16) or b"70"))
 """
 
 
-def command(module: str = MAIN) -> list[str]:
-    """The command that starts a server by the name of its module."""
+def command(module: str = MAIN, imported: tuple[str, ...] = IMPORTED) -> list[str]:
+    """The command that starts a server by the name of its module, from a process that has imported what it needs."""
     if sys.platform != "linux":
         return [sys.executable, "-m", module]
-    return [sys.executable, "-I", "-S", "-c", LAUNCHER, _nursery(), module]
+    return [sys.executable, "-I", "-S", "-c", LAUNCHER, _nursery(imported), module]
 
 
 def script(folder: Path) -> Path:
@@ -56,11 +57,11 @@ def script(folder: Path) -> Path:
 
 
 @functools.cache
-def _nursery() -> str:
-    """The address of this process's nursery, which ends with it."""
+def _nursery(imported: tuple[str, ...]) -> str:
+    """The address of this process's nursery with these modules, which ends with it."""
     address = str(Path(tempfile.mkdtemp(prefix="flux-nursery-")) / "socket")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.lsp.nursery", address],
+        [sys.executable, "-m", "tests.lsp.nursery", address, *imported],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -74,8 +75,8 @@ def _nursery() -> str:
 _nurseries: list[subprocess.Popen[bytes]] = []
 
 
-def _keep(address: str) -> None:
-    for name in ("flux_ls.lsp.server", "flux_ls.lsp.session", "flux_ls.collector.daemon", "filelock"):
+def _keep(address: str, *imported: str) -> None:
+    for name in imported:
         importlib.import_module(name)
     _learn_messages()
     # A fork that collects garbage would copy every page of what is here to stay.
@@ -165,4 +166,4 @@ def _serve(module: str, *arguments: str) -> int:
 
 
 if __name__ == "__main__":
-    _keep(sys.argv[1])
+    _keep(*sys.argv[1:])

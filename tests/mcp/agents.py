@@ -13,9 +13,12 @@ import jsonschema
 import mcp_types as types
 from mcp import Client, StdioServerParameters
 
+from tests.lsp import nursery
+
 MODES = ("legacy", "auto")
 """The handshake of the protocol's first versions, and what came after it."""
 FENCE = re.compile(r"\A[^\n]*\n<recorded ([0-9a-f]{16})>\n(.*)\n</recorded \1>(?:\n(.*))?\Z", re.DOTALL)
+IMPORTED = ("flux_ls.mcp.server", "flux_ls.mcp.running", "flux_ls.cli.mcp")
 FLUX = (sys.executable, "-m", "flux_ls.cli", "mcp")
 
 
@@ -60,7 +63,10 @@ async def agent(
     asked: Callable[[Any, types.ElicitRequestParams], Awaitable[types.ElicitResult]] | None = None,
 ) -> AsyncIterator[Agent]:
     """A client that has greeted a new server, and takes its leave in the end. `asked` stands for the user."""
-    parameters = StdioServerParameters(command=FLUX[0], args=[*FLUX[1:], *flags], cwd=root, env=environment(store))
+    command, *arguments = nursery.command("flux_ls.cli", IMPORTED)
+    parameters = StdioServerParameters(
+        command=command, args=[*arguments, "mcp", *flags], cwd=root, env=environment(store)
+    )
     async with Client(parameters, mode=mode, elicitation_callback=asked) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         yield Agent(client, tools)

@@ -95,11 +95,15 @@ async def test_a_replay_says_whether_the_fix_fixes(till: Till) -> None:
     assert "of 1" in said[0][1]
 
 
+async def nobody(_: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
+    raise AssertionError(params.message)
+
+
 @pytest.mark.asyncio
 async def test_a_bisect_names_the_commit(history: History) -> None:
     till = history.till
     before = till.git("status", "--porcelain=v2", "--branch")
-    async with agent(till.root, till.shop.store, "--allow-bisect") as asking:
+    async with agent(till.root, till.shop.store, "--allow-bisect", asked=nobody) as asking:
         result = await asking.call("bisect", id=history.id, good=[history.good])
         assert result.structured_content["first_bad"]["revision"] == history.culprit, text_of(result)
         assert "Trust what guests say" in fenced(text_of(result))
@@ -137,18 +141,13 @@ async def test_a_command_takes_the_users_consent(history: History, mode: str) ->
         assert data["first_bad"]["revision"] == history.culprit
         assert len(asked) == 3
         assert all(COMMAND in each for each in asked)
-        await asking.data("bisect", id=history.id, good=[history.good])
-        assert len(asked) == 3, "the recorded request is no command"
 
 
 @pytest.mark.asyncio
 async def test_allowed_commands_are_not_asked_about(history: History) -> None:
-    async def user(_: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
-        raise AssertionError(params.message)
-
     till = history.till
     flags = ("--allow-bisect", "--allow-run")
-    async with agent(till.root, till.shop.store, *flags, asked=user) as asking:
+    async with agent(till.root, till.shop.store, *flags, asked=nobody) as asking:
         data = await asking.data("bisect", run=COMMAND, good=[history.good])
         assert data["first_bad"]["revision"] == history.culprit
 

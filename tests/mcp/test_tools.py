@@ -212,7 +212,7 @@ async def test_resources(shop: Shop) -> None:
                 await asking.client.read_resource(uri)
 
 
-def test_the_readme_names_every_tool() -> None:
+async def test_the_readme_names_every_tool() -> None:
     text = README.read_text(encoding="utf-8")
     part = text[text.index("## Agents") :]
     part = part[: part.index("\n## ", 5)]

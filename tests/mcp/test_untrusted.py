@@ -70,6 +70,7 @@ async def test_what_gives_orders_stays_inside(shop: Shop, mode: str) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.timeout(180)
 async def test_limits_hold_with_values_of_megabytes(shop: Shop) -> None:
     huge = "é🙂z" * 750_000
     assert len(huge.encode()) > 5_000_000
@@ -90,7 +91,7 @@ async def test_limits_hold_with_values_of_megabytes(shop: Shop) -> None:
             ("doctor", {"id": id}),
             ("explain", {"id": id}),
         ):
-            for limit in (8192, 24 * 1024, 100_000):
+            for limit in (8192, 100_000):
                 result = await asking.call(name, max_bytes=limit, **arguments)
                 assert not result.is_error, text_of(result)
                 data = result.structured_content
