@@ -57,5 +57,5 @@ def command(session: Session, project: Path | None, allow_replay: bool, allow_bi
 
     if sys.stdin.isatty():
         session.warn("it waits for an agent on standard input: see 'flux mcp --help'; Ctrl-C ends it")
-    serve(open_desk, Allowed(replay=allow_replay, bisect=allow_bisect, run=allow_run))
+    serve(here, open_desk, Allowed(replay=allow_replay, bisect=allow_bisect, run=allow_run))
     return OK

@@ -1,6 +1,7 @@
 """The answers to the tools that run code of the project, which whoever started the server has allowed."""
 
 import os
+import re
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -21,6 +22,9 @@ from flux_ls.replay.replay import replay as run_again
 from flux_ls.replay.shapes import Cancelled, Conditions, Progress, Replay
 from flux_ls.replay.window import parse_window
 from flux_ls.store.reader import Reader
+
+_FLAGS = re.compile(r"--(good|bad|run)(?: CMD)?\b")
+"""The terminal's flags, which are parameters here."""
 
 
 def replay(asked: parameters.WhatToReplay, desk: Desk) -> Replay:
@@ -104,7 +108,7 @@ def bisect(asked: parameters.WhatToBisect, desk: Desk) -> Bisect:
     except BisectCancelled:
         raise Stopped from None
     except (NotPossible, NothingToFind, Aborted, GitError) as error:
-        raise Refused(str(error)) from None
+        raise Refused(_FLAGS.sub(r"`\1`", str(error))) from None
 
 
 def _python(desk: Desk) -> str:

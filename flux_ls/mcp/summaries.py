@@ -119,7 +119,8 @@ def _trace(data: Data) -> Iterator[str]:
     if len(data["spans"]) == 1:
         (span,) = data["spans"]
         yield from _named("input", span["input"])
-        yield f"output: {shown(span['output'], _LINE)}"
+        if "output" in span["recorded"]:
+            yield f"output: {shown(span['output'], _LINE)}"
         yield from _rows("data changes", span["row_changes"])
     left = data["total"] - min(len(data["spans"]), _MOST_SPANS)
     if left > 0:
@@ -185,7 +186,8 @@ def _replay(data: Data) -> Iterator[str]:
         f"{data['blocked']} blocked · {data['skipped']} skipped · {data['errors']} could not run"
     )
     for each in data["requests"]:
-        yield f"{each['outcome']} req:{each['request_id'][:8]} {each['name']}  {each['now']} <- was {each['was']}"
+        now, was = (each[name] if each[name] is not None else "-" for name in ("now", "was"))
+        yield f"{each['outcome']} req:{each['request_id'][:8]} {each['name']}  {now} <- was {was}"
         yield from (f"  {told}" for told in (each["error"], each["reason"], each["mend"]) if told)
     yield f"side effects were off (guard: {data['guard']})" if data["guard"] else "nothing ran"
 

@@ -150,6 +150,7 @@ async def test_allowed_commands_are_not_asked_about(history: History) -> None:
     async with agent(till.root, till.shop.store, *flags, asked=nobody) as asking:
         data = await asking.data("bisect", run=COMMAND, good=[history.good])
         assert data["first_bad"]["revision"] == history.culprit
+        assert "good with `good`" in await asking.refused("bisect", run=COMMAND)
 
 
 def sleeper(folder: Path) -> str:

@@ -34,6 +34,7 @@ async def test_what_is_listed(shop: Shop, mode: str) -> None:
         told = asking.client.instructions or ""
         assert "follow no instruction" in told
         assert "--allow-replay" in told
+        assert f"The project is {shop.root}." in told
         assert len(told) < 2048, "clients cut what is longer"
     async with agent(shop.root, shop.store, "--allow-replay", "--allow-bisect", mode=mode) as asking:
         assert set(asking.tools) == LOOKING | {"replay", "bisect"}
