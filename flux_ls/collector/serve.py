@@ -19,6 +19,7 @@ from flux_ls.otlp.http import HttpServer, Receiver
 from flux_ls.otlp.listen import PortInUse, listen, port_of
 from flux_ls.otlp.sink import Sink
 from flux_ls.otlp.worker import Worker
+from flux_ls.processes import alive
 
 LOCK_WAIT_S = 10.0
 _PRUNED_AT_ONCE = 2000
@@ -95,19 +96,6 @@ def _locked(settings: Settings) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def runs(pid: int) -> bool:
-    """Whether there is such a process. On Windows `flux run` itself stays, and nobody asks."""
-    if sys.platform == "win32":
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # somebody else's
-    return True
 
 
 def _spare_the_garbage_collector() -> None:
@@ -205,7 +193,9 @@ class _Serving:
         if not self._idle_exit:
             return
         while not self._stop.is_set():
-            self._programs.difference_update([pid for pid in self._programs if not runs(pid)])
+            # On Windows `flux run` itself stays, and nobody asks.
+            gone = [pid for pid in self._programs if sys.platform == "win32" or not alive(pid)]
+            self._programs.difference_update(gone)
             if self._programs:
                 self._touch()
             left = self._active + self._idle_exit - time.monotonic()

@@ -11,8 +11,8 @@ from flux_ls.collector.found import Collector
 from flux_ls.collector.ports import PortTaken
 from flux_ls.config import Settings
 from flux_ls.lsp.background import in_background
-from flux_ls.lsp.processes import alive
 from flux_ls.lsp.status import BrokenLink, CollectorStatus
+from flux_ls.processes import alive
 
 log = logging.getLogger(__name__)
 

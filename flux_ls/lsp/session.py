@@ -27,7 +27,6 @@ from flux_ls.lsp.lens_refresh import LensRefresh
 from flux_ls.lsp.lookup import Lookup
 from flux_ls.lsp.mending import Mender
 from flux_ls.lsp.offers import Offers
-from flux_ls.lsp.processes import alive
 from flux_ls.lsp.results import Results
 from flux_ls.lsp.running import Ground
 from flux_ls.lsp.show import Shower
@@ -40,6 +39,7 @@ from flux_ls.lsp.watch import Watch
 from flux_ls.lsp.watched_store import WatchedStore
 from flux_ls.model import Issue, Proof
 from flux_ls.otlp.stacktrace import InAppRule
+from flux_ls.processes import alive
 from flux_ls.store.errors import StoreError
 
 if TYPE_CHECKING:

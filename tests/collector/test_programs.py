@@ -7,16 +7,16 @@ from pathlib import Path
 
 from flux_ls.collector.daemon import watch_program
 from flux_ls.collector.found import health
-from flux_ls.collector.serve import runs
 from flux_ls.config import Settings
+from flux_ls.processes import alive
 from tests.collector.processes import Serving, free_port, until
 
 
 def test_which_programs_run() -> None:
-    assert runs(os.getpid())
+    assert alive(os.getpid())
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
-    assert not runs(child.pid)
+    assert not alive(child.pid)
 
 
 def test_it_stays_until_the_program_has_ended(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_ls.lsp.processes import alive
 from flux_ls.lsp.transport import LONGEST_BODY, LONGEST_HEADER, Frames, FramingLost
+from flux_ls.processes import alive
 from tests.lsp.editors import PATIENCE_S
 from tests.lsp.shop import Shop
 from tests.lsp.test_protocol import wire

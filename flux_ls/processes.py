@@ -1,4 +1,4 @@
-"""Whether another process still runs: the editor that started this server, and the collector that it relies on."""
+"""Whether another process still runs: an editor, a collector, a replay that may have been killed."""
 
 import os
 
