@@ -33,7 +33,7 @@ def write_tests(
 ) -> int:
     """Writes them where pytest looks for tests, or one as `file`; what is there stays. The exit code."""
     from flux_ls.replay.new_test import new_test
-    from flux_ls.replay.regression_test import NotWritable
+    from flux_ls.replay.regression.file import NotWritable
     from flux_ls.replay.replay import recording_of
 
     if file and len(requests) != 1:

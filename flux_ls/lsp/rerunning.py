@@ -17,7 +17,7 @@ from flux_ls.lsp.jobs import Job, Stopped
 from flux_ls.lsp.trials import Trial, bodies_of, trial_of
 from flux_ls.model import Request
 from flux_ls.replay.new_test import new_test
-from flux_ls.replay.regression_test import NotWritable
+from flux_ls.replay.regression.file import NotWritable
 from flux_ls.replay.replay import recording_of, summed_up
 from flux_ls.replay.replay import replay as run_again
 from flux_ls.replay.shapes import Cancelled, Progress, Replay, Replayed, Skipped

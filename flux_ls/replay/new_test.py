@@ -16,8 +16,8 @@ from flux_ls.analysis.assess import assess
 from flux_ls.replay.after import recorded_paths
 from flux_ls.replay.child.finding import Candidate, NotFound, find
 from flux_ls.replay.outcome import line
-from flux_ls.replay.regression_parts import Interface, Library
-from flux_ls.replay.regression_test import NotWritable, Target, regression_test, test_name
+from flux_ls.replay.regression.file import NotWritable, Target, regression_test, test_name
+from flux_ls.replay.regression.part import Interface, Library
 from flux_ls.replay.shapes import Conditions, Recording
 
 _NAMES = ("app", "application", "create_app", "make_app")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flux_ls.replay.literals import lines
 from flux_ls.replay.new_test import NewTest, folder_of_tests, new_test
-from flux_ls.replay.regression_test import NotWritable
+from flux_ls.replay.regression.file import NotWritable
 from flux_ls.replay.shapes import Recording
 from tests.replay.projects import Project, call
 from tests.telemetry import Raises

@@ -7,38 +7,25 @@ nothing of it can end one.
 import contextlib
 import keyword
 import re
-import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 
 from msgspec import Struct
 
-from flux_ls.analysis import recorded
 from flux_ls.analysis.fingerprint import unqualified
-from flux_ls.analysis.request import entry_of
 from flux_ls.model import Request
 from flux_ls.record import wire
-from flux_ls.replay.literals import WIDTH, Name, lines, scalar, text, tree_of
-from flux_ls.replay.regression_parts import (
-    ASGI,
-    LIBRARIES,
-    OFFLINE,
-    OUTBOUND,
-    SEND,
-    WSGI,
-    Interface,
-    Library,
-    Part,
-)
+from flux_ls.replay.literals import WIDTH, Name, lines, scalar, text
+from flux_ls.replay.regression.answering import LIBRARIES, OFFLINE, OUTBOUND
+from flux_ls.replay.regression.blanks import Blank, blanks_of
+from flux_ls.replay.regression.body import content_type, tree_in
+from flux_ls.replay.regression.docstring import docstring
+from flux_ls.replay.regression.imports import sorted_imports
+from flux_ls.replay.regression.part import Interface, Library
+from flux_ls.replay.regression.sending import sending
 from flux_ls.replay.shapes import RecordedCall, Recording
 
-_STANDARD = frozenset({"asyncio", "email", "importlib", "inspect", "io", "json", "pathlib", "socket", "sys", "urllib"})
-_TAKEN = frozenset({"application", "outbound", "offline", "monkeypatch", "request", "headers", "body", "payload"})
-"""Names that the file, or pytest, has another use for."""
 _NOT_LET_IN = "(401, 403, 407, 419)"
-_LONGEST_TOLD = 160
 
 
 class Target(Struct, frozen=True):
@@ -58,15 +45,6 @@ class NotWritable(Exception):
     """No test can be made of it; says why."""
 
 
-class _Blank(Struct, frozen=True):
-    """A value that had been redacted: a fixture to fill in."""
-
-    fixture: str
-    name: str
-    what: str
-    default: str
-
-
 def test_name(request: Request) -> str:
     """What the test is called: `test_post_checkout_550e8400`."""
     words = re.findall(r"[a-z0-9]+", f"{request.method} {request.route or request.path or request.name}".lower())
@@ -80,17 +58,17 @@ def regression_test(recording: Recording, target: Target, failure: str | None, *
     names = [*target.module.split("."), *target.attribute.split(".")]
     if not all(name.isidentifier() and not keyword.iskeyword(name) for name in names):
         raise NotWritable(f"{target.module}:{target.attribute} is no name that can be imported")
-    blanks = _blanks(recording)
+    blanks = blanks_of(recording)
     libraries = _libraries(recording) or target.libraries
-    parts = [*_sending(target.interface), OFFLINE]
+    parts = [*sending(target.interface), OFFLINE]
     if recording.calls:
         parts += [OUTBOUND, *(LIBRARIES[library] for library in libraries)]
     body = _Body(recording, blanks)
     imports = {"import importlib", "from pathlib import Path", "import pytest", *body.imports}
     imports.update(each for part in parts for each in part.imports)
     sections = [
-        "\n".join(_docstring(recording, failure, blanks)),
-        "\n".join(_sorted(imports)),
+        "\n".join(docstring(recording, failure, blanks)),
+        "\n".join(sorted_imports(imports)),
         "\n".join(_constants(recording, up)),
     ]
     source = "\n\n".join(sections) + "\n\n\n"
@@ -104,82 +82,16 @@ def regression_test(recording: Recording, target: Target, failure: str | None, *
     return source + "\n\n".join(definitions)
 
 
-# What was redacted.
-
-
-def _blanks(recording: Recording) -> list[_Blank]:
-    """Headers first, then the fields of the body."""
-    found: list[_Blank] = []
-    taken = set(_TAKEN)
-    for name, what, default in (*_blank_headers(recording), *_blank_fields(recording)):
-        if not any(each.name == name and each.what == what for each in found):
-            fixture = _identifier(name, taken)
-            taken.add(fixture)
-            found.append(_Blank(fixture, name, what, default))
-    return found
-
-
-def _blank_headers(recording: Recording) -> Iterator[tuple[str, str, str]]:
-    told = recorded.input_of(entry_of(list(recording.spans)))
-    headers = told.get("headers") if isinstance(told, dict) else None
-    sent = {name.lower() for name, value in recording.sent.headers if wire.REDACTED not in value}
-    for name, value in headers.items() if isinstance(headers, dict) else ():
-        if wire.REDACTED in str(value) and name.lower() not in sent:
-            yield name, "header", "None"
-
-
-def _blank_fields(recording: Recording) -> Iterator[tuple[str, str, str]]:
-    for name, value in _leaves(_tree(recording)):
-        if isinstance(value, str) and wire.REDACTED in value:
-            yield name, "field", text(value)
-
-
-def _leaves(tree: object, name: str = "body") -> Iterator[tuple[str, object]]:
-    if isinstance(tree, Mapping):
-        for key, value in tree.items():
-            yield from _leaves(value, str(key))
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _leaves(value, name)
-    else:
-        yield name, tree
-
-
-def _identifier(name: str, taken: Iterable[str]) -> str:
-    found = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40] or "value"
-    if found[0].isdigit() or keyword.iskeyword(found) or found in taken:
-        found = f"recorded_{found}"
-    number = 2
-    while found in taken:
-        found, number = f"{found.rstrip('0123456789')}{number}", number + 1
-    return found
-
-
 # What is sent.
-
-
-def _content_type(recording: Recording) -> str:
-    return next((value.lower() for name, value in recording.sent.headers if name.lower() == "content-type"), "")
-
-
-def _tree(recording: Recording) -> object:
-    """The body as values, where it has any."""
-    body, kind = recording.sent.body, _content_type(recording)
-    try:
-        if "application/x-www-form-urlencoded" in kind:
-            return [list(pair) for pair in parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True)]
-        return tree_of(body)
-    except ValueError:
-        return None
 
 
 class _Body:
     """The lines that make the body, out of readable values where it can be made of them."""
 
-    def __init__(self, recording: Recording, blanks: Sequence[_Blank]) -> None:
+    def __init__(self, recording: Recording, blanks: Sequence[Blank]) -> None:
         self.imports: tuple[str, ...] = ()
-        body, tree = recording.sent.body, _tree(recording)
-        is_form = "application/x-www-form-urlencoded" in _content_type(recording)
+        body, tree = recording.sent.body, tree_in(recording)
+        is_form = "application/x-www-form-urlencoded" in content_type(recording)
         self._fields = {blank.name: blank for blank in blanks if blank.what == "field"}
         self.lines: list[str]
         if not body:
@@ -207,7 +119,7 @@ class _Body:
         return tree
 
 
-def _headers(recording: Recording, blanks: Sequence[_Blank]) -> list[tuple[str, str]]:
+def _headers(recording: Recording, blanks: Sequence[Blank]) -> list[tuple[str, str]]:
     by_name = {blank.name.lower(): blank for blank in blanks if blank.what == "header"}
     kept: list[tuple[str, str]] = [
         (name, value)
@@ -262,76 +174,6 @@ def _constants(recording: Recording, up: int) -> Iterator[str]:
 # The file.
 
 
-def _docstring(recording: Recording, failure: str | None, blanks: Sequence[_Blank]) -> Iterator[str]:
-    request = recording.request
-    what = _told(f"{request.method} {request.path or request.name}", 50)
-    yield f'"""{what} as it was recorded, sent again.'
-    yield ""
-    at = datetime.fromtimestamp(request.started_ns / 1e9, UTC)
-    ended = f"was answered {request.status}" if request.status is not None else "had no answer"
-    if failure is not None:
-        ended += f" ({_told(failure, _LONGEST_TOLD)})"
-    yield from _wrapped(f"req:{request.short_id} of {at:%Y-%m-%d %H:%M} UTC {ended}.")
-    if recording.calls:
-        yield from _wrapped("Calls to other services are answered as they were recorded then: see CALLS.")
-    yield from _wrapped("Its database is the one that the application has under test.")
-    if blanks:
-        yield ""
-        yield from _wrapped(
-            "Fill in: what was redacted in the recording is a fixture here, with no value of use until you give it one."
-        )
-        for blank in blanks:
-            yield from _wrapped(f"- {blank.fixture}: the {blank.what} {_told(blank.name, 60)}", "  ")
-    lacking = [call for call in recording.calls if call.lacking]
-    if lacking:
-        yield ""
-        yield from _wrapped("Fill in the bodies of these answers in CALLS, which were not recorded whole:")
-        for call in lacking:
-            yield from _wrapped(f"- {_told(f'{call.method} {call.url}', 100)}: {_told(call.lacking, 100)}", "  ")
-    if wire.REDACTED.encode() in b"".join(call.body for call in recording.calls):
-        yield ""
-        yield from _wrapped(f"In CALLS, {wire.REDACTED} stands where the answers held secrets.")
-    yield '"""'
-
-
-def _told(value: str, limit: int) -> str:
-    """Fit for a docstring: nothing that ends it, nothing that cannot be seen."""
-    shown = "".join(char if char.isprintable() else " " for char in value)
-    shown = " ".join(shown.replace("\\", "/").replace('"', "'").split())
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
-
-
-def _wrapped(sentence: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(sentence, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
-
-
-def _sorted(imports: Iterable[str]) -> Iterator[str]:
-    """As import sorters want them: the standard library, then the rest; modules before names out of modules."""
-
-    def key(line: str) -> tuple[bool, str]:
-        return line.startswith("from"), line.split()[1].lower()
-
-    merged = _merged(imports)
-    standard = sorted((each for each in merged if each.split()[1].partition(".")[0] in _STANDARD), key=key)
-    others = sorted((each for each in merged if each not in standard), key=key)
-    yield from standard
-    yield ""
-    yield from others
-
-
-def _merged(imports: Iterable[str]) -> list[str]:
-    """One line for each module that names are imported from."""
-    names: dict[str, set[str]] = {}
-    plain: list[str] = []
-    for each in set(imports):
-        if each.startswith("from "):
-            _, module, _, wanted = each.split(" ", 3)
-            names.setdefault(module, set()).update(wanted.split(", "))
-        else:
-            plain.append(each)
-    return plain + [f"from {module} import {', '.join(sorted(wanted))}" for module, wanted in names.items()]
-
-
 def _application(target: Target) -> str:
     where = "ROOT" if target.folder in ("", ".") else f"ROOT / {text(target.folder)}"
     made = f"module.{target.attribute}{'()' if target.is_factory else ''}"
@@ -344,7 +186,7 @@ def _application(target: Target) -> str:
     )
 
 
-def _fixture(blank: _Blank) -> str:
+def _fixture(blank: Blank) -> str:
     return (
         "@pytest.fixture\n"
         f"def {blank.fixture}():\n"
@@ -364,12 +206,7 @@ def _outbound(libraries: Sequence[Library]) -> str:
     )
 
 
-def _sending(interface: Interface) -> list[Part]:
-    drivers = {"wsgi": [WSGI], "asgi": [ASGI], "either": [WSGI, ASGI]}[interface]
-    return [SEND[interface], *drivers]
-
-
-def _test(recording: Recording, failure: str | None, blanks: Sequence[_Blank], body: _Body) -> Iterator[str]:
+def _test(recording: Recording, failure: str | None, blanks: Sequence[Blank], body: _Body) -> Iterator[str]:
     request, sent = recording.request, recording.sent
     fixtures = ["application", *(blank.fixture for blank in blanks)]
     head = f"def {test_name(request)}({', '.join(fixtures)}):"
@@ -402,7 +239,7 @@ def _arguments(names: Sequence[str]) -> Iterator[str]:
         yield from (f"    {name}," for name in names)
 
 
-def _verdict(request: Request, failure: str | None, blanks: Sequence[_Blank]) -> Iterator[str]:
+def _verdict(request: Request, failure: str | None, blanks: Sequence[Blank]) -> Iterator[str]:
     if blanks:
         yield f"    if status in {_NOT_LET_IN}:"
         yield '        pytest.skip(f"answered {status}: fill in what was redacted")'

@@ -1,0 +1,1 @@
+"""The text of a regression test: pure functions of a recorded request."""
