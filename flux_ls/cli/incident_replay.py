@@ -17,6 +17,7 @@ from flux_ls.cli.terminal import Paint, Terminal, clipped_middle, padded, plain,
 from flux_ls.config import Rejected
 from flux_ls.config.values import service
 from flux_ls.model import Request
+from flux_ls.replay.guard_words import guard_words
 from flux_ls.replay.interpreter import interpreter_for
 from flux_ls.replay.shapes import Conditions, Outcome, Progress, Replay, Replayed
 from flux_ls.replay.window import Window, between, parse_window
@@ -31,10 +32,6 @@ _MARKS: dict[Outcome, tuple[str, Paint]] = {
     "blocked": ("⊘", "warn"),
     "skipped": ("-", "dim"),
     "error": ("!", "bad"),
-}
-_GUARDS = {
-    "namespace": "side effects off: no network (kernel namespace), and Python's hooks",
-    "python": "side effects off: Python's hooks",
 }
 _PROJECT = ("pyproject.toml", "setup.py", "manage.py", "requirements.txt")
 _WIDEST = 60
@@ -88,6 +85,7 @@ class ServiceType(click.ParamType[str]):
 @click.option("--errors-only", is_flag=True, help="Of a window, only requests that failed or were answered with 4xx.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=30.0, metavar="SECONDS", help="For each; 30 if not.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=None, metavar="N", help="So many at once.")
+@click.option("--isolate", is_flag=True, help="Import the application anew for each, instead of a fork for each.")
 @click.option("--pin", is_flag=True, help="Pin the clock to the recording, and uuid4 and random to the request.")
 @click.option(
     "--fill", type=Pair(), multiple=True, metavar="NAME=VALUE", help="What stands for a redacted header or field."
@@ -96,7 +94,8 @@ class ServiceType(click.ParamType[str]):
     "--allow", type=ServiceType(), multiple=True, metavar="HOST:PORT", help="Let it reach this service of this machine."
 )
 @click.option("--allow-writes", is_flag=True, help="Use the real databases and files, and write to them.")
-@click.option("--no-namespace", is_flag=True, help="Do without the kernel's part of the guard.")
+@click.option("--no-namespace", is_flag=True, help="Do without a network namespace.")
+@click.option("--no-seccomp", is_flag=True, help="Do without the kernel's question about each connection.")
 @click.option("--diff", "with_diff", is_flag=True, help="Show what differs from the recording.")
 @click.option(
     "--write-test",
@@ -117,17 +116,20 @@ def command(
     errors_only: bool,
     timeout: float,
     jobs: int | None,
+    isolate: bool,
     pin: bool,
     fill: tuple[tuple[str, str], ...],
     allow: tuple[str, ...],
     allow_writes: bool,
     no_namespace: bool,
+    no_seccomp: bool,
     with_diff: bool,
     test_file: str | None,
 ) -> int:
     """Run recorded requests again, against the working tree, with their side effects off.
 
-    Each runs in a process of its own, and is compared with what was recorded: status, exception, answer and rows.
+    Each runs in a process of its own, a fork of one that has imported the application where that is as good, and is
+    compared with what was recorded: status, exception, answer and rows.
     """
     asked = _window(window, first, last)
     if bool(ids) == (asked is not None):
@@ -143,6 +145,8 @@ def command(
         pin=pin,
         fill=dict(fill),
         namespace=not no_namespace,
+        seccomp=not no_seccomp,
+        isolate=isolate,
         jobs=jobs or 0,
         settings=settings,
     )
@@ -275,7 +279,7 @@ def show_end(terminal: Terminal, answer: Replay) -> None:
     terminal.say()
     terminal.say(f"  {summary(terminal, answer)}")
     if answer.guard is not None:
-        terminal.say(terminal.paint(f"  {_GUARDS[answer.guard]}", "dim"))
+        terminal.say(terminal.paint(f"  {guard_words(answer)}", "dim"))
     for note in _notes(answer.requests):
         for line in wrapped(plain(note), terminal.width, "  ", "  "):
             terminal.say(terminal.paint(line, "dim"))

@@ -23,8 +23,9 @@ from flux_ls.otlp.stacktrace import InAppRule, parse_stacktrace
 from flux_ls.record import wire
 from flux_ls.record.redaction import redact_text
 from flux_ls.record.values import body, headers
-from flux_ls.replay.process import START, Ran
+from flux_ls.replay.process import START
 from flux_ls.replay.shapes import Conditions, Recording
+from flux_ls.replay.told import Ran
 
 _CODE = "code.file.path"
 

@@ -2,10 +2,11 @@
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event
+from typing import get_args
 
 from msgspec.structs import replace
 
@@ -14,14 +15,16 @@ from flux_ls.analysis.request import entry_of
 from flux_ls.answers.diff import Diff, compared
 from flux_ls.model import Request, Span
 from flux_ls.record.redaction import redact_text
-from flux_ls.replay import process
 from flux_ls.replay.after import recorded_paths, spans_of
+from flux_ls.replay.batch import Batch, run_alone
 from flux_ls.replay.outcome import Verdict, judged, line
+from flux_ls.replay.process import sweep
 from flux_ls.replay.recorded import recording
 from flux_ls.replay.shapes import (
     Blocked,
     Cancelled,
     Conditions,
+    Kernel,
     Outcome,
     Progress,
     Recording,
@@ -31,10 +34,12 @@ from flux_ls.replay.shapes import (
     Requests,
     Skipped,
 )
+from flux_ls.replay.told import Ran
 from flux_ls.source.workspace import Workspace
 from flux_ls.store.reader import Reader
 
 _MOST_AT_ONCE = 4
+Run = Callable[[Recording, Sequence[str], Event | None], Ran]
 
 
 def replay(
@@ -51,20 +56,24 @@ def replay(
     `report` is called as each is done, from one thread at a time. Raises Cancelled soon after `cancel` is set, when no
     process of it is left.
     """
-    process.sweep()
+    sweep()
     stop = _Stop(cancel)
     done = 0
     lock = threading.Lock()
 
     def one(request: Request, told: Recording | Skipped) -> Replayed:
         nonlocal done
-        found = _skipped(request, told) if isinstance(told, Skipped) else replay_one(told, workspace, conditions, stop)
+        if isinstance(told, Skipped):
+            found = _skipped(request, told)
+        else:
+            found = replay_one(told, workspace, conditions, stop, batch.run)
         with lock:
             done += 1
             report(Progress(done, len(requests), found))
         return found
 
-    jobs = conditions.jobs or min(_MOST_AT_ONCE, os.cpu_count() or 1)
+    jobs = min(conditions.jobs or min(_MOST_AT_ONCE, os.cpu_count() or 1), len(requests) or 1)
+    batch = Batch(conditions, jobs, forks=len(requests) > 1 and not conditions.isolate)
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="flux-replay")
     try:
         # The store is read here: a reader is for one thread.
@@ -77,6 +86,7 @@ def replay(
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+        batch.close()
 
 
 class _Stop(Event):
@@ -94,7 +104,8 @@ def summed_up(answers: Sequence[Replayed]) -> Replay:
     def count(outcome: Outcome) -> int:
         return sum(each.outcome == outcome for each in answers)
 
-    guards = {each.guard for each in answers} - {None}
+    ran = [each for each in answers if each.guard is not None]
+    guards = {each.guard for each in ran}
     return Replay(
         requests=tuple(answers),
         passing=count("passing"),
@@ -103,6 +114,7 @@ def summed_up(answers: Sequence[Replayed]) -> Replay:
         blocked=count("blocked"),
         skipped=count("skipped"),
         errors=count("error"),
+        kernel=tuple(part for part in get_args(Kernel) if ran and all(part in each.kernel for each in ran)),
     )
 
 
@@ -112,13 +124,20 @@ def recording_of(reader: Reader, request: Request, conditions: Conditions) -> Re
 
 
 def replay_one(
-    recording: Recording, workspace: Workspace, conditions: Conditions, cancel: Event | None = None
+    recording: Recording,
+    workspace: Workspace,
+    conditions: Conditions,
+    cancel: Event | None = None,
+    run: Run | None = None,
 ) -> Replayed:
-    """Runs one request in `conditions.root`. May be called from several threads. Raises Cancelled."""
+    """Runs one request in `conditions.root`, in a process of its own or as `run` does.
+
+    May be called from several threads. Raises Cancelled.
+    """
     if cancel is not None and cancel.is_set():
         raise Cancelled
     seen = list(dict.fromkeys(recorded_paths(recording.spans)))
-    ran = process.run(recording, conditions, seen, cancel)
+    ran = run(recording, seen, cancel) if run is not None else run_alone(recording, conditions, seen, cancel)
     request = recording.request
     blocked = tuple(_relative(each, conditions.root) for each in ran.blocked)
     if ran.trouble is not None:
@@ -128,6 +147,8 @@ def replay_one(
             blocked=blocked,
             notes=ran.notes,
             guard=ran.guard,
+            kernel=ran.kernel,
+            own_process=ran.own_process,
         )
     spans, is_told = spans_of(ran, recording, conditions)
     now = assess(spans)
@@ -163,6 +184,8 @@ def replay_one(
         blocked=blocked,
         notes=(*recording.notes, *_redacted(recording), *ran.notes),
         guard=ran.guard,
+        kernel=ran.kernel,
+        own_process=ran.own_process,
     )
 
 

@@ -18,6 +18,10 @@ Guard = Literal["namespace", "python"]
 """What kept the side effects in: the kernel, below Python, or Python's hooks alone."""
 
 
+Kernel = Literal["namespace", "seccomp", "landlock"]
+"""The kernel's parts of the guard: no network, a word about each connection, no files outside the scratch folder."""
+
+
 class Conditions(Struct, frozen=True, kw_only=True):
     """Under what the requests run."""
 
@@ -40,6 +44,10 @@ class Conditions(Struct, frozen=True, kw_only=True):
     """What stands for redacted values, by the name of a header or field."""
     namespace: bool = True
     """Put the network out of reach by the kernel, where it can do that."""
+    seccomp: bool = True
+    """Have the kernel ask about each connection, where it can do that."""
+    isolate: bool = False
+    """Import the application anew for each request."""
     jobs: int = 0
     """Requests that run at once; 0 for as many as the machine has processors, up to 4."""
     settings: Settings = Settings()
@@ -135,10 +143,13 @@ class Replayed(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     guard: Guard | None = None
     """null when nothing ran."""
+    kernel: tuple[Kernel, ...] = ()
+    own_process: str | None = None
+    """Of one of several: why it was not forked from a process that had imported the application; null when it was."""
 
 
 class Replay(Struct, frozen=True):
-    """`guard` is the weakest that was in force; null when nothing ran."""
+    """`guard` is the weakest that was in force; null when nothing ran. `kernel` was in force for all that ran."""
 
     requests: tuple[Replayed, ...]
     passing: int
@@ -147,6 +158,7 @@ class Replay(Struct, frozen=True):
     blocked: int = 0
     skipped: int = 0
     errors: int = 0
+    kernel: tuple[Kernel, ...] = ()
 
 
 class Progress(Struct, frozen=True):

@@ -138,7 +138,7 @@ def test_the_guard_that_is_told_is_the_weakest(capsys: pytest.CaptureFixture[str
     assert both.guard == "python"
     show_end(Terminal({"NO_COLOR": "1"}), both)
     lines = capsys.readouterr().out.splitlines()
-    assert "  side effects off: Python's hooks" in lines
+    assert "  side effects off, by Python's hooks" in lines
     assert "  it is\\x1b[31m so" in lines
 
 

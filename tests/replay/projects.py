@@ -8,10 +8,10 @@ from typing import Any
 
 from flux_ls.config import load
 from flux_ls.model import Request
-from flux_ls.replay import process
-from flux_ls.replay.process import Ran
+from flux_ls.replay.batch import Batch, run_alone
 from flux_ls.replay.replay import recording_of, replay
 from flux_ls.replay.shapes import Conditions, Recording, Replay, Replayed, Skipped
+from flux_ls.replay.told import Ran
 from tests.recorded import Recorded
 from tests.telemetry import RECORDER, Raises, SpanNode, http, recorded, span
 
@@ -86,7 +86,20 @@ class Project:
         """What a run told, before it is judged."""
         found = self.recording(id, **given)
         assert isinstance(found, Recording), found
-        return process.run(found, self.conditions(**given), [])
+        return run_alone(found, self.conditions(**given), [])
+
+    def together(self, *ids: str, **given: Any) -> list[Ran]:
+        """What runs told that could share an import, one after another."""
+        batch = Batch(self.conditions(**given), forks=True)
+        try:
+            return [batch.run(self._whole(id), []) for id in ids]
+        finally:
+            batch.close()
+
+    def _whole(self, id: str) -> Recording:
+        found = self.recording(id)
+        assert isinstance(found, Recording), found
+        return found
 
 
 def call(

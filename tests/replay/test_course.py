@@ -282,15 +282,27 @@ def _processes(folder: Path) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks at /proc")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_when_the_command_is_ended(project: Project, how: signal.Signals) -> None:
-    project.write("web.py", HEAD + handler("time.sleep(99)"))
-    id = project.add("GET", "/x")
+@pytest.mark.parametrize(
+    ("how", "does"),
+    [
+        (signal.SIGINT, "time.sleep(99)"),
+        (signal.SIGTERM, "time.sleep(99)"),
+        (signal.SIGKILL, "time.sleep(99)"),
+        # No thread of the process gets to run.
+        (signal.SIGKILL, "import re; re.match(r'(a+)+$', 'a' * 60 + 'b')"),
+    ],
+)
+@pytest.mark.parametrize("requests", [1, 2])
+def test_nothing_is_left_when_the_command_is_ended(
+    project: Project, how: signal.Signals, does: str, requests: int
+) -> None:
+    project.write("web.py", HEAD + handler(does))
+    ids = [project.add("GET", "/x") for _ in range(requests)]
     temporary = project.root.parent / "tmp"
     temporary.mkdir()
     environ = {**os.environ, "TMPDIR": str(temporary), "FLUX_PYTHON": sys.executable}
     store = str(project.request_store)
-    argv = [str(Path(sys.executable).parent / "flux"), "incident", "replay", id, "--store", store]
+    argv = [str(Path(sys.executable).parent / "flux"), "incident", "replay", *ids, "--store", store]
     command = subprocess.Popen(argv, cwd=project.root, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         eventually(lambda: _processes(project.root), within=30, what="the run to begin")
@@ -305,7 +317,7 @@ def test_nothing_is_left_when_the_command_is_ended(project: Project, how: signal
         assert list(temporary.glob("flux-replay-*")), "nobody could remove it"
         again = project.add("POST", "/x")
         environ["FLUX_APP"] = "nowhere:app"
-        argv[3] = again
+        argv[3 : 3 + requests] = [again]
         subprocess.run(argv, cwd=project.root, env=environ, capture_output=True, timeout=40, check=False)
     assert not list(temporary.glob("flux-replay-*"))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flux_ls.replay.process import Ran
+from flux_ls.replay.told import Ran
 from tests.postgresql import PostgreSQL
 from tests.replay.canaries import checksums
 from tests.replay.projects import Project

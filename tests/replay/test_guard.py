@@ -1,7 +1,8 @@
 """No side effect leaves a replay: canaries of this machine see nobody, whatever a handler calls.
 
 What each guard stops is the table below. Python's hooks see what goes through the interpreter; a client that calls the
-system from C is stopped by the namespace alone, and a socket that has a path in the file system only by the hooks.
+system from C is stopped by the kernel: by the namespace where it goes by the network, and by the filter that asks about
+each connection wherever it goes.
 """
 
 import json
@@ -224,6 +225,75 @@ def with_ctypes_unix():
     if failed:
         raise OSError(ctypes.get_errno(), "connect")
 
+def libc_call(name, family, kind, *address):
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    one = libc.socket(family, kind, 0)
+    failed = getattr(libc, name)(one, *address)
+    libc.close(one)
+    if failed < 0:
+        raise OSError(ctypes.get_errno(), name)
+
+def udp_address():
+    import struct
+    return struct.pack("=H", 2) + struct.pack("!H", UDP) + socket.inet_aton("127.0.0.1") + bytes(8)
+
+def with_ctypes_datagram():
+    libc_call("sendto", 2, 2, b"hello", 5, 0, udp_address(), 16)
+
+def message_to(address):
+    import ctypes
+    class Piece(ctypes.Structure):
+        _fields_ = [("base", ctypes.c_char_p), ("length", ctypes.c_size_t)]
+    class Message(ctypes.Structure):
+        _fields_ = [
+            ("name", ctypes.c_char_p), ("name_length", ctypes.c_uint), ("pieces", ctypes.POINTER(Piece)),
+            ("count", ctypes.c_size_t), ("control", ctypes.c_void_p), ("control_length", ctypes.c_size_t),
+            ("flags", ctypes.c_int), ("sent", ctypes.c_uint),
+        ]
+    return Message(address, len(address), ctypes.pointer(Piece(b"hello", 5)), 1, None, 0, 0, 0)
+
+def with_ctypes_message():
+    import ctypes
+    libc_call("sendmsg", 2, 2, ctypes.byref(message_to(udp_address())), 0)
+
+def with_ctypes_messages():
+    import ctypes
+    libc_call("sendmmsg", 2, 2, ctypes.byref(message_to(udp_address())), 1, 0)
+
+def with_ctypes_in_a_thread():
+    seen = []
+    def call():
+        try:
+            with_ctypes()
+        except OSError as error:
+            seen.append(error)
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    if seen:
+        raise seen[0]
+
+def libpq(told):
+    import select
+    from psycopg import pq
+    assert pq.__impl__ == "binary"
+    one = pq.PGconn.connect_start(told)
+    while one.status != pq.ConnStatus.BAD:
+        state = one.connect_poll()
+        if state == pq.PollingStatus.READING:
+            return
+        if state == pq.PollingStatus.FAILED:
+            break
+        select.select([], [one.socket], [], 2)
+    raise OSError(one.get_error_message())
+
+def with_libpq():
+    libpq(b"host=127.0.0.1 port=%d" % HTTP)
+
+def with_libpq_unix():
+    libpq(b"host=%s port=5432" % os.path.dirname(UNIX).encode())
+
 def with_ctypes_file():
     import ctypes
     libc = ctypes.CDLL(None, use_errno=True)
@@ -269,12 +339,15 @@ def everything():
         told["own server"] = "reached"
     return told
 """
-BY_C_ALONE = ("with_ctypes",)
-"""Stopped by the namespace alone."""
+BY_NETWORK = (
+    *("with_ctypes", "with_ctypes_in_a_thread", "with_ctypes_datagram", "with_ctypes_message", "with_ctypes_messages"),
+    "with_libpq",
+)
+"""From C, through the network: stopped by the namespace, and by the kernel's filter."""
+BY_PATH = ("with_ctypes_unix", "with_libpq_unix")
+"""From C, to a socket in the file system: stopped by the filter alone."""
 FILES_BY_C = ("with_ctypes_file", "with_ctypes_unlink")
 """Stopped by the kernel where it knows Landlock."""
-BY_PATH = ("with_ctypes_unix",)
-"""Stopped by neither: a socket in the file system, from C."""
 
 
 class Birds(NamedTuple):
@@ -287,7 +360,7 @@ class Birds(NamedTuple):
 @pytest.fixture
 def birds(tmp_path: Path) -> Iterator[Birds]:
     with ExitStack() as stack:
-        path = str(tmp_path / "unix.sock")
+        path = str(tmp_path / ".s.PGSQL.5432")
         yield Birds(
             stack.enter_context(canary()),
             stack.enter_context(canary()),
@@ -313,24 +386,28 @@ def environment(birds: Birds, folder: Path) -> dict[str, str]:
         "HTTP_PORT": str(birds.http.port),
         "MAIL_PORT": str(birds.mail.port),
         "UDP_PORT": str(birds.datagrams.port),
-        "UNIX_PATH": str(folder / "unix.sock"),
+        "UNIX_PATH": str(folder / ".s.PGSQL.5432"),
         "TOUCHED": str(folder / "touched"),
         "PRECIOUS": str(precious),
     }
 
 
-@pytest.mark.parametrize("guard", ["namespace", "python"])
+GUARDS = {"all": (True, True), "namespace": (True, False), "filter": (False, True), "hooks": (False, False)}
+
+
+@pytest.mark.parametrize("guard", list(GUARDS))
 def test_what_each_guard_stops(project: Project, birds: Birds, tmp_path: Path, guard: str) -> None:
-    if guard == "namespace" and sys.platform != "linux":
-        pytest.skip("network namespaces are Linux's")
+    namespace, seccomp = GUARDS[guard]
+    if guard != "hooks" and sys.platform != "linux":
+        pytest.skip("the kernel's guards are Linux's")
     project.write("web.py", APP)
     # As the driver is: a function that the hooks would not see.
     project.write("MySQLdb.py", "import ctypes\n\ndef connect(host):\n    return ctypes.CDLL(None).getpid()\n")
     id = project.add("POST", "/all")
     environ = environment(birds, tmp_path)
     before = checksums(tmp_path / "precious"), checksums(project.root)
-    ran = project.ran(id, environ=environ, namespace=guard == "namespace", timeout_s=50)
-    if guard == "namespace" and ran.guard == "python":
+    ran = project.ran(id, environ=environ, namespace=namespace, seccomp=seccomp, timeout_s=50)
+    if namespace > ("namespace" in ran.kernel) or seccomp > ("seccomp" in ran.kernel):
         pytest.skip("; ".join(ran.notes))
     assert ran.trouble is None
     assert ran.status == 200, ran.error
@@ -341,11 +418,17 @@ def test_what_each_guard_stops(project: Project, birds: Birds, tmp_path: Path, g
         "reached",
     )
     let_through = {name for name, end in told.items() if end == "done"}
-    assert let_through == set(BY_PATH) | (set(BY_C_ALONE) if guard == "python" else set())
+    by_network = set() if namespace or seccomp else set(BY_NETWORK)
+    # In a network of one's own a datagram goes nowhere, and is none the less sent.
+    into_the_void = {"with_ctypes_datagram", "with_ctypes_message", "with_ctypes_messages"}
+    reached = let_through - (into_the_void if namespace else set())
+    assert reached == by_network | (set() if seccomp else set(BY_PATH))
     by_name = {name: end for name, end in told.items() if "SideEffectBlocked" in end}
-    assert set(told) - set(by_name) == {*BY_C_ALONE, *BY_PATH, *(FILES_BY_C if has_landlock() else ())}
-    assert birds.http.came == (1 if guard == "python" else 0), "only the client in C"
-    assert (birds.mail.came, birds.datagrams.came, birds.unix.came) == (0, 0, len(BY_PATH))
+    files = FILES_BY_C if has_landlock() else ()
+    assert set(told) - set(by_name) == {*BY_NETWORK, *BY_PATH, *files}
+    assert birds.http.came == (3 if by_network else 0), "only the clients in C"
+    assert birds.datagrams.came == (3 if by_network else 0)
+    assert (birds.mail.came, birds.unix.came) == (0, 0 if seccomp else len(BY_PATH))
     assert (checksums(tmp_path / "precious"), checksums(project.root)) == before
     assert not (tmp_path / "touched").exists()
     calls = [(each.call, each.line) for each in ran.blocked]
@@ -390,8 +473,14 @@ def from_c(port):
 """
 
 
-def test_beside_an_allowed_service_the_kernel_refuses_the_others(project: Project, birds: Birds) -> None:
-    """Where it knows how to (Linux 6.7): clients in C, too."""
+@pytest.mark.parametrize(
+    ("seccomp", "said"),
+    [(True, "the kernel asked about each connection"), (False, "the kernel refused other TCP connections")],
+)
+def test_beside_an_allowed_service_the_kernel_refuses_the_others(
+    project: Project, birds: Birds, seccomp: bool, said: str
+) -> None:
+    """Where it knows how to (by seccomp, or by Landlock from Linux 6.7 on): clients in C, too."""
     import ctypes
 
     if sys.platform != "linux" or ctypes.CDLL(None).syscall(444, None, 0, 1) < 4:
@@ -399,12 +488,45 @@ def test_beside_an_allowed_service_the_kernel_refuses_the_others(project: Projec
     project.write("web.py", CACHE)
     let = project.add("GET", f"/c/{birds.http.port}")
     other = project.add("GET", f"/c/{birds.mail.port}")
-    answer = project.replay(let, other, allow=(f"127.0.0.1:{birds.http.port}",))
+    answer = project.replay(let, other, allow=(f"127.0.0.1:{birds.http.port}",), seccomp=seccomp)
     assert [each.now for each in answer.requests] == [200, 500]
     assert answer.requests[1].error == "PermissionError: [Errno 13] connect"
     assert answer.guard == "python"
-    assert any("the kernel refused other TCP connections" in note for note in answer.requests[1].notes)
+    assert any(said in note for note in answer.requests[1].notes), answer.requests[1].notes
     assert (birds.http.came, birds.mail.came) == (1, 0)
+
+
+SOCKETS = """
+import ctypes, struct
+from flask import Flask, request
+
+app = Flask(__name__)
+
+
+@app.get("/c")
+def from_c():
+    libc = ctypes.CDLL(None, use_errno=True)
+    one = libc.socket(1, 1, 0)
+    address = struct.pack("=H", 1) + request.args["path"].encode() + bytes(1)
+    if libc.connect(one, address, len(address)):
+        raise OSError(ctypes.get_errno(), "connect")
+    return "there"
+"""
+
+
+def test_of_the_sockets_in_the_file_system_one_can_be_allowed(project: Project, birds: Birds, tmp_path: Path) -> None:
+    project.write("web.py", SOCKETS)
+    with canary(path=str(tmp_path / "other.sock")) as other:
+        let, refused, lost = (
+            project.add("GET", "/c", query={"path": str(tmp_path / name)})
+            for name in (".s.PGSQL.5432", "other.sock", "nobody.sock")
+        )
+        answer = project.replay(let, refused, lost, allow=(str(tmp_path / ".s.PGSQL.5432"),))
+        if "seccomp" not in answer.kernel:
+            pytest.skip("; ".join(answer.requests[0].notes))
+        assert [each.now for each in answer.requests] == [200, 500, 500]
+        assert [each.error for each in answer.requests[1:]] == ["PermissionError: [Errno 13] connect"] * 2
+        assert (birds.unix.came, other.came) == (1, 0)
 
 
 def test_a_service_can_be_allowed_by_name_and_then_python_guards_alone(project: Project, birds: Birds) -> None:

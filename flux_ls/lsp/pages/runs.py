@@ -7,15 +7,12 @@ from flux_ls.lsp import words
 from flux_ls.lsp.markdown import code, fence
 from flux_ls.lsp.pages.diff import diff
 from flux_ls.lsp.pages.parts import duration, text
+from flux_ls.replay.guard_words import guard_words
 from flux_ls.replay.new_test import NewTest
 from flux_ls.replay.shapes import Outcome, Replay, Replayed
 
 MOST_REQUESTS = 500
 MARKS: dict[Outcome, str] = {"passing": "✔", "failing": "✗", "blocked": "⊘", "skipped": "-", "error": "!"}
-GUARDS = {
-    "namespace": "Side effects were off: no network (kernel namespace), and Python's hooks.",
-    "python": "Side effects were off: Python's hooks.",
-}
 
 
 def replay(shape: Replay, unsaved: Sequence[str]) -> str:
@@ -31,7 +28,7 @@ def replay(shape: Replay, unsaved: Sequence[str]) -> str:
         lines.append(f"- and {words.times(len(answers) - MOST_REQUESTS, 'more request')}")
     lines.append("")
     if shape.guard is not None:
-        lines += [GUARDS[shape.guard], ""]
+        lines += [f"S{guard_words(shape)[1:]}.", ""]
     notes = dict.fromkeys(note for answer in answers for note in answer.notes)
     lines += [*(f"- {code(note, 300)}" for note in notes), ""]
     page = text(lines)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from flux_ls.replay.child import hooks
+from flux_ls.replay.child.addresses import is_loopback
 from flux_ls.replay.child.blocked import Refusal, SideEffectBlocked, refusal
 
 REDACTED = "[redacted]"
@@ -63,8 +63,13 @@ class Recorded:
     """The calls of one request, in the order in which they were made."""
 
     def __init__(self, calls: list[dict[str, Any]]) -> None:
-        self._calls = [_Call(told) for told in calls]
         self._lock = threading.Lock()
+        self.begin(calls)
+
+    def begin(self, calls: list[dict[str, Any]]) -> None:
+        """The calls of another request."""
+        self._calls = [_Call(told) for told in calls]
+        self.was_asked = False
         self.notes: list[str] = []
 
     def answer(
@@ -73,6 +78,7 @@ class Recorded:
         """Raises SideEffectBlocked when there is none, and Failed where the recorded call did."""
         headers = {name.lower(): value for name, value in headers.items()}
         with self._lock:
+            self.was_asked = True
             found = self._find(method.upper(), url, headers, body)
         if isinstance(found, str):
             raise self.refused(method, url, found, place)
@@ -146,7 +152,7 @@ def _same_host(ours: Any, theirs: Any, *, strictly: bool) -> bool:
     if (ours.hostname, _port(ours)) == (theirs.hostname, _port(theirs)):
         return True
     # On a developer's machine the stand-in of a service may listen elsewhere each day.
-    return not strictly and all(hooks._is_loopback(each.hostname or "") for each in (ours, theirs))
+    return not strictly and all(is_loopback(each.hostname or "") for each in (ours, theirs))
 
 
 def _port(parts: Any) -> int | None:

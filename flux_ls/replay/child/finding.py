@@ -48,11 +48,18 @@ class NotFound(Exception):
     """There is none, or there are several; says what to do."""
 
 
-def find(root: str, seen: Sequence[str] = (), environ: "os._Environ[str] | dict[str, str] | None" = None) -> Candidate:
-    """The application. `seen` are recorded paths of the code that answered: of several, the one nearest to it."""
+def find(
+    root: str,
+    seen: Sequence[str] = (),
+    environ: "os._Environ[str] | dict[str, str] | None" = None,
+    known: "Sequence[Candidate] | None" = None,
+) -> Candidate:
+    """The application. `seen` are recorded paths of the code that answered: of several, the one nearest to it. `known`
+    are the project's candidates, where somebody has looked already.
+    """
     if environ is not None and (told := environ.get("FLASK_APP")) and not told.endswith(".py"):
         return Candidate(told if ":" in told else f"{told}:", root, "", 9, is_factory="(" in told)
-    found = list(candidates(root))
+    found = list(candidates(root) if known is None else known)
     if not found:
         raise NotFound(
             "no application was found (Flask, FastAPI, Starlette, Django): "

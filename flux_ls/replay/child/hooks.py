@@ -11,10 +11,12 @@ import socket
 import sys
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from flux_ls.replay.child.addresses import is_loopback
+from flux_ls.replay.child.beside import Guarded
 from flux_ls.replay.child.blocked import is_ourselves, ourselves, refusal, refuse
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -39,14 +41,23 @@ class Limits:
 _limits = Limits(frozenset(), frozenset(), "", writes=False)
 _more_sockets: set[str] = set()
 _more_addresses: set[tuple[str, int]] = set()
+_beside: Guarded | None = None
 
 
-def install(limits: Limits) -> None:
-    """From now on, for good."""
-    global _limits
-    _limits = limits
+def install(limits: Limits, beside: Guarded | None) -> None:
+    """From now on, for good. `beside`: who decides for the kernel."""
+    global _limits, _beside
+    _limits, _beside = limits, beside
     sys.addaudithook(_seen)
     _close_the_rest()
+
+
+def write_only_in(scratch: str) -> None:
+    """Another folder: in a fork, where what was let through before is not any more."""
+    global _limits
+    _limits = replace(_limits, scratch=scratch)
+    _more_sockets.clear()
+    _more_addresses.clear()
 
 
 def let_through(host: str, port: int) -> None:
@@ -55,6 +66,8 @@ def let_through(host: str, port: int) -> None:
         _more_sockets.add(os.path.realpath(host))
     else:
         _more_addresses.update((name, port) for name in _names(host))
+    if _beside is not None:
+        _beside.let_through(host, port)
 
 
 def is_allowed(host: str, port: int) -> bool:
@@ -62,16 +75,7 @@ def is_allowed(host: str, port: int) -> bool:
 
 
 def _names(host: str) -> tuple[str, ...]:
-    return ("localhost", "127.0.0.1", "::1") if _is_loopback(host) else (host,)
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return ("localhost", "127.0.0.1", "::1") if is_loopback(host) else (host,)
 
 
 def _seen(event: str, args: tuple[Any, ...]) -> None:
@@ -98,7 +102,8 @@ def _reach(what: str, sock: Any, address: Any) -> None:
         refuse(f"{what} {host}:{address[1]}")
     if family == getattr(socket, "AF_UNIX", object()):
         path = os.path.realpath(os.fsdecode(address)) if address else ""
-        if path in _limits.sockets or any(path == one or path.startswith(one + "/") for one in _more_sockets):
+        let = (_limits.scratch, *_limits.sockets, *_more_sockets)
+        if any(path == one or path.startswith(one + "/") for one in let):
             return
         refuse(f"{what} the socket {os.fsdecode(address)}")
     refuse(f"{what} {address!r}")
@@ -106,7 +111,7 @@ def _reach(what: str, sock: Any, address: Any) -> None:
 
 def _is_our_own(host: str, port: int) -> bool:
     """Whether a socket of this process listens there: event loops of Windows, and servers inside the application."""
-    if not _is_loopback(host):
+    if not is_loopback(host):
         return False
     for reference in tuple(_bound):
         sock = reference()
@@ -124,7 +129,7 @@ def _bind(sock: Any, address: Any) -> None:
     if not isinstance(address, tuple) or len(address) < 2:
         return
     host = str(address[0])
-    if not _is_loopback(host):
+    if not is_loopback(host):
         refuse(f"listening on {host or '0.0.0.0'}:{address[1]}")
     with contextlib.suppress(TypeError):
         _bound.append(weakref.ref(sock))
@@ -132,7 +137,7 @@ def _bind(sock: Any, address: Any) -> None:
 
 def _look_up(host: Any, *_: Any) -> None:
     name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
-    if not name or _is_loopback(str(name)):
+    if not name or is_loopback(str(name)):
         return
     try:
         ipaddress.ip_address(str(name).partition("%")[0])
@@ -142,7 +147,7 @@ def _look_up(host: Any, *_: Any) -> None:
 
 def _look_back(address: Any, *_: Any) -> None:
     host = address[0] if isinstance(address, tuple) and address else address
-    if not _is_loopback(str(host)):
+    if not is_loopback(str(host)):
         refuse(f"look-up of the address {host}")
 
 

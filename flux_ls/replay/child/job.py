@@ -9,65 +9,79 @@ from typing import Any
 
 from flux_ls.replay.child import (
     asgi,
+    beside,
     blocked,
     channel,
     failures,
-    hooks,
+    forking,
+    guards,
     imports,
-    landlock,
     loading,
-    namespace,
     pin,
     recorder,
-    refused_clients,
     wsgi,
 )
 from flux_ls.replay.child.answers import Recorded
 from flux_ls.replay.child.databases import postgresql
 from flux_ls.replay.child.exchange import Answered, Sent
-from flux_ls.replay.child.outbound import aiohttp, http_client, httpx
+from flux_ls.replay.child.watch import Watch
 
 _THREADS_S = 1.0
 """How long threads that the request started may go on."""
 
 
 def main() -> None:
-    job = channel.open_channel()
+    channel.open_channel()
     try:
-        if "drop" in job:
+        job = channel.next_job()
+        if job is not None and "drop" in job:
             for made in job["drop"]:
                 if postgresql.drop(made):
                     channel.tell("dropped", name=made["name"])
-        else:
-            _replay(job)
+        elif job is not None:
+            _replay(job, beside.split() if job["seccomp"] else None)
     except BaseException as error:
         _say_error("replay", error)
     finally:
         _leave()
 
 
-def _replay(job: dict[str, Any]) -> None:
-    problem = namespace.enter_namespace() if job["network"] == "namespace" else job["no_namespace"]
-    ports = None
-    if problem and job["network"] != "open":
-        ports = landlock.close_network(port for _, port in job["allow"])
-    channel.tell("guard", guard="python" if problem else "namespace", because=problem, ports=ports)
-    if not job["allow_writes"]:
-        landlock.close_files(os.path.realpath(job["scratch"]))
+def _replay(job: dict[str, Any], guarded: beside.Guarded | None) -> None:
+    began = time.monotonic()
+    closed = guards.close(job, guarded)
     root = os.path.realpath(job["root"])
     os.chdir(root)
     blocked.look_in(root)
-    _watch_the_clock(job["timeout_s"])
-    threading.Thread(target=_end_with_the_parent, daemon=True, name="flux-replay-parent").start()
+    watch = Watch(job["timeout_s"], _leave, stops=job["forks"])
     imports.install()
-    recorded = Recorded(job["calls"])
-    _guard(job, recorded, closed=problem is None or bool(ports))
+    recorded = Recorded([] if job["forks"] else job["calls"])
+    guards.hook(job, recorded, guarded, closed=closed)
     failures.install()
     why_not = recorder.start()
     channel.tell("recorder", on=why_not is None, because=why_not)
     if job["pin"]:
         pin.pin(job["pin"]["started_ns"], job["pin"]["seed"])
-    app, interface = _application(root, job)
+    before = forking.Before()
+    search = loading.Search(root, job["app"])
+    app, interface = _application(root, search, job)
+    if job["forks"]:
+        watch.stop()
+        because = forking.why_not(job, before, recorded)
+        if recorded.was_asked:
+            # It was without an answer, which the request may hold.
+            channel.tell("alone", because=because, anew=True)
+            return
+        if because is None:
+            job = forking.serve(job, guarded, recorded, lambda other: search.is_chosen(other["seen"]))
+            Watch(job["timeout_s"], _leave, stops=False)
+        else:
+            channel.tell("alone", because=because)
+            recorded.begin(job["calls"])
+            Watch(max(0.0, job["timeout_s"] - (time.monotonic() - began)), _leave, stops=False)
+    _ask(app, interface, job, recorded, is_recorded=why_not is None)
+
+
+def _ask(app: Any, interface: loading.Interface, job: dict[str, Any], recorded: Recorded, *, is_recorded: bool) -> None:
     answered, sent = Answered(), Sent.of(job["sent"])
     clock = _Clock()
     if interface == "asgi":
@@ -83,7 +97,7 @@ def _replay(job: dict[str, Any]) -> None:
         wsgi.run(app, sent, answered)
         clock.stop()
     _wait_for_threads()
-    if why_not is None:
+    if is_recorded:
         recorder.stop()
     channel.tell(
         "done",
@@ -95,34 +109,10 @@ def _replay(job: dict[str, Any]) -> None:
     )
 
 
-def _guard(job: dict[str, Any], recorded: Recorded, *, closed: bool) -> None:
-    """Libraries are changed first: the hook stays for good. `closed`: the kernel keeps the network away."""
-    for library in (http_client, httpx, aiohttp):
-        library.install(recorded)
-    refused_clients.install(databases=not job["allow"])
-    scratch = os.path.realpath(job["scratch"])
-    if not job["allow_writes"]:
-        try:
-            from flux_ls.replay.child.databases import sqlite
-        except ImportError:
-            pass
-        else:
-            sqlite.install(scratch)
-    postgresql.install(closed=closed, writes=job["allow_writes"])
-    hooks.install(
-        hooks.Limits(
-            allow=frozenset((host, port) for host, port in job["allow"]),
-            sockets=frozenset(os.path.realpath(path) for path in job["allow_sockets"]),
-            scratch=scratch,
-            writes=job["allow_writes"],
-        )
-    )
-
-
-def _application(root: str, job: dict[str, Any]) -> tuple[Any, loading.Interface]:
+def _application(root: str, search: loading.Search, job: dict[str, Any]) -> tuple[Any, loading.Interface]:
     target = job["app"]
     try:
-        candidate = loading.chosen(root, job["app"], job["seen"])
+        candidate = search.choose(job["seen"])
         target = candidate.target
         app, interface = loading.load(root, candidate)
     except (loading.NotFound, loading.NoApplication) as error:
@@ -165,31 +155,6 @@ def _say_error(stage: str, error: BaseException, **more: object) -> None:
         traceback.print_exception(error)
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     channel.tell("error", stage=stage, message=message, at=line or None, blocked=blocked.refused(), **more)
-
-
-def _watch_the_clock(timeout_s: float) -> None:
-    """Says where the application is when its time is over; the process that asked ends it."""
-    main_thread = threading.main_thread().ident
-
-    def too_late() -> None:
-        frame = sys._current_frames().get(main_thread or 0)
-        while frame is not None and not blocked.is_the_users(frame.f_code.co_filename):
-            frame = frame.f_back
-        at = None
-        if frame is not None:
-            code = frame.f_code
-            at = {"path": blocked.shown(code.co_filename), "line": frame.f_lineno, "function": code.co_qualname}
-        channel.tell("hung", at=at)
-
-    timer = threading.Timer(timeout_s, too_late)
-    timer.daemon = True
-    timer.name = "flux-replay-clock"
-    timer.start()
-
-
-def _end_with_the_parent() -> None:
-    channel.await_the_end()
-    _leave()
 
 
 def _wait_for_threads() -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from flux_ls.replay.child.finding import Candidate, NotFound, find, is_project
+from flux_ls.replay.child.finding import Candidate, NotFound, candidates, find, is_project
 
 Interface = Literal["wsgi", "asgi"]
 
@@ -16,11 +16,33 @@ class NoApplication(Exception):
     """What was named is not there, or is none."""
 
 
-def chosen(root: str, app: str, seen: list[str]) -> Candidate:
-    """Raises NotFound."""
-    if app:
-        return Candidate(app, root, "", 0, is_factory=False)
-    return find(root, seen, dict(os.environ))
+class Search:
+    """For the application of a request, by the files of its project as they were at first."""
+
+    def __init__(self, root: str, app: str) -> None:
+        self._root, self._app = root, app
+        self._environ = dict(os.environ)
+        self._known: list[Candidate] | None = None
+        self._chosen: Candidate | None = None
+
+    def choose(self, seen: list[str]) -> Candidate:
+        """Raises NotFound."""
+        self._chosen = self._find(seen)
+        return self._chosen
+
+    def is_chosen(self, seen: list[str]) -> bool:
+        """Whether the one that was chosen is the application of this request, too."""
+        try:
+            return self._find(seen) == self._chosen
+        except NotFound:
+            return False
+
+    def _find(self, seen: list[str]) -> Candidate:
+        if self._app:
+            return Candidate(self._app, self._root, "", 0, is_factory=False)
+        if self._known is None:
+            self._known = list(candidates(self._root))
+        return find(self._root, seen, self._environ, self._known)
 
 
 def load(root: str, candidate: Candidate) -> tuple[Any, Interface]:
@@ -90,4 +112,4 @@ def interface_of(app: Any) -> Interface:
     return "asgi" if inspect.iscoroutinefunction(call) else "wsgi"
 
 
-__all__ = ["Candidate", "Interface", "NoApplication", "NotFound", "chosen", "interface_of", "load"]
+__all__ = ["Candidate", "Interface", "NoApplication", "NotFound", "Search", "interface_of", "load"]

@@ -254,6 +254,11 @@ def _will_make(driver: str, params: dict[str, Any], name: str) -> None:
     channel.tell("made", database=made)
 
 
+def was_used() -> bool:
+    """Whether a copy was made, or the original is used."""
+    return bool(_made or _originals)
+
+
 def drop_own() -> None:
     """Drops the copies that this process made."""
     for made in _made:

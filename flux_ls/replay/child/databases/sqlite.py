@@ -20,11 +20,11 @@ _READS_ONLY = ("mode", "immutable", "nolock")
 _lock = threading.Lock()
 _copies: dict[str, str] = {}
 """By the path of the original."""
+_scratch = _folder = ""
 
 
 def install(scratch: str) -> None:
-    folder = os.path.join(scratch, "sqlite")
-    os.makedirs(folder, exist_ok=True)
+    _use(scratch)
     connect: Callable[..., sqlite3.Connection] = sqlite3.connect
 
     @functools.wraps(connect)
@@ -34,16 +34,37 @@ def install(scratch: str) -> None:
         name = os.fsdecode(database)
         uri = bool(kwargs.get("uri", args[6] if len(args) > 6 else False))
         with _lock, ourselves():
-            target = _target(name, folder, connect, is_uri=uri)
+            target = _target(name, connect, is_uri=uri)
         connection = connect(target, *args, **kwargs)
-        connection.set_authorizer(_authorizer(scratch))
+        connection.set_authorizer(_judge)
         return connection
 
     sqlite3.connect = sqlite3.dbapi2.connect = connect_to_copy  # type: ignore[assignment]
-    sys.addaudithook(functools.partial(_seen, folder))
+    sys.addaudithook(_seen)
 
 
-def _target(name: str, folder: str, connect: Callable[..., sqlite3.Connection], *, is_uri: bool) -> str:
+def _use(scratch: str) -> None:
+    global _scratch, _folder
+    _scratch, _folder = scratch, os.path.join(scratch, "sqlite")
+    os.makedirs(_folder, exist_ok=True)
+
+
+def copy_anew(scratch: str) -> None:
+    """Copies of the copies, which nobody has open: what the import wrote is in them, and what comes stays in here."""
+    _use(scratch)
+    for original, copy in _copies.items():
+        mine = os.path.join(_folder, os.path.basename(copy))
+        _copy_files(copy, mine)
+        _copies[original] = mine
+
+
+def _copy_files(original: str, copy: str) -> None:
+    for suffix in ("", "-wal", "-journal"):
+        if os.path.exists(original + suffix):
+            shutil.copyfile(original + suffix, copy + suffix)
+
+
+def _target(name: str, connect: Callable[..., sqlite3.Connection], *, is_uri: bool) -> str:
     """What is opened in the place of a file."""
     if is_uri and name.startswith("file:"):
         path, _, query = name.removeprefix("file:").partition("?")
@@ -54,18 +75,18 @@ def _target(name: str, folder: str, connect: Callable[..., sqlite3.Connection], 
         if "mode=memory" in options or path in ("", ":memory:"):
             return name
         kept = [part for part in options if part.partition("=")[0] not in _READS_ONLY]
-        return f"file:{quote(_copy(path, folder, connect))}" + (f"?{'&'.join(kept)}" if kept else "")
-    return name if name in ("", ":memory:") else _copy(name, folder, connect)
+        return f"file:{quote(_copy(path, connect))}" + (f"?{'&'.join(kept)}" if kept else "")
+    return name if name in ("", ":memory:") else _copy(name, connect)
 
 
-def _copy(path: str, folder: str, connect: Callable[..., sqlite3.Connection]) -> str:
+def _copy(path: str, connect: Callable[..., sqlite3.Connection]) -> str:
     original = os.path.realpath(path)
-    if original.startswith(folder + os.sep):
+    if original.startswith(_folder + os.sep):
         return original
     copy = _copies.get(original)
     if copy is None:
         mark = blake2b(original.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
-        copy = os.path.join(folder, f"{mark}-{os.path.basename(original)}")
+        copy = os.path.join(_folder, f"{mark}-{os.path.basename(original)}")
         if os.path.exists(original):
             _back_up(original, copy, connect)
         elif not os.path.isdir(os.path.dirname(original)):
@@ -88,25 +109,20 @@ def _back_up(original: str, copy: str, connect: Callable[..., sqlite3.Connection
     except sqlite3.Error:
         # A journal that somebody has to write to be able to read: of a copy that does no harm.
         Path(copy).unlink(missing_ok=True)
-        for suffix in ("", "-wal", "-journal"):
-            if os.path.exists(original + suffix):
-                shutil.copyfile(original + suffix, copy + suffix)
+        _copy_files(original, copy)
 
 
-def _authorizer(scratch: str) -> Callable[..., int]:
-    def judge(action: int, name: str | None, *_: Any) -> int:
-        if action != _ATTACH or not name or name == ":memory:":
-            return sqlite3.SQLITE_OK
-        path = unquote(name.removeprefix("file:").partition("?")[0]) if name.startswith("file:") else name
-        if os.path.realpath(path).startswith(scratch + os.sep):
-            return sqlite3.SQLITE_OK
-        refusal(f"attaching the database {name}")
-        return sqlite3.SQLITE_DENY
-
-    return judge
+def _judge(action: int, name: str | None, *_: Any) -> int:
+    if action != _ATTACH or not name or name == ":memory:":
+        return sqlite3.SQLITE_OK
+    path = unquote(name.removeprefix("file:").partition("?")[0]) if name.startswith("file:") else name
+    if os.path.realpath(path).startswith(_scratch + os.sep):
+        return sqlite3.SQLITE_OK
+    refusal(f"attaching the database {name}")
+    return sqlite3.SQLITE_DENY
 
 
-def _seen(folder: str, event: str, args: tuple[Any, ...]) -> None:
+def _seen(event: str, args: tuple[Any, ...]) -> None:
     """A connection that was made without `connect`."""
     if event != "sqlite3.connect" or is_ourselves():
         return
@@ -114,5 +130,5 @@ def _seen(folder: str, event: str, args: tuple[Any, ...]) -> None:
     path = unquote(name.removeprefix("file:").partition("?")[0]) if name.startswith("file:") else name
     if path in ("", ":memory:") or "mode=memory" in name:
         return
-    if not os.path.realpath(path).startswith(folder + os.sep):
+    if not os.path.realpath(path).startswith(_folder + os.sep):
         refuse(f"opening the database {name}")

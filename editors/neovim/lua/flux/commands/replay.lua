@@ -31,10 +31,21 @@ local MARKS = {
   skipped = { '- ', 'FluxQuiet' },
   error = { '! ', 'FluxFailed' },
 }
-local GUARDS = {
-  namespace = "side effects were off: no network (kernel namespace), and Python's hooks",
-  python = "side effects were off: Python's hooks",
+local KERNEL = {
+  namespace = 'the network (namespace)',
+  seccomp = 'connections (seccomp)',
+  landlock = 'files (Landlock)',
 }
+
+---@param answer table
+---@return string
+local function guard(answer)
+  local kept = vim.tbl_map(function(part)
+    return KERNEL[part]
+  end, answer.kernel or {})
+  local kernel = #kept > 0 and ' and the kernel: ' .. table.concat(kept, ', ') or ''
+  return "side effects were off, by Python's hooks" .. kernel
+end
 
 ---@param answer table
 ---@return string
@@ -99,7 +110,7 @@ local function render(answer)
   end
   add(nil, { '' })
   if answer.guard then
-    add(nil, { '  ' .. GUARDS[answer.guard], 'FluxQuiet' })
+    add(nil, { '  ' .. guard(answer), 'FluxQuiet' })
   end
   return lines, by_line
 end
