@@ -14,15 +14,18 @@ from msgspec import Struct
 
 from flux_ls.analysis.assess import assess
 from flux_ls.replay.after import recorded_paths
-from flux_ls.replay.child.finding import Candidate, NotFound, find
+from flux_ls.replay.child.finding import Candidate, NotFound, django_settings, find
+from flux_ls.replay.literals import scalar
 from flux_ls.replay.outcome import line
-from flux_ls.replay.regression.file import NotWritable, Target, regression_test, test_name
+from flux_ls.replay.regression.file import Django, NotWritable, Target, regression_test, test_name
 from flux_ls.replay.regression.part import Interface, Library
 from flux_ls.replay.shapes import Conditions, Recording
 
 _NAMES = ("app", "application", "create_app", "make_app")
 _WSGI = re.compile(r"^\s*(?:from|import)\s+(?:flask|django\.core\.wsgi|bottle|pyramid|falcon\b(?!\.asgi))", re.M)
 _ASGI = re.compile(r"^\s*(?:from|import)\s+(?:fastapi|starlette|quart|litestar|django\.core\.asgi)", re.M)
+_DJANGO = re.compile(r"^\s*(?:from|import)\s+django\.core\.[aw]sgi\b", re.M)
+_PLUGIN = re.compile(r"\bpytest[-_]django\b", re.I)
 _MOST_FILES = 2000
 
 
@@ -115,19 +118,67 @@ def _target(root: Path, app: str, seen: list[str]) -> Target:
         raise NotWritable(str(error)) from None
     module, _, attribute = candidate.target.partition(":")
     module = module.replace("/", ".").removesuffix(".py")
+    attribute, arguments = _called(attribute)
     folder = next((each for each in (candidate.folder, str(root / "src")) if _source(Path(each), module)), str(root))
     tree, source = _source(Path(folder), module) or (ast.Module([], []), "")
     attribute, calls = attribute.removesuffix("()"), attribute.endswith("()") or candidate.is_factory
     attribute = attribute or next((name for name in _NAMES if _defines(tree, name)), "app")
     inside = os.path.relpath(folder, root).replace(os.sep, "/")
+    django = _django(root, Path(folder)) if "django" in module or _DJANGO.search(source) else None
     return Target(
         module=module,
         attribute=attribute,
-        is_factory=calls or _is_factory(tree, attribute),
-        interface=_interface(source),
+        is_factory=calls or bool(arguments) or _is_factory(tree, attribute),
+        arguments=arguments,
+        interface="wsgi" if module == "django.core.wsgi" else _interface(source),
         folder="" if inside == "." else inside,
         libraries=tuple(_libraries(root)),
+        django=django,
     )
+
+
+def _called(attribute: str) -> tuple[str, str]:
+    """A factory and what it is called with, as FLASK_APP may say: `create_app('dev')`."""
+    name, found, rest = attribute.partition("(")
+    if not found or rest.strip() == ")":
+        return attribute, ""
+    try:
+        call = ast.parse(attribute, mode="eval").body
+        if isinstance(call, ast.Call):
+            given = [scalar(_plain(each)) for each in call.args]
+            given += [f"{each.arg}={scalar(_plain(each.value))}" for each in call.keywords if each.arg]
+            return name, ", ".join(given)
+    except (SyntaxError, ValueError):
+        pass
+    raise NotWritable(f"{attribute} is no call with values that can be written down")
+
+
+def _plain(value: ast.expr) -> object:
+    found = ast.literal_eval(value)
+    if not isinstance(found, str | bytes | int | float | None):
+        raise ValueError
+    return found
+
+
+def _django(root: Path, folder: Path) -> Django:
+    settings = next((found for each in (folder, root) if (found := django_settings(each))), "")
+    return Django(settings=settings, has_plugin=_has_plugin(root))
+
+
+def _has_plugin(root: Path) -> bool:
+    """Whether pytest-django makes the databases of the project's tests."""
+    if {"DJANGO_SETTINGS_MODULE", "django_settings_module"} & _pytest_options(root).keys():
+        return True
+    for file in (
+        root / "pyproject.toml",
+        root / "setup.cfg",
+        root / "Pipfile",
+        *sorted(root.glob("requirements*.txt")),
+    ):
+        with contextlib.suppress(OSError, ValueError):
+            if _PLUGIN.search(file.read_text(encoding="utf-8")):
+                return True
+    return False
 
 
 def _source(folder: Path, module: str) -> tuple[ast.Module, str] | None:

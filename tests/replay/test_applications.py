@@ -67,6 +67,67 @@ def test_flask_answers_as_it_did(project: Project) -> None:
     assert (second.reason or "").startswith("it did not fail before: ")
 
 
+NAMED = """
+import os
+from flask import Flask
+
+def create_app(name="nobody"):
+    app = Flask(__name__)
+    told = {"name": name, "rate": os.environ.get("RATE"), "kept": os.environ.get("KEPT")}
+
+    @app.get("/told")
+    def handler():
+        return told
+
+    return app
+"""
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_flask_has_what_flask_run_reads(project: Project, together: bool) -> None:
+    """`.flaskenv` and `.env`: the application, with arguments, and variables; what the shell has is not changed."""
+    project.write("shop/web.py", NAMED)
+    project.write("other.py", "from flask import Flask\n\napp = Flask(__name__)\n")
+    project.write(".flaskenv", "FLASK_APP=\"shop.web:create_app('live')\"\nRATE=1\nKEPT=file\n")
+    project.write(".env", "RATE=2\n")
+    ids = [project.add("GET", "/told", answer={"name": "live", "rate": "2", "kept": "shell"}) for _ in range(2)]
+    answers = project.replay(*ids[: 1 + together], environ={**os.environ, "KEPT": "shell"}).requests
+    assert [(each.now, each.reason) for each in answers] == [(200, None)] * len(answers)
+    assert "RATE" not in os.environ
+
+
+def test_flask_that_is_told_to_read_nothing(project: Project) -> None:
+    project.write("web.py", NAMED)
+    project.write(".env", "RATE=2\n")
+    id = project.add("GET", "/told", answer={"name": "nobody", "rate": None, "kept": None})
+    answer = project.one(id, environ={**os.environ, "FLASK_SKIP_DOTENV": "1"})
+    assert (answer.now, answer.reason) == (200, None)
+
+
+def test_fastapi_has_no_such_files(project: Project) -> None:
+    project.write(
+        "main.py",
+        'import os\nfrom fastapi import FastAPI\n\napp = FastAPI()\n\n\n@app.get("/told")\ndef told():\n'
+        '    return {"rate": os.environ.get("RATE")}\n',
+    )
+    project.write(".env", "RATE=2\n")
+    answer = project.one(project.add("GET", "/told", answer={"rate": None}))
+    assert (answer.now, answer.reason) == (200, None)
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ("shop.nowhere", "shop.nowhere cannot be imported: ModuleNotFoundError: No module named 'shop.nowhere'"),
+        ("shop.web:nothing", "FLASK_APP is shop.web:nothing: Failed to find attribute 'nothing' in 'shop.web'."),
+    ],
+)
+def test_a_flask_app_that_is_not_there(project: Project, told: str, reason: str) -> None:
+    project.write("shop/web.py", NAMED)
+    answer = project.one(project.add("GET", "/told"), environ={**os.environ, "FLASK_APP": told})
+    assert (answer.outcome, answer.reason) == ("error", reason)
+
+
 def test_fastapi_with_its_lifespan(project: Project) -> None:
     project.write(
         "service/main.py",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flux_ls.replay.child.finding import NotFound, find
+from flux_ls.replay.child.finding import NotFound, django_settings, find
 
 WSGI = "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n"
 FLASK = "from flask import Flask\napp = Flask(__name__)\n"
@@ -85,7 +85,38 @@ def test_of_several_the_one_nearest_to_what_was_recorded(tmp_path: Path) -> None
     assert find(str(tmp_path), ["/srv/shop/users/views.py"]).target == "users.web:app"
 
 
-@pytest.mark.parametrize(("told", "target"), [("shop.web:make", "shop.web:make"), ("shop", "shop:")])
+@pytest.mark.parametrize(("told", "target"), [("shop.web:make", "shop.web:make"), ("shop", "shop")])
 def test_flask_s_own_variable(tmp_path: Path, told: str, target: str) -> None:
     write(tmp_path, {"app.py": FLASK})
     assert find(str(tmp_path), environ={"FLASK_APP": told}).target == target
+
+
+@pytest.mark.parametrize(
+    ("files", "target"),
+    [
+        ({".flaskenv": "FLASK_APP=shop.web:make\n"}, "shop.web:make"),
+        ({".flaskenv": "# FLASK_APP=no\nexport FLASK_APP = 'shop'  # which\n"}, "shop"),
+        ({".flaskenv": "FLASK_APP=one\n", ".env": "DEBUG=1\nFLASK_APP=two # it is\n"}, "two"),
+        ({".flaskenv": "FLASK_APP=\"shop:create_app('dev', n=1)\"\n"}, "shop:create_app('dev', n=1)"),
+        ({".flaskenv": "FLASK_APPLE=shop\n"}, "app:app"),
+        ({".flaskenv": "FLASK_APP=\n"}, "app:app"),
+    ],
+)
+def test_what_flask_run_reads(tmp_path: Path, files: dict[str, str], target: str) -> None:
+    write(tmp_path, {"app.py": FLASK, **files})
+    assert find(str(tmp_path)).target == target
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')", "shop.settings"),
+        ('os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.dev"', "config.settings.dev"),
+        ('setdefault("DJANGO_SETTINGS_MODULE", name)', None),
+        ("", None),
+    ],
+)
+def test_the_settings_that_manage_py_names(tmp_path: Path, text: str, settings: str | None) -> None:
+    assert django_settings(tmp_path) is None
+    (tmp_path / "manage.py").write_text(text)
+    assert django_settings(tmp_path) == settings

@@ -114,14 +114,14 @@ def made(project: Project, id: str) -> NewTest:
     return test
 
 
-def outcome(project: Project, *words: str) -> tuple[int, str]:
+def outcome(project: Project, *words: str, **given: str) -> tuple[int, str]:
     """What a plain pytest says in the project, which has no Flux in reach of its test."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "FLUX_", "OTEL_"))}
     blocked = project.write("conftest.py", "import sys\nsys.modules['flux_ls'] = None\n")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words],
         cwd=blocked.parent,
-        env=environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        env=environ | {"PYTHONDONTWRITEBYTECODE": "1"} | given,
         capture_output=True,
         text=True,
         timeout=50,
@@ -179,6 +179,89 @@ def test_fastapi_from_a_factory(project: Project, library: str) -> None:
     test = check_both(project, failed_order(project, library), source)
     assert "module.create_app()" in test.text
     assert "send_wsgi" not in test.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wsgi", [True, False])
+def test_django(project: Project, tmp_path: Path, wsgi: bool) -> None:
+    """In a database of its own, as migrations leave it; the application is the project's, or Django's own."""
+    import shutil
+    import sqlite3
+
+    from tests.e2e.launch import APPS
+
+    shutil.rmtree(project.root)
+    shutil.copytree(APPS / "django_bookshop", project.root)
+    database = tmp_path / "books.db"
+    environ = {"DATABASE": str(database)}
+    done = subprocess.run([sys.executable, "manage.py", "migrate"], cwd=project.root, env=os.environ | environ)
+    assert done.returncode == 0
+    if wsgi:
+        project.write(
+            "bookshop/wsgi.py",
+            "import os\n\nfrom django.core.wsgi import get_wsgi_application\n\n"
+            'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookshop.settings")\n'
+            "application = get_wsgi_application()\n",
+        )
+    frames = tuple(
+        (f"{project.root}/catalog/{file}", 1, function, "")
+        for file, function in (("views.py", "copy"), ("models.py", "duplicate"))
+    )
+    raises = Raises("django.db.utils.IntegrityError", "UNIQUE constraint failed: catalog_book.slug", frames)
+    id = project.add("POST", "/books/blank/copy/", 500, headers={"host": "localhost"}, raises=raises)
+    before = database.read_bytes()
+    test = made(project, id)
+    check_form(test, project)
+    assert 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookshop.settings")' in test.text
+    assert ('importlib.import_module("bookshop.wsgi")' in test.text) is wsgi
+    code, said = outcome(project, test.path, **environ)
+    assert (code, "1 failed" in said, "IntegrityError" in said) == (1, True, True), said
+    models = project.root / "catalog" / "models.py"
+    models.write_text(models.read_text().replace("slug=self.slug", 'slug=f"{self.slug}-2"'))
+    code, said = outcome(project, test.path, test.path, **environ)
+    assert (code, "1 passed" in said) == (0, True), said
+    assert database.read_bytes() == before
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM catalog_book").fetchone() == (1,)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"pyproject.toml": '[tool.pytest.ini_options]\nDJANGO_SETTINGS_MODULE = "shop.settings"\n'},
+        {"pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = shop.settings\n"},
+        {"requirements-dev.txt": "pytest-django==4.9\n"},
+    ],
+)
+def test_with_pytest_django_the_database_is_its_own(project: Project, files: dict[str, str]) -> None:
+    project.write("manage.py", 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n')
+    for name, text in files.items():
+        project.write(name, text)
+    test = made(project, project.add("GET", "/a", 500))
+    check_form(test, project)
+    assert "def application(monkeypatch, db):" in test.text
+    assert "setup_databases" not in test.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("told", "called"),
+    [("shop.web:create_app('live')", 'module.create_app("live")'), ("shop.web:create_app", "module.create_app()")],
+)
+def test_flask_as_its_environment_names_it(project: Project, told: str, called: str) -> None:
+    project.write(".flaskenv", f'FLASK_APP="{told}"\n')
+    project.write("other.py", "import flask\napp = flask.Flask(__name__)\n")
+    project.write(
+        "shop/web.py",
+        "import flask\n\ndef create_app(name='live'):\n    app = flask.Flask(__name__)\n"
+        "    app.get('/a')(lambda: {'name': name, 'n': len(name)})\n    return app\n",
+    )
+    test = made(project, project.add("GET", "/a", 200))
+    check_form(test, project)
+    assert called in test.text
+    code, said = outcome(project, test.path)
+    assert (code, "1 passed" in said) == (0, True), said
 
 
 @pytest.mark.slow

@@ -30,6 +30,8 @@ _LEFT_OUT = frozenset(
 _PROJECT = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt", "Pipfile")
 _MANY_FILES = 4000
 _LARGEST = 512 * 1024
+_TOLD_APP = re.compile(r"""^[ \t]*(?:export[ \t]+)?FLASK_APP[ \t]*=[ \t]*(?:"([^"\n]+)"|'([^'\n]+)'|([^#\s]+))""", re.M)
+_TOLD_SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*[\],]\s*=?\s*["']([\w.]+)["']""")
 _MENTIONS = re.compile(rb"Flask|FastAPI|Starlette|Quart|Litestar|get_[aw]sgi_application")
 
 
@@ -42,6 +44,8 @@ class Candidate:
     file: str
     score: int
     is_factory: bool = False
+    by_flask: bool = False
+    """It is named as FLASK_APP is, and Flask knows what that means."""
 
 
 class NotFound(Exception):
@@ -57,8 +61,8 @@ def find(
     """The application. `seen` are recorded paths of the code that answered: of several, the one nearest to it. `known`
     are the project's candidates, where somebody has looked already.
     """
-    if environ is not None and (told := environ.get("FLASK_APP")) and not told.endswith(".py"):
-        return Candidate(told if ":" in told else f"{told}:", root, "", 9, is_factory="(" in told)
+    if told := (environ or {}).get("FLASK_APP") or _flask_app(root):
+        return Candidate(told, root, "", 9, by_flask=True)
     found = list(candidates(root) if known is None else known)
     if not found:
         raise NotFound(
@@ -73,6 +77,28 @@ def find(
         names = ", ".join(each.target for each in (best, *rivals)[:5])
         raise NotFound(f"several applications were found ({names}): name one as app under [tool.flux], or with --app")
     return best
+
+
+def _flask_app(root: str) -> str | None:
+    """As the files name it that `flask run` reads, the first before the second."""
+    for name in (".env", ".flaskenv"):
+        try:
+            found = _TOLD_APP.search(Path(root, name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if found is not None:
+            return found[1] or found[2] or found[3]
+    return None
+
+
+def django_settings(folder: Path) -> str | None:
+    """The module that the folder's manage.py names, whose line is read and not run."""
+    try:
+        text = (folder / "manage.py").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    found = _TOLD_SETTINGS.search(text)
+    return found[1] if found is not None else None
 
 
 def _nearness(file: str, seen: Sequence[str]) -> int:

@@ -3,13 +3,15 @@
 import importlib
 import inspect
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from flux_ls.replay.child.finding import Candidate, NotFound, candidates, find, is_project
+from flux_ls.replay.child.finding import Candidate, NotFound, candidates, django_settings, find, is_project
 
 Interface = Literal["wsgi", "asgi"]
+_FLASK = re.compile(rb"^\s*(?:from|import)\s+flask\b", re.M)
 
 
 class NoApplication(Exception):
@@ -52,7 +54,17 @@ def load(root: str, candidate: Candidate) -> tuple[Any, Interface]:
             sys.path.insert(0, folder)
     home = _home(root, Path(candidate.folder))
     os.chdir(home)
-    _name_settings(home)
+    if not os.environ.get("DJANGO_SETTINGS_MODULE") and (settings := django_settings(home)):
+        os.environ["DJANGO_SETTINGS_MODULE"] = settings
+    if candidate.by_flask or _is_flask_s(candidate):
+        _read_dotenv()
+    found = _by_flask(candidate.target) if candidate.by_flask else _imported(candidate)
+    if not callable(found):
+        raise NoApplication(f"{candidate.target} is no application: a {type(found).__name__} cannot be called")
+    return found, interface_of(found)
+
+
+def _imported(candidate: Candidate) -> Any:
     name, _, attribute = candidate.target.partition(":")
     calls = attribute.endswith("()") or candidate.is_factory
     attribute = attribute.removesuffix("()")
@@ -66,11 +78,38 @@ def load(root: str, candidate: Candidate) -> tuple[Any, Interface]:
         if not part or not hasattr(found, part):
             raise NoApplication(f"{candidate.target}: there is no {part or 'application'} in {name}")
         found = getattr(found, part)
-    if calls or (inspect.isfunction(found) and _is_factory(found)):
-        found = found()
-    if not callable(found):
-        raise NoApplication(f"{candidate.target} is no application: a {type(found).__name__} cannot be called")
-    return found, interface_of(found)
+    return found() if calls or (inspect.isfunction(found) and _is_factory(found)) else found
+
+
+def _by_flask(target: str) -> Any:
+    """What `flask run` would serve."""
+    from flask.cli import NoAppException, ScriptInfo
+
+    try:
+        return ScriptInfo(app_import_path=target).load_app()
+    except NoAppException as error:
+        if isinstance(error.__context__, ImportError):
+            raise error.__context__ from None
+        raise NoApplication(f"FLASK_APP is {target}: {error}") from None
+
+
+def _is_flask_s(candidate: Candidate) -> bool:
+    """Whether the module of an application is about Flask: then `flask run` is how it is started, most likely."""
+    base = Path(candidate.folder, *candidate.target.partition(":")[0].split("."))
+    for file in (base.with_suffix(".py"), base / "__init__.py"):
+        try:
+            return _FLASK.search(file.read_bytes()) is not None
+        except OSError:
+            continue
+    return False
+
+
+def _read_dotenv() -> None:
+    """`.env` and `.flaskenv`, as `flask run` reads them: where python-dotenv is installed, and nothing twice."""
+    if os.environ.get("FLASK_SKIP_DOTENV", "").lower() in ("", "0", "false", "no"):
+        from flask.cli import load_dotenv
+
+        load_dotenv()
 
 
 def _home(root: str, folder: Path) -> Path:
@@ -78,19 +117,6 @@ def _home(root: str, folder: Path) -> Path:
     while folder != Path(root) and not is_project(folder) and Path(root) in folder.parents:
         folder = folder.parent
     return folder
-
-
-def _name_settings(folder: Path) -> None:
-    """As Django's manage.py does, whose line is read and not run."""
-    if os.environ.get("DJANGO_SETTINGS_MODULE"):
-        return
-    manage = folder / "manage.py"
-    if manage.is_file():
-        text = manage.read_text(encoding="utf-8", errors="replace")
-        _, found, rest = text.partition("DJANGO_SETTINGS_MODULE")
-        words = [word for word in rest.replace('"', "'").split("'")[1:] if word.strip(" ,")] if found else []
-        if words and words[0].replace(".", "").isidentifier():
-            os.environ["DJANGO_SETTINGS_MODULE"] = words[0]
 
 
 def _is_factory(function: Any) -> bool:

@@ -28,12 +28,24 @@ from flux_ls.replay.shapes import RecordedCall, Recording
 _NOT_LET_IN = "(401, 403, 407, 419)"
 
 
+class Django(Struct, frozen=True):
+    """How a project of Django's is set up, and its tests."""
+
+    settings: str
+    """The module that manage.py names; empty where it names none."""
+    has_plugin: bool
+    """pytest-django makes the databases."""
+
+
 class Target(Struct, frozen=True):
     """The application that the test imports."""
 
     module: str
     attribute: str
     is_factory: bool = False
+    arguments: str = ""
+    """What a factory is called with, as source."""
+    django: Django | None = None
     interface: Interface = "either"
     folder: str = ""
     """Where the import of its module starts, relative to the project, with forward slashes."""
@@ -65,9 +77,11 @@ def regression_test(recording: Recording, target: Target, failure: str | None, *
         parts += [OUTBOUND, *(LIBRARIES[library] for library in libraries)]
     body = _Body(recording, blanks)
     imports = {"import importlib", "from pathlib import Path", "import pytest", *body.imports}
+    if target.django is not None:
+        imports |= _imports_of_django(target.django)
     imports.update(each for part in parts for each in part.imports)
     sections = [
-        "\n".join(docstring(recording, failure, blanks)),
+        "\n".join(docstring(recording, failure, blanks, has_own_database=target.django is not None)),
         "\n".join(sorted_imports(imports)),
         "\n".join(_constants(recording, up)),
     ]
@@ -176,14 +190,35 @@ def _constants(recording: Recording, up: int) -> Iterator[str]:
 
 def _application(target: Target) -> str:
     where = "ROOT" if target.folder in ("", ".") else f"ROOT / {text(target.folder)}"
-    made = f"module.{target.attribute}{'()' if target.is_factory else ''}"
-    return (
-        "@pytest.fixture\n"
-        "def application(monkeypatch):\n"
-        f"    monkeypatch.syspath_prepend(str({where}))\n"
-        f"    module = importlib.import_module({text(target.module)})\n"
-        f"    return {made}\n"
-    )
+    made = f"module.{target.attribute}{f'({target.arguments})' if target.is_factory else ''}"
+    django = target.django
+    lines = ["@pytest.fixture", f"def application(monkeypatch{', db' if django and django.has_plugin else ''}):"]
+    lines.append(f"    monkeypatch.syspath_prepend(str({where}))")
+    if django is not None and django.settings:
+        lines.append(f'    os.environ.setdefault("DJANGO_SETTINGS_MODULE", {text(django.settings)})')
+    lines.append(f"    module = importlib.import_module({text(target.module)})")
+    if django is None or django.has_plugin:
+        return "\n".join([*lines, f"    return {made}", ""])
+    return "\n".join([*lines, f"    application = {made}", *_DATABASES, ""])
+
+
+_DATABASES = (
+    "    # Databases of the test's own, as Django's runner makes them: what migrations put",
+    "    # there is in them, and no mail leaves.",
+    "    setup_test_environment()",
+    "    databases = setup_databases(verbosity=0, interactive=False)",
+    "    yield application",
+    "    teardown_databases(databases, verbosity=0)",
+    "    teardown_test_environment()",
+)
+
+
+def _imports_of_django(django: Django) -> set[str]:
+    found = {"import os"} if django.settings else set()
+    if not django.has_plugin:
+        names = "setup_databases, setup_test_environment, teardown_databases, teardown_test_environment"
+        found.add(f"from django.test.utils import {names}")
+    return found
 
 
 def _fixture(blank: Blank) -> str:

@@ -2,7 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-_STANDARD = frozenset({"asyncio", "email", "importlib", "inspect", "io", "json", "pathlib", "socket", "sys", "urllib"})
+from flux_ls.replay.literals import WIDTH
+
+_STANDARD = frozenset(
+    {"asyncio", "email", "importlib", "inspect", "io", "json", "os", "pathlib", "socket", "sys", "urllib"}
+)
 
 
 def sorted_imports(imports: Iterable[str]) -> Iterator[str]:
@@ -29,4 +33,11 @@ def _merged(imports: Iterable[str]) -> list[str]:
             names.setdefault(module, set()).update(wanted.split(", "))
         else:
             plain.append(each)
-    return plain + [f"from {module} import {', '.join(sorted(wanted))}" for module, wanted in names.items()]
+    return plain + [_from(module, sorted(wanted)) for module, wanted in names.items()]
+
+
+def _from(module: str, names: list[str]) -> str:
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join([f"from {module} import (", *(f"    {name}," for name in names), ")"])
