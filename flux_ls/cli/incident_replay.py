@@ -1,6 +1,7 @@
 """`flux incident replay`: recorded requests against the working tree, with their side effects off."""
 
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -225,13 +226,16 @@ def _run(
         session.terminal.json(to_json(answer))
         return answer
     lines = _Lines(session.terminal, requests, with_diff=with_diff)
-    answer = replay(reader, session.workspace, requests, conditions, report=lines.done)
+    try:
+        answer = replay(reader, session.workspace, requests, conditions, report=lines.done)
+    finally:
+        lines.clear()
     show_end(session.terminal, answer)
     return answer
 
 
 class _Lines:
-    """A line for each request, in their order, as soon as those before it are done."""
+    """A line for each request, in their order, as soon as those before it are done; on a terminal, how far it is."""
 
     def __init__(self, terminal: Terminal, requests: Sequence[Request], *, with_diff: bool) -> None:
         self._terminal = terminal
@@ -241,12 +245,25 @@ class _Lines:
         self._said: set[str] = set()
         self._width = min(_WIDEST, max((len(_name(request)) for request in requests), default=0))
         terminal.say()
+        terminal.flush()
+        self._is_watched = sys.stderr.isatty()
+        self._tell(0, len(requests))
 
     def done(self, progress: Progress) -> None:
         self._waiting[progress.latest.request_id] = progress.latest
+        self.clear()
         while self._order and self._order[0] in self._waiting:
             self._show(self._waiting.pop(self._order.pop(0)))
         self._terminal.flush()
+        self._tell(progress.done, progress.total)
+
+    def _tell(self, done: int, total: int) -> None:
+        if self._is_watched and done < total:
+            click.echo(f"  {done} of {total} replayed …", err=True, nl=False)
+
+    def clear(self) -> None:
+        if self._is_watched:
+            click.echo("\r\x1b[K", err=True, nl=False, color=True)
 
     def _show(self, answer: Replayed) -> None:
         terminal = self._terminal

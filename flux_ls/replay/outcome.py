@@ -1,6 +1,8 @@
 """The outcome of a run: what it says about the code, out of what happened then and now."""
 
+import re
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from msgspec import Struct
 
@@ -11,6 +13,8 @@ from flux_ls.replay.shapes import Blocked, Outcome
 _NOT_LET_IN = (401, 403, 407, 419)
 _CONFLICT = 409
 _TAKEN = frozenset({"IntegrityError", "UniqueViolation", "UniqueViolationError", "DuplicateKeyError"})
+_MAKING = frozenset({"POST", "PUT", "PATCH"})
+_UNIQUE = re.compile("unique|duplicate", re.I)
 BLOCKED = "SideEffectBlocked"
 
 
@@ -30,13 +34,15 @@ def judged(
     redacted: Sequence[str],
     difference: str | None = None,
     inserted: Sequence[str] = (),
+    *,
+    has_rows: bool = True,
 ) -> Verdict:
     """`fingerprint` is that of the recorded failure, `difference` the first one of the answers that counts, `inserted`
-    the tables in which it made rows that lasted."""
-    if inserted and not was.bad and _is_there_already(now.failure, status):
+    the tables in which it made rows that lasted, if what it did to rows was recorded."""
+    if (made := _made_before(was, fingerprint, now.failure, status, inserted, has_rows)) is not None:
         return Verdict(
             "skipped",
-            f"what it made in {', '.join(inserted)} is there already: {line(now.failure, status)}",
+            f"{made}: {line(now.failure, status)}",
             mend="give the application a database from before it: by the variable that names it, say",
         )
     failed = now.request.failed or (status is not None and status >= 500)
@@ -77,10 +83,27 @@ def _failed(
     return Verdict("failing", error if same else f"another failure: {error}", same_failure=same)
 
 
-def _is_there_already(failure: Failure | None, status: int | None) -> bool:
-    """Whether a row that is made a second time would end the request this way."""
+def _made_before(
+    was: Request,
+    fingerprint: str | None,
+    failure: Failure | None,
+    status: int | None,
+    inserted: Sequence[str],
+    has_rows: bool,
+) -> str | None:
+    """Whether it ends this way because what it made then is still there, in words."""
+    same = failure is not None and failure.fingerprint == fingerprint
+    if inserted and not same and (_is_taken(failure) or (failure is None and status == _CONFLICT and not was.bad)):
+        return f"what it made in {', '.join(inserted)} is there already"
+    if not has_rows and was.method in _MAKING and not same and _is_taken(failure) and _UNIQUE.search(failure.message):
+        return "what it made is there already, it seems"
+    return None
+
+
+def _is_taken(failure: Failure | None) -> TypeGuard[Failure]:
+    """Whether a row that is made a second time would end a request with this."""
     if failure is None:
-        return status == _CONFLICT
+        return False
     return any(unqualified(kind) in _TAKEN for kind in (failure.type, *(link.type for link in failure.chain)))
 
 

@@ -42,6 +42,7 @@ def recording(request: Request, spans: tuple[Span, ...], fill: Mapping[str, str]
         spans=own,
         fingerprint=failure.fingerprint if failure is not None and any(span.exceptions for span in own) else None,
         inserted=tuple(dict.fromkeys(_inserted(own))),
+        has_rows=any(recorded.row_changes(own)),
         redacted=tuple(dict.fromkeys(secrets.missing)),
         notes=() if own == spans else ("other services took part: they are answered as they were recorded",),
     )

@@ -163,6 +163,7 @@ def replay_one(
         recording.redacted,
         _answer_differs(diff),
         recording.inserted,
+        has_rows=recording.has_rows,
     )
     failed = now.request.failed or (ran.status or 0) >= 500
     return Replayed(

@@ -95,6 +95,8 @@ class Recording(Struct, frozen=True):
     """The exception that it failed with; None when it did not, or told none."""
     inserted: tuple[str, ...] = ()
     """The tables in which it made rows that lasted."""
+    has_rows: bool = False
+    """Some of what it did to rows was recorded."""
     redacted: tuple[str, ...] = ()
     """The names of values that had been redacted, and are not given."""
     notes: tuple[str, ...] = ()

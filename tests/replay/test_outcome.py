@@ -11,7 +11,7 @@ from flux_ls.replay.shapes import Blocked
 MAIL = Blocked("mail by mail.example:25", "shop/mail.py", 12, "send")
 
 
-def request(status: int | None, *, failed: bool | None = None) -> Request:
+def request(status: int | None, *, failed: bool | None = None, method: str = "POST") -> Request:
     return Request(
         id="0" * 32,
         started_ns=0,
@@ -21,7 +21,7 @@ def request(status: int | None, *, failed: bool | None = None) -> Request:
         revision=None,
         kind="http",
         name="GET /",
-        method="GET",
+        method=method,
         path="/",
         route=None,
         function=None,
@@ -111,6 +111,45 @@ WRAPPED = failure("f2", "shop.MailError", "no mail", chain=(Link("SideEffectBloc
         ),
         (201, 409, None, {"inserted": ["users"]}, ("skipped", "what it made in users is there already: answered 409")),
         (201, 500, failure(), {"inserted": ["users"]}, ("failing", "it did not fail before: KeyError: 'a'")),
+        (
+            500,
+            500,
+            failure("f2", "sqlalchemy.exc.IntegrityError", "UNIQUE constraint failed: users.email"),
+            {"inserted": ["users"]},
+            (
+                "skipped",
+                "what it made in users is there already: IntegrityError: UNIQUE constraint failed: users.email",
+            ),
+        ),
+        (
+            500,
+            500,
+            failure("f2", "sqlite3.IntegrityError", "UNIQUE constraint failed: jars.name"),
+            {"has_rows": False},
+            ("skipped", "what it made is there already, it seems: IntegrityError: UNIQUE constraint failed: jars.name"),
+        ),
+        (
+            201,
+            500,
+            failure("f2", "sqlite3.IntegrityError", "NOT NULL constraint failed: jars.name"),
+            {"has_rows": False},
+            ("failing", "it did not fail before: IntegrityError: NOT NULL constraint failed: jars.name"),
+        ),
+        (
+            201,
+            500,
+            failure("f2", "sqlite3.IntegrityError", "UNIQUE constraint failed: jars.name"),
+            {"has_rows": False, "method": "GET"},
+            ("failing", "it did not fail before: IntegrityError: UNIQUE constraint failed: jars.name"),
+        ),
+        (
+            201,
+            500,
+            failure("f2", "sqlite3.IntegrityError", "UNIQUE constraint failed: jars.name"),
+            {},
+            ("failing", "it did not fail before: IntegrityError: UNIQUE constraint failed: jars.name"),
+        ),
+        (201, 409, None, {"has_rows": False}, ("failing", "answered 409 instead of 201")),
         (201, 409, None, {}, ("failing", "answered 409 instead of 201")),
         (500, 500, failure("f1", "IntegrityError", "x"), {"inserted": ["users"]}, ("failing", "IntegrityError: x")),
         (None, 200, None, {}, ("passing", None)),
@@ -120,7 +159,7 @@ def test_outcome(
     was: int | None, now: int, died: Failure | None, more: dict[str, Any], expected: tuple[str, str | None]
 ) -> None:
     verdict = judged(
-        request(was),
+        request(was, method=more.get("method", "POST")),
         more.get("fingerprint", "f1"),
         Assessment(request(now), died, ()),
         now,
@@ -128,6 +167,7 @@ def test_outcome(
         more.get("redacted", []),
         more.get("difference"),
         more.get("inserted", ()),
+        has_rows=more.get("has_rows", True),
     )
     assert (verdict.outcome, verdict.reason) == expected
     same = ("KeyError: 'a'", "answered 500", "IntegrityError: x")
