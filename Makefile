@@ -1,6 +1,7 @@
 # Set-up, checks and tests. `make demo` and `make test` need nothing but Python 3.11+, git, make and Node.
 PYTHON ?= python3
 BIN := .venv/bin
+VSCODE := editors/vscode
 # Without byte code on disk, each of the many programs that the tests start would compile Flux anew.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -12,7 +13,7 @@ beside_lint = $(MAKE) --no-print-directory lint >.cache/lint 2>&1 & lint=$$!; \
 	test $$tested -eq 0 && test $$linted -eq 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench fuzz captures reference clean
+.PHONY: help demo test check lint package bench fuzz captures reference clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,20 +22,24 @@ demo: .venv/demo ## break a small service and see its failure on the line that c
 	$(BIN)/flux demo
 
 test: .venv/develop ## lint, types, import rules and every test
-	@$(MAKE) --no-print-directory --jobs=3 .cache/stylua .cache/sqlalchemy-1.4 .cache/sqlalchemy-2.1 .cache/emacs
+	@$(MAKE) --no-print-directory --jobs=3 .cache/stylua .cache/sqlalchemy-1.4 .cache/sqlalchemy-2.1 .cache/debian \
+		.cache/code-server/installed $(VSCODE)/node_modules/installed
 	@$(call beside_lint,$(PYTEST))
 
-check: .venv/develop .cache/stylua ## lint, types, import rules and the fast tests, in under a minute
+check: .venv/develop .cache/stylua $(VSCODE)/node_modules/installed ## lint, types, import rules and the fast tests, in under a minute
 	@$(call beside_lint,$(PYTEST) --quick)
 
-lint: .venv/develop .cache/stylua ## lint, types and import rules alone
+lint: .venv/develop .cache/stylua $(VSCODE)/node_modules/installed ## lint, types and import rules alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	npm --prefix editors/neovim run --silent check
+	npm --prefix $(VSCODE) run --silent check
 	@if command -v luacheck >/dev/null; then cd editors/neovim && luacheck --quiet . ; \
 	else echo "luacheck is not installed here (Debian: lua-check): Lua is checked for its form only"; fi
+
+package: dist/packaged ## make the VS Code extension, with the language server in it: dist/flux-*.vsix and the wheel
 
 bench: .venv/develop ## print what Flux costs, as ratios measured in one run
 	$(BIN)/python -m tests.bench
@@ -51,6 +56,7 @@ reference: .venv/develop ## write the tables of README and CONTRIBUTING anew, fr
 
 clean: ## remove what the other targets made
 	rm -rf .venv .cache build dist editors/neovim/node_modules
+	rm -rf $(addprefix $(VSCODE)/,node_modules dist bundled LICENSE)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -72,12 +78,37 @@ clean: ## remove what the other targets made
 	$(BIN)/pip install --quiet --upgrade --target $@/site-packages 'sqlalchemy~=$*.0' greenlet psycopg2-binary
 	touch $@
 
-# An Emacs for the tests, where it can be installed.
-.cache/emacs:
-	@command -v emacs >/dev/null || test "$$(id -u)" -ne 0 || ! command -v apt-get >/dev/null || \
-	{ apt-get update -q && apt-get install -q -y --no-install-recommends emacs-nox elpa-eglot; }
+# The editors and the browser that the tests drive, where they can be installed; the tests of what is missing say so.
+.cache/debian:
+	@missing=; command -v emacs >/dev/null || missing="emacs-nox elpa-eglot"; \
+	command -v chromium >/dev/null || missing="$$missing chromium fonts-dejavu-core"; \
+	test -z "$$missing" || test "$$(id -u)" -ne 0 || ! command -v apt-get >/dev/null || \
+	{ apt-get update -q && apt-get install -q -y --no-install-recommends $$missing; } || \
+	echo "could not install $$missing: the tests of these are skipped, or fail where CI is set"
 	mkdir -p .cache && touch $@
 
 .cache/stylua: editors/neovim/package.json
 	npm --prefix editors/neovim install --silent --no-audit --no-fund --no-package-lock
 	mkdir -p .cache && touch $@
+
+$(VSCODE)/node_modules/installed: $(VSCODE)/package-lock.json
+	npm --prefix $(VSCODE) ci --silent --no-audit --no-fund --ignore-scripts
+	touch $@
+
+# What is in the wheel; a module that was removed changes its folder.
+dist/wheel: .venv/bin/python pyproject.toml README.md $(shell find flux_ls -type d -o -name '*.py' -o -name '*.md')
+	mkdir -p dist && rm -f dist/*.whl
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	touch $@
+
+dist/packaged: dist/wheel $(VSCODE)/node_modules/installed LICENSE \
+		$(shell find $(VSCODE) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/bundled/*' -not -name LICENSE)
+	rm -rf $(VSCODE)/bundled dist/*.vsix && mkdir $(VSCODE)/bundled
+	cp dist/*.whl $(VSCODE)/bundled/ && cp LICENSE $(VSCODE)/
+	cd $(VSCODE) && npm run --silent package -- --out ../../dist/flux-$$(node -p 'require("./package.json").version').vsix
+	touch $@
+
+# A VS Code for the tests.
+.cache/code-server/installed: tests/e2e/vscode/install.sh
+	tests/e2e/vscode/install.sh .cache/code-server
+	touch $@

@@ -1,0 +1,86 @@
+// One language client: what it is told at the start, which documents are its concern, and what we do with what it says.
+
+import * as vscode from "vscode";
+import {
+  CloseAction,
+  ErrorAction,
+  type ErrorHandler,
+  LanguageClient,
+  type LanguageClientOptions,
+  RevealOutputChannelOn,
+} from "vscode-languageclient/node";
+import { linked } from "../hover";
+import { serverSettings } from "../settings";
+import type { Candidate } from "./candidates";
+
+const LANGUAGES = ["python", "javascript", "javascriptreact", "typescript", "typescriptreact", "go", "java"];
+
+/** What a client asks of those who own it. */
+export interface Owner {
+  readonly output: vscode.LogOutputChannel;
+  /** A lens, a hover or a code action named one of the server's commands. */
+  run(command: string, given: unknown, pass: () => Thenable<unknown>): Thenable<unknown>;
+  /** The server asks for one of its documents to be shown. */
+  show(uri: vscode.Uri): Thenable<void>;
+  published(uri: vscode.Uri, diagnostics: readonly vscode.Diagnostic[]): void;
+  /** The server ended without having been asked to. */
+  ended(): void;
+}
+
+export function makeClient(server: Candidate, owner: Owner): LanguageClient {
+  const options: LanguageClientOptions = {
+    documentSelector: LANGUAGES.flatMap((language) => [
+      { scheme: "file", language },
+      { scheme: "untitled", language },
+      { scheme: "vscode-notebook-cell", language },
+    ]),
+    diagnosticCollectionName: "flux",
+    outputChannel: owner.output,
+    revealOutputChannelOn: RevealOutputChannelOn.Never,
+    initializationOptions: () => ({ ...serverSettings(), workspaceTrusted: vscode.workspace.isTrusted }),
+    initializationFailedHandler: () => false,
+    progressOnInitialization: false,
+    errorHandler: endings(owner),
+    // Of a hover, nothing may run but what `linked` puts in.
+    markdown: { isTrusted: false, supportHtml: false },
+    middleware: {
+      workspace: {
+        configuration: (params) =>
+          params.items.map((item) => serverSettings(item.scopeUri ? vscode.Uri.parse(item.scopeUri) : undefined)),
+      },
+      window: {
+        showDocument: async (params, token, next) => {
+          const uri = vscode.Uri.parse(params.uri);
+          if (uri.scheme !== "flux") {
+            return next(params, token);
+          }
+          await owner.show(uri);
+          return { success: true };
+        },
+      },
+      executeCommand: (command, args, next) => owner.run(command, args[0], () => Promise.resolve(next(command, args))),
+      provideHover: async (document, position, token, next) => linked(await next(document, position, token)),
+      handleDiagnostics: (uri, diagnostics, next) => {
+        next(uri, diagnostics);
+        owner.published(uri, diagnostics);
+      },
+    },
+  };
+  return new LanguageClient(
+    "flux",
+    "Flux",
+    { command: server.command, args: [...server.args], options: { env: { PYTHONUNBUFFERED: "1" } } },
+    options,
+  );
+}
+
+/** The client's own way would start it again five times in a row and then show an error; ours is in `lifecycle`. */
+function endings(owner: Owner): ErrorHandler {
+  return {
+    error: () => ({ action: ErrorAction.Continue, handled: true }),
+    closed: () => {
+      owner.ended();
+      return { action: CloseAction.DoNotRestart, handled: true };
+    },
+  };
+}

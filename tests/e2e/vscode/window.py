@@ -1,0 +1,162 @@
+"""A window of the editor: what a person does in it, and what a person sees."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.e2e.processes import TookTooLong, eventually
+from tests.e2e.vscode.code_server import CodeServer
+
+WITHIN_S = 15
+
+
+class Window:
+    """One page of a browser with a folder open in it."""
+
+    def __init__(
+        self,
+        browser: Browser,
+        server: CodeServer,
+        folder: Path,
+        file: Path | None = None,
+        *,
+        size: tuple[int, int] = (1280, 800),
+        payload: list[tuple[str, str]] | None = None,
+    ) -> None:
+        self.server = server
+        self.folder = folder
+        self.asked_hosts: set[str] = set()
+        self._context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+        self._context.grant_permissions(["clipboard-read", "clipboard-write"])
+        self.page: Page = self._context.new_page()
+        self.page.set_default_timeout(WITHIN_S * 1000)
+        self.page.on("request", lambda request: self._note(request.url))
+        told = list(payload or [])
+        if file is not None:
+            told.append(("openFile", f"vscode-remote://127.0.0.1:{server.port}{file}"))
+        address = f"http://127.0.0.1:{server.port}/?folder={quote(str(folder))}"
+        if told:
+            address += f"&payload={quote(json.dumps(told))}"
+        self.page.goto(address)
+        self.page.locator(".monaco-workbench").wait_for(timeout=60_000)
+        if file is not None:
+            self.line(0).wait_for(timeout=30_000)
+
+    def _note(self, url: str) -> None:
+        if (found := re.match(r"https?://([^/:]+)", url)) is not None and found[1] != "127.0.0.1":
+            self.asked_hosts.add(found[1])
+
+    def close(self) -> None:
+        self._context.close()
+
+    # What is on the screen.
+
+    def line(self, index: int) -> Locator:
+        """The visible line of the editor, from 0 at the top."""
+        return self.page.locator(".editor-instance .view-lines > .view-line").nth(index)
+
+    def text(self, text: str) -> Locator:
+        """The first visible line of code that contains the text, as it stands there."""
+        return self.page.locator(".editor-instance .view-line", has_text=_spaced(text)).first
+
+    def lens(self, text: str) -> Locator:
+        return self.page.locator(".codelens-decoration a", has_text=_spaced(text)).first
+
+    def lenses(self) -> list[str]:
+        return [_plain(text) for text in self.page.locator(".codelens-decoration").all_inner_texts()]
+
+    def toast(self, text: str) -> Locator:
+        return self.page.locator(".notification-toast", has_text=text).first
+
+    def status_item(self, text: str) -> Locator:
+        return self.page.locator(".statusbar-item", has_text=text).first
+
+    def tab(self, text: str) -> Locator:
+        return self.page.locator(".tab", has_text=text).first
+
+    def squiggles(self, severity: str = "error") -> int:
+        """How many pieces of text are underlined: `error`, `warning`, `info` or `hint`."""
+        return self.page.locator(f".cdr.squiggly-{severity}").count()
+
+    def eventually(self, probe: Callable[[], Any], what: str, within: float = WITHIN_S) -> Any:
+        try:
+            return eventually(lambda: self._idle() or probe(), within=within, what=what)
+        except TookTooLong as error:
+            raise TookTooLong(f"{error}\n{self.describe()}") from None
+
+    def _idle(self) -> None:
+        # Playwright hands on events only while it is asked for something.
+        self.page.wait_for_timeout(20)
+
+    def describe(self) -> str:
+        """What to know when something did not come."""
+        seen = {
+            "tabs": self.page.locator(".tab").all_inner_texts(),
+            "lenses": self.lenses(),
+            "toasts": self.page.locator(".notification-toast").all_inner_texts(),
+            "status": self.page.locator(".statusbar-item").all_inner_texts(),
+        }
+        return json.dumps(seen, ensure_ascii=False, indent=1)
+
+    # What a person does.
+
+    def command(self, title: str) -> None:
+        """Runs a command of the palette, by its whole title."""
+        self.page.keyboard.press("F1")
+        self.quick_input().fill(f">{title}")
+        row = self.page.locator(".quick-input-widget .monaco-list-row", has_text=title).first
+        row.wait_for()
+        self.page.keyboard.press("Enter")
+
+    def quick_input(self) -> Locator:
+        return self.page.locator(".quick-input-widget input").first
+
+    def quick_picks(self) -> list[str]:
+        return [_plain(text) for text in self.page.locator(".quick-input-widget .monaco-list-row").all_inner_texts()]
+
+    def pick(self, text: str) -> None:
+        """Takes the first row of a quick pick that contains the text."""
+        row = self.page.locator(".quick-input-widget .monaco-list-row", has_text=text).first
+        row.wait_for()
+        row.click()
+
+    def open(self, name: str) -> None:
+        """Opens a file by its name, as with Ctrl+P."""
+        self.page.keyboard.press("Control+P")
+        self.quick_input().fill(name)
+        self.page.locator(".quick-input-widget .monaco-list-row", has_text=Path(name).name).first.wait_for()
+        self.page.keyboard.press("Enter")
+        self.tab(Path(name).name).wait_for()
+
+    def hover(self, line: str, word: str) -> Locator:
+        """Puts the mouse on a word of the line of code; the hover that comes."""
+        self.text(line).locator("span span", has_text=word).first.hover()
+        shown = self.page.locator(".monaco-hover:visible").first
+        shown.wait_for()
+        return shown
+
+    def away(self) -> None:
+        """Takes the mouse off the code."""
+        self.page.keyboard.press("Escape")
+        self.page.mouse.move(5, 5)
+
+    def screenshot(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=file)
+
+    def expect(self, locator: Locator) -> Any:
+        return expect(locator)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("\xa0", " ").split())
+
+
+def _spaced(text: str) -> re.Pattern[str]:
+    """The editor writes code with spaces that do not break."""
+    return re.compile(re.escape(text).replace(r"\ ", r"\s"))
