@@ -1,10 +1,11 @@
 // The entry: puts the parts together, and takes them apart again.
 
 import * as vscode from "vscode";
+import { registerCommands } from "./commands";
 import { Flux } from "./flux";
-import { OPEN_PAGE } from "./hover";
+import { registerHints } from "./hints/decorations";
 import { TRUST } from "./messages";
-import { openPage } from "./pages";
+import { registerStatus } from "./status/item";
 import { registerViews } from "./views";
 
 let flux: Flux | undefined;
@@ -16,18 +17,19 @@ export interface Api {
 
 export function activate(context: vscode.ExtensionContext): Api {
   const output = vscode.window.createOutputChannel("Flux", { log: true });
-  flux = new Flux(context, output);
+  const made = new Flux(context, output);
+  flux = made;
   context.subscriptions.push(
     output,
-    flux,
-    vscode.commands.registerCommand(OPEN_PAGE, (uri: string) => openPage(vscode.Uri.parse(uri))),
-    vscode.commands.registerCommand("flux.restart", () => flux?.server.restart("asked for")),
-    vscode.commands.registerCommand("flux.showOutput", () => output.show()),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => flux?.client?.sendNotification(TRUST, { trusted: true })),
-    ...registerViews(flux),
+    made,
+    ...registerCommands(made),
+    ...registerHints(made),
+    ...registerStatus(made),
+    ...registerViews(made),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => made.client?.sendNotification(TRUST, { trusted: true })),
   );
-  void flux.server.start();
-  return { flux };
+  void made.server.start();
+  return { flux: made };
 }
 
 export async function deactivate(): Promise<void> {

@@ -2,8 +2,10 @@
 
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
+import { offer } from "./asking";
 import { type Answer, type CommandName, STATUS, type Status } from "./messages";
-import { openPage } from "./pages";
+import { openPage, renewing } from "./pages";
+import { withProgress } from "./running";
 import { type Life, Lifecycle } from "./server/lifecycle";
 
 /** Named parameters of one of the server's commands. */
@@ -12,6 +14,8 @@ export type Parameters = Readonly<Record<string, unknown>>;
 export type Presenter = (parameters: Parameters) => Thenable<void> | void;
 
 const READY_MS = 20_000;
+/** What takes as long as the user's code does. */
+const RUN_CODE: readonly CommandName[] = ["replay", "bisect"];
 
 export class Flux implements vscode.Disposable {
   private readonly statusChanged = new vscode.EventEmitter<Status | undefined>();
@@ -31,6 +35,7 @@ export class Flux implements vscode.Disposable {
   readonly presenters = new Map<CommandName, Presenter>();
   readonly server: Lifecycle;
   status: Status | undefined;
+  private renewing: vscode.Disposable | undefined;
 
   constructor(
     readonly context: vscode.ExtensionContext,
@@ -41,6 +46,7 @@ export class Flux implements vscode.Disposable {
       run: (command, given, pass) => this.run(command, given, pass),
       show: (uri) => openPage(uri),
       published: (uri, diagnostics) => this.published(uri, diagnostics),
+      say: (text) => void offer(this, text, this.status?.broken ? ["doctor", "settings"] : ["output"]),
     });
     this.onServerStart = this.server.onStart;
     this.onServerStop = this.server.onStop;
@@ -89,7 +95,10 @@ export class Flux implements vscode.Disposable {
   ): Promise<T & Answer> {
     const client = await this.ready();
     const asked = { command: `flux.server.${name}`, arguments: [parameters] };
-    return client.sendRequest<T & Answer>("workspace/executeCommand", asked, token);
+    // The client takes whatever stands behind the parameters for more of them, unless it is a token.
+    return token === undefined
+      ? client.sendRequest<T & Answer>("workspace/executeCommand", asked)
+      : client.sendRequest<T & Answer>("workspace/executeCommand", asked, token);
   }
 
   /** Shows the answer of a command, in its own way or as a page. */
@@ -99,7 +108,10 @@ export class Flux implements vscode.Disposable {
       await presenter(parameters);
       return;
     }
-    const answer = await this.execute(name, parameters);
+    const runs = RUN_CODE.includes(name) && parameters.latest !== true;
+    const answer = runs
+      ? await withProgress(await this.ready(), name, parameters)
+      : await this.execute(name, parameters);
     await openPage(vscode.Uri.parse(answer.uri));
   }
 
@@ -114,6 +126,8 @@ export class Flux implements vscode.Disposable {
   }
 
   private greet(client: LanguageClient): void {
+    this.renewing?.dispose();
+    this.renewing = renewing(client);
     client.onNotification(STATUS, (status: Status) => this.tell(status));
     client.sendRequest<Status>(STATUS).then(
       (status) => this.tell(status),
@@ -146,6 +160,7 @@ export class Flux implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.renewing?.dispose();
     this.statusChanged.dispose();
     this.publishedChanged.dispose();
   }

@@ -5,10 +5,13 @@ import * as vscode from "vscode";
 const SECTION = "flux";
 
 /** What only this extension reads; everything else below `flux.` is the server's. */
-export const OWN = ["server", "hints", "statusBar", "trace"] as const;
+export const OWN = ["server", "hints", "trace"] as const;
 
-/** What names a program, a file to write, or somebody to ask: not to be taken from a folder that nobody trusts. */
-const RESTRICTED = new Set(["store", "python", "app", "replayAllow", "explainProvider", "explainModel", "explainUrl"]);
+/** What a folder that nobody trusts may not say, as package.json tells the editor. */
+function restricted(): readonly string[] {
+  const manifest = vscode.extensions.getExtension("flux-ls.flux")?.packageJSON;
+  return manifest?.capabilities.untrustedWorkspaces.restrictedConfigurations ?? [];
+}
 
 /**
  * The server's settings for a resource, as far as somebody set them. Defaults are left out: what the editor says has
@@ -17,6 +20,7 @@ const RESTRICTED = new Set(["store", "python", "app", "replayAllow", "explainPro
 export function serverSettings(resource?: vscode.Uri): Record<string, unknown> {
   const configuration = vscode.workspace.getConfiguration(SECTION, resource ?? null);
   const told: Record<string, unknown> = {};
+  const ofUserOnly = new Set(vscode.workspace.isTrusted ? [] : restricted());
   for (const name of Object.keys(configuration)) {
     if ((OWN as readonly string[]).includes(name)) {
       continue;
@@ -25,8 +29,10 @@ export function serverSettings(resource?: vscode.Uri): Record<string, unknown> {
     if (set === undefined || typeof configuration[name] === "function") {
       continue;
     }
-    const trusted = vscode.workspace.isTrusted || !RESTRICTED.has(name);
-    const value = trusted ? (set.workspaceFolderValue ?? set.workspaceValue ?? set.globalValue) : set.globalValue;
+    const ofWorkspace = ofUserOnly.has(`${SECTION}.${name}`)
+      ? undefined
+      : (set.workspaceFolderValue ?? set.workspaceValue);
+    const value = ofWorkspace ?? set.globalValue;
     if (value !== undefined && value !== null && value !== "") {
       told[name] = value;
     }
@@ -39,7 +45,7 @@ export const own = {
   serverPath: (): string => read<string>("server.path", ""),
   endOfLine: (): boolean => read<boolean>("hints.endOfLine", true),
   gutter: (): boolean => read<boolean>("hints.gutter", true),
-  statusBar: (): boolean => read<boolean>("statusBar", true),
+  statusBar: (): boolean => read<boolean>("hints.statusBar", true),
 };
 
 function read<T>(name: string, otherwise: T): T {

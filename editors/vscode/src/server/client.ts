@@ -8,8 +8,11 @@ import {
   LanguageClient,
   type LanguageClientOptions,
   RevealOutputChannelOn,
+  ShowMessageNotification,
 } from "vscode-languageclient/node";
 import { linked } from "../hover";
+import { TRUST } from "../messages";
+import { textOf } from "../pages";
 import { serverSettings } from "../settings";
 import type { Candidate } from "./candidates";
 
@@ -23,6 +26,8 @@ export interface Owner {
   /** The server asks for one of its documents to be shown. */
   show(uri: vscode.Uri): Thenable<void>;
   published(uri: vscode.Uri, diagnostics: readonly vscode.Diagnostic[]): void;
+  /** The server has something to say that is not the answer to a question. */
+  say(text: string): void;
   /** The server ended without having been asked to. */
   ended(): void;
 }
@@ -45,6 +50,11 @@ export function makeClient(server: Candidate, owner: Owner): LanguageClient {
     markdown: { isTrusted: false, supportHtml: false },
     middleware: {
       workspace: {
+        // With another folder, nothing may run until it is said again.
+        didChangeWorkspaceFolders: async (event, next) => {
+          await next(event);
+          await client.sendNotification(TRUST, { trusted: vscode.workspace.isTrusted });
+        },
         configuration: (params) =>
           params.items.map((item) => serverSettings(item.scopeUri ? vscode.Uri.parse(item.scopeUri) : undefined)),
       },
@@ -59,6 +69,7 @@ export function makeClient(server: Candidate, owner: Owner): LanguageClient {
         },
       },
       executeCommand: (command, args, next) => owner.run(command, args[0], () => Promise.resolve(next(command, args))),
+      provideTextDocumentContent: (uri, token, next) => textOf(uri) ?? next(uri, token),
       provideHover: async (document, position, token, next) => linked(await next(document, position, token)),
       handleDiagnostics: (uri, diagnostics, next) => {
         next(uri, diagnostics);
@@ -66,12 +77,9 @@ export function makeClient(server: Candidate, owner: Owner): LanguageClient {
       },
     },
   };
-  return new LanguageClient(
-    "flux",
-    "Flux",
-    { command: server.command, args: [...server.args], options: { env: { PYTHONUNBUFFERED: "1" } } },
-    options,
-  );
+  const client = new LanguageClient("flux", "Flux", { command: server.command, args: [...server.args] }, options);
+  client.onNotification(ShowMessageNotification.type, ({ message }) => owner.say(message));
+  return client;
 }
 
 /** The client's own way would start it again five times in a row and then show an error; ours is in `lifecycle`. */

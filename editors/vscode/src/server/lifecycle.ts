@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 import { type LanguageClient, State } from "vscode-languageclient/node";
 import { affects } from "../settings";
 import { Backoff } from "./backoff";
+import type { Candidate } from "./candidates";
 import { makeClient, type Owner } from "./client";
 import { type Found, findServer } from "./finding";
 import { Interpreters } from "./interpreters";
@@ -11,7 +12,7 @@ import { nothingFound, type Problem } from "./problem";
 
 export type Life =
   | { readonly kind: "starting" }
-  | { readonly kind: "running"; readonly version: string; readonly command: string; readonly source: string }
+  | { readonly kind: "running"; readonly version: string; readonly candidate: Candidate }
   | { readonly kind: "restarting"; readonly inMs: number }
   | { readonly kind: "failed"; readonly problem: Problem }
   | { readonly kind: "stopped" };
@@ -29,7 +30,7 @@ export class Lifecycle implements vscode.Disposable {
   life: Life = { kind: "stopped" };
   client: LanguageClient | undefined;
 
-  private readonly interpreters: Interpreters;
+  readonly interpreters: Interpreters;
   private readonly backoff = new Backoff();
   private readonly listening: vscode.Disposable[];
   private queue: Promise<void> = Promise.resolve();
@@ -67,11 +68,16 @@ export class Lifecycle implements vscode.Disposable {
     });
   }
 
+  /** Ends the server; another start is somebody else's to ask for. */
+  stop(): Promise<void> {
+    return this.inTurn(() => this.end());
+  }
+
   /** Starts anew if another server would be found now than the one that runs. */
   private lookAgain(why: string): Promise<void> {
     return this.inTurn(async () => {
       const found = await findServer(this.context, this.interpreters);
-      const runs = this.life.kind === "running" ? this.life.command : undefined;
+      const runs = this.life.kind === "running" ? this.life.candidate.command : undefined;
       if (found.kind === "server" ? found.candidate.command !== runs : runs === undefined) {
         this.owner.output.info(`restart: ${why}`);
         await this.end();
@@ -114,7 +120,7 @@ export class Lifecycle implements vscode.Disposable {
       return;
     }
     if (this.client === client) {
-      this.become({ kind: "running", version, command: candidate.command, source: candidate.source });
+      this.become({ kind: "running", version, candidate });
       this.started.fire(client);
     }
   }

@@ -1,0 +1,77 @@
+// Commands that belong into a terminal: run a service under the recorder, the collector, retention, the playground.
+
+import * as fs from "node:fs";
+import * as path from "node:path";
+import * as vscode from "vscode";
+import type { Flux } from "../flux";
+
+export async function run(flux: Flux): Promise<void> {
+  const kept = flux.context.workspaceState.get<string>("run", "");
+  const command = await vscode.window.showInputBox({
+    title: "Run a service under the recorder",
+    prompt: "What it is started with; inputs, outputs and rows of each request are recorded",
+    placeHolder: "flask run",
+    value: kept,
+    validateInput: (text) => (text.trim() === "" ? "Which command?" : undefined),
+  });
+  if (command !== undefined) {
+    await flux.context.workspaceState.update("run", command);
+    await type(flux, "run", `run -- ${command.trim()}`);
+  }
+}
+
+export async function serve(flux: Flux): Promise<void> {
+  await type(flux, "serve", "serve");
+}
+
+export async function prune(flux: Flux): Promise<void> {
+  await type(flux, "prune", "prune");
+}
+
+export async function demo(flux: Flux): Promise<void> {
+  await type(flux, "demo", "demo");
+}
+
+async function type(flux: Flux, name: string, words: string): Promise<void> {
+  const shell = path.basename(vscode.env.shell).toLowerCase();
+  const program = await programOf(flux);
+  const terminal = vscode.window.createTerminal({ name: `flux ${name}`, iconPath: new vscode.ThemeIcon("pulse") });
+  terminal.show();
+  terminal.sendText(`${program.map((word) => quoted(word, shell)).join(" ")} ${words}`.replace(/^'/, call(shell)));
+}
+
+/** The `flux` that belongs to the server that runs. */
+async function programOf(flux: Flux): Promise<readonly string[]> {
+  await flux.ready();
+  const life = flux.server.life;
+  if (life.kind !== "running") {
+    return ["flux"];
+  }
+  const windows = process.platform === "win32";
+  const { command, python } = life.candidate;
+  const beside = path.join(path.dirname(command), windows ? "flux.exe" : "flux");
+  if (fs.existsSync(beside)) {
+    return [beside];
+  }
+  return python === undefined ? ["flux"] : [python, "-P", "-m", "flux_ls.cli"];
+}
+
+/** PowerShell takes a quoted word at the start for a text, unless it is told to call it. */
+function call(shell: string): string {
+  return isPowerShell(shell) ? "& '" : "'";
+}
+
+function isPowerShell(shell: string): boolean {
+  return /^(pwsh|powershell)/.test(shell);
+}
+
+/** A word as a shell reads it back. */
+export function quoted(word: string, shell: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) {
+    return word;
+  }
+  if (/^cmd/.test(shell)) {
+    return `"${word}"`;
+  }
+  return `'${word.replace(/'/g, isPowerShell(shell) ? "''" : "'\\''")}'`;
+}
