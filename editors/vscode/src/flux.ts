@@ -44,7 +44,7 @@ export class Flux implements vscode.Disposable {
     this.server = new Lifecycle(context, {
       output,
       run: (command, given, pass) => this.run(command, given, pass),
-      show: (uri) => openPage(uri),
+      show: (uri) => this.open(uri),
       published: (uri, diagnostics) => this.published(uri, diagnostics),
       say: (text) => void offer(this, text, this.status?.broken ? ["doctor", "settings"] : ["output"]),
     });
@@ -113,6 +113,17 @@ export class Flux implements vscode.Disposable {
       ? await withProgress(await this.ready(), name, parameters)
       : await this.execute(name, parameters);
     await openPage(vscode.Uri.parse(answer.uri));
+  }
+
+  /** Opens a document of the server's: what it is the answer of is shown in its own way, where there is one. */
+  async open(uri: vscode.Uri): Promise<void> {
+    const [, id, name] = (uri.authority === "request" && /^\/([^/]+)\/(\w+)$/.exec(uri.path)) || [];
+    const presenter = this.presenters.get(name as CommandName);
+    if (presenter !== undefined && id !== undefined && uri.query === "") {
+      await presenter({ id: decodeURIComponent(id) });
+    } else {
+      await openPage(uri);
+    }
   }
 
   /** A command of the server, named by a lens, a hover or a code action. */

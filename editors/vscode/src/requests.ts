@@ -1,4 +1,4 @@
-// A request in words: as a row of a list, and as what a person may type for one.
+// A request in words: as a row of a list, and what belongs to one.
 
 import type { RequestShape } from "./messages";
 
@@ -76,14 +76,4 @@ export function ago(timestamp: string, now = Date.now()): string {
   }
   const days = Math.floor(seconds / 86_400);
   return days === 1 ? "1 day ago" : `${days} days ago`;
-}
-
-/** The id that a person typed: `550e`, `req:550e8400`, or the service's own; nothing for what cannot be one. */
-export function typedId(text: string): string | undefined {
-  const id = text.trim().replace(/^req:/i, "");
-  if (/^[0-9a-f]{4,32}$/i.test(id)) {
-    return id.toLowerCase();
-  }
-  // An id of the service's own has a digit in it; a word that somebody looks for has not.
-  return /^[\w.:-]{6,128}$/.test(id) && /\d/.test(id) ? id : undefined;
 }

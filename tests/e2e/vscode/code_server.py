@@ -3,14 +3,18 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
+import tempfile
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.error import URLError
+from zipfile import ZipFile
 
 from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
@@ -84,11 +88,21 @@ def packaged() -> Path:
         return vsix
 
 
-def install(vsix: Path, into: Path) -> None:
-    """Puts an extension into a folder of extensions, as `code --install-extension` does."""
+def zipped(source: Path, into: Path) -> Path:
+    """A small extension as a package that can be installed."""
+    file = into / f"{source.name}.vsix"
+    with ZipFile(file, "w") as out:
+        for part in source.iterdir():
+            out.write(part, f"extension/{part.name}")
+    return file
+
+
+def install(extensions: Iterable[Path], into: Path) -> None:
+    """Puts packages into a folder of extensions, as `code --install-extension` does."""
     into.mkdir(parents=True, exist_ok=True)
+    named = [word for vsix in extensions for word in ("--install-extension", str(vsix))]
     done = subprocess.run(
-        [*_code_server(into.parent, into), "--install-extension", str(vsix)],
+        [*_code_server(into.parent, into), *named],
         env=_environment(into.parent, {}),
         capture_output=True,
         text=True,
@@ -113,6 +127,10 @@ def _environment(folder: Path, env: Mapping[str, str]) -> dict[str, str]:
     return clean_environment() | {"HOME": str(folder), "VSCODE_CLI": "1"} | own | dict(env)
 
 
+class HostError(AssertionError):
+    """What was run in the extension host failed."""
+
+
 class CodeServer:
     """A VS Code that a browser can open, with the extensions of a folder; its group ends with it."""
 
@@ -128,6 +146,8 @@ class CodeServer:
         """`trust` has the editor ask which folders are trusted."""
         self.folder = folder
         self.extensions = extensions
+        # The paths of sockets are short.
+        self.doors = Path(tempfile.mkdtemp(prefix="flux-vs-"))
         (self.port,) = free_ports(1)
         self.settings(QUIET | ({"security.workspace.trust.enabled": True} if trust else {}) | dict(settings))
         argv = [
@@ -136,13 +156,29 @@ class CodeServer:
             *("--disable-telemetry", "--disable-update-check", "--disable-getting-started-override"),
             *(() if trust else ("--disable-workspace-trust",)),
         ]
-        self.process = Process(argv, cwd=folder, env=_environment(folder, env), log=folder / "code-server.log")
+        environment = _environment(folder, env) | {"FLUX_TESTS_DOORS": str(self.doors)}
+        self.process = Process(argv, cwd=folder, env=environment, log=folder / "code-server.log")
 
     def settings(self, settings: Mapping[str, Any]) -> None:
         """What the user's settings are from now on."""
         file = self.folder / "user-data" / "User" / "settings.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(settings, indent=2))
+
+    def host(self, workspace: Path, code: str, *given: Any, within: float = 20) -> Any:
+        """What a function body returns in the extension host of the window that has the workspace open."""
+        name = sha256(str(workspace).encode()).hexdigest()[:16]
+        eventually((self.doors / name).exists, within=within, what="the extension host to start")
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(within)
+            door.connect(str(self.doors / name))
+            door.sendall(json.dumps({"code": code, "given": given}).encode())
+            door.shutdown(socket.SHUT_WR)
+            told = b"".join(iter(lambda: door.recv(1 << 16), b""))
+        answer = json.loads(told)
+        if "error" in answer:
+            raise HostError(answer["error"])
+        return answer["result"]
 
     def __enter__(self) -> Self:
         try:
@@ -156,6 +192,7 @@ class CodeServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.process.kill()
+        shutil.rmtree(self.doors, ignore_errors=True)
 
     def _healthy(self) -> bool:
         assert self.process.popen.poll() is None, self.process.output()

@@ -1,6 +1,9 @@
-"""What the VS Code tests share: the packaged extension, one editor and one browser a module, a shop with a store."""
+"""What the VS Code tests share: the packaged extension, and for each module one window that is put in order again.
 
-import json
+To open a window takes longer than most tests, so those of a module share it: `shop` has files and a store of its own
+for each test, and `window` shows them, with nothing left of the test before.
+"""
+
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,14 +12,20 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.e2e.collector import Collector
-from tests.e2e.neovim.shop import Shop
 from tests.e2e.runs import unavailable
 from tests.e2e.vscode import code_server
 from tests.e2e.vscode.code_server import CodeServer
+from tests.e2e.vscode.shop import Shop
 from tests.e2e.vscode.window import Window
 
+HERE = Path(__file__).parent
 OpenWindow = Callable[..., Window]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(240))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,16 +36,18 @@ def _editor_is_installed() -> None:
 
 @pytest.fixture(scope="session")
 def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of extensions that has the packaged one installed."""
-    folder = tmp_path_factory.mktemp("vscode-extensions") / "extensions"
-    code_server.install(code_server.packaged(), folder)
-    return folder
+    """A folder of extensions that has the packaged one installed, and those of the tests."""
+    folder = tmp_path_factory.mktemp("vscode-extensions")
+    ours = [code_server.zipped(HERE / name, folder) for name in ("probe", "python")]
+    code_server.install([code_server.packaged(), *ours], folder / "extensions")
+    return folder / "extensions"
 
 
 @pytest.fixture(scope="module")
 def editor(extensions: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeServer]:
-    """One editor for the tests of a module; each opens a folder of its own in it."""
-    with CodeServer(tmp_path_factory.mktemp("vscode"), extensions) as running:
+    """The editor of a module. No collector is started: what the tests send is in the store at once."""
+    folder = tmp_path_factory.mktemp("vscode")
+    with CodeServer(folder, extensions, env={"FLUX_COLLECTOR": "false"}) as running:
         yield running
 
 
@@ -46,52 +57,42 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture
-def own_collector(tmp_path: Path) -> Iterator[Collector]:
-    """A collector whose store holds only what the test puts there."""
-    folder = tmp_path / "collector"
-    folder.mkdir()
-    with Collector(folder) as running:
-        yield running
+@pytest.fixture(scope="module")
+def shared(editor: CodeServer, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+    """The window that the tests of a module share."""
+    folder = tmp_path_factory.mktemp("workspace") / "work"
+    Shop(folder, folder)
+    window = Window(browser, editor, folder)
+    yield window
+    window.close()
 
 
 @pytest.fixture
-def shop(tmp_path: Path, own_collector: Collector) -> Shop:
-    made = Shop(tmp_path / "work", own_collector.endpoint)
-    configure(made.folder, own_collector)
-    return made
-
-
-def configure(folder: Path, collector: Collector, **settings: Any) -> None:
-    """The settings of a folder: where its store is and where its collector listens, and those that are given."""
-    told = {
-        "flux.store": str(collector.store),
-        "flux.otlpHttpPort": collector.endpoint.http_port,
-        "flux.otlpGrpcPort": collector.endpoint.grpc_port,
-        **settings,
-    }
-    file = folder / ".vscode" / "settings.json"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(told, indent=2))
+def shop(shared: Window, tmp_path: Path) -> Shop:
+    return Shop(shared.folder, tmp_path / "data" / "flux.db")
 
 
 @pytest.fixture
-def open_window(
-    browser: Browser, editor: CodeServer, shop: Shop, request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[OpenWindow]:
-    """Opens the shop's folder, or another, in a window; a picture of it stays where a test fails."""
+def window(shared: Window, shop: Shop, tmp_path: Path) -> Iterator[Window]:
+    """The shop with its checkout open; a picture of how it ended stays where a test fails."""
+    shared.tidy({"store": str(shop.store)})
+    shared.open(shop.checkout)
+    yield shared
+    shared.screenshot(tmp_path / "window.png")
+
+
+@pytest.fixture
+def open_window(browser: Browser, extensions: Path, tmp_path: Path) -> Iterator[OpenWindow]:
+    """Opens a folder in an editor of its own, with an environment and settings of its own."""
     with ExitStack() as stack:
 
-        def open(file: Path | None = None, *, folder: Path | None = None, **rest: Any) -> Window:
-            window = Window(browser, editor, folder or shop.folder, file, **rest)
+        def open(folder: Path, file: Path | None = None, **rest: Any) -> Window:
+            own = tmp_path / "editor"
+            own.mkdir()
+            editor = stack.enter_context(CodeServer(own, extensions, **rest))
+            window = Window(browser, editor, folder, file)
             stack.callback(window.close)
             stack.callback(lambda: window.screenshot(tmp_path / "window.png"))
             return window
 
         yield open
-
-
-@pytest.fixture
-def window(open_window: OpenWindow, shop: Shop) -> Window:
-    """The shop with its checkout open."""
-    return open_window(shop.checkout)

@@ -2,17 +2,48 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Error, Locator, Page, expect
 
 from tests.e2e.processes import TookTooLong, eventually
 from tests.e2e.vscode.code_server import CodeServer
 
-WITHIN_S = 15
+WITHIN_S = 40
+
+
+TIDY = """
+const run = (name) => vscode.commands.executeCommand(name);
+while (vscode.window.activeTextEditor?.document.isDirty) {
+  await run("workbench.action.revertAndCloseActiveEditor");
+}
+await run("workbench.action.closeAllEditors");
+await run("notifications.clearAll");
+const configuration = vscode.workspace.getConfiguration("flux");
+const [wanted] = given;
+for (const name of Object.keys(vscode.extensions.getExtension("flux-ls.flux").packageJSON.contributes.configuration
+    .properties).map((each) => each.slice("flux.".length))) {
+  const set = configuration.inspect(name);
+  if (set.globalValue !== undefined) {
+    await configuration.update(name, undefined, true);
+  }
+  if (set.workspaceValue !== wanted[name]) {
+    await configuration.update(name, wanted[name], false);
+  }
+}
+const until = Date.now() + 40000;
+while (wanted.store !== undefined && flux?.status?.store.path !== wanted.store) {
+  if (Date.now() > until) {
+    throw new Error(`the store is still ${flux?.status?.store.path}`);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+"""
+"""What one test leaves is not there for the next."""
 
 
 class Window:
@@ -125,13 +156,23 @@ class Window:
         row.wait_for()
         row.click()
 
-    def open(self, name: str) -> None:
-        """Opens a file by its name, as with Ctrl+P."""
-        self.page.keyboard.press("Control+P")
-        self.quick_input().fill(name)
-        self.page.locator(".quick-input-widget .monaco-list-row", has_text=Path(name).name).first.wait_for()
-        self.page.keyboard.press("Enter")
-        self.tab(Path(name).name).wait_for()
+    def open(self, file: Path) -> None:
+        """Opens a file."""
+        self.host("await vscode.window.showTextDocument(vscode.Uri.file(given[0]), { preview: false })", str(file))
+        self.tab(file.name).wait_for()
+
+    def set(self, name: str, value: Any, *, user: bool = False) -> None:
+        """Sets one of Flux's settings in the workspace, or the user's; None takes it away."""
+        self.host(
+            "await vscode.workspace.getConfiguration('flux').update(given[0], given[1], given[2])", name, value, user
+        )
+
+    def tidy(self, settings: Mapping[str, Any]) -> None:
+        """Closes what is open, and takes back settings and notifications; then the workspace has these settings."""
+        self.page.keyboard.press("Escape")
+        self.page.mouse.move(5, 5)
+        self.host(TIDY, settings, within=60)
+        self.ready()
 
     def hover(self, line: str, word: str) -> Locator:
         """Puts the mouse on a word of the line of code; the hover that comes."""
@@ -148,6 +189,30 @@ class Window:
     def screenshot(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=file)
+
+    def host(self, code: str, *given: Any, within: float = 20) -> Any:
+        """What a function body returns in the extension host; it sees `vscode`, `flux` and `given`."""
+        return self.server.host(self.folder, code, *given, within=within)
+
+    def ready(self) -> None:
+        """Waits until the language server runs."""
+        self.eventually(lambda: self.life() == "running", "the language server to run")
+
+    def life(self) -> str:
+        return str(self.host("return flux?.server.life.kind"))
+
+    def page_text(self, heading: str) -> str:
+        """The text of the page that is shown, as soon as it has the heading: pages are in frames of their own."""
+
+        def found() -> str:
+            for frame in self.page.frames:
+                with suppress(Error):
+                    text = frame.locator("body").inner_text(timeout=1000)
+                    if heading in text and frame is not self.page.main_frame:
+                        return str(text)
+            return ""
+
+        return str(self.eventually(found, f"a page with {heading!r}", within=WITHIN_S))
 
     def expect(self, locator: Locator) -> Any:
         return expect(locator)

@@ -5,7 +5,8 @@ import { telling } from "../asking";
 import { type Finding, findingsAt, findingsOf } from "../cursor";
 import type { Flux } from "../flux";
 import type { RequestShape } from "../messages";
-import { labelOf, plain, typedId } from "../requests";
+import { labelOf, plain } from "../requests";
+import { typedId } from "../typed";
 
 const PAGE = 50;
 

@@ -3,8 +3,7 @@
 import * as vscode from "vscode";
 import { telling } from "../asking";
 import type { Flux } from "../flux";
-import { OPEN_PAGE } from "../hover";
-import { openPage } from "../pages";
+import { OPEN_PAGE } from "../links";
 import { install } from "../server/install";
 import { showMenu } from "../status/menu";
 import { dismiss, errors, restore } from "./groups";
@@ -41,7 +40,7 @@ export const COMMANDS: Readonly<Record<string, Run>> = {
   "flux.install": install,
   "flux.restart": (flux) => flux.server.restart("asked for"),
   "flux.showOutput": (flux) => flux.output.show(),
-  [OPEN_PAGE]: (_, uri) => (typeof uri === "string" ? openPage(vscode.Uri.parse(uri)) : undefined),
+  [OPEN_PAGE]: (flux, uri) => (typeof uri === "string" ? flux.open(vscode.Uri.parse(uri)) : undefined),
 };
 
 export function registerCommands(flux: Flux): vscode.Disposable[] {

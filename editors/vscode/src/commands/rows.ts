@@ -5,6 +5,7 @@ import { ResponseError } from "vscode-languageclient/node";
 import { ask, show } from "../asking";
 import type { Flux } from "../flux";
 import { plain } from "../requests";
+import { typedKey } from "../typed";
 
 interface Row {
   readonly key: Readonly<Record<string, unknown>>;
@@ -59,7 +60,7 @@ async function chooseKey(flux: Flux, title: string, table: string, all: boolean)
   if (answer === undefined) {
     return undefined;
   }
-  const keys = [...new Set((answer.rows ?? []).map((row) => typed(row.key)).filter((key) => key !== ""))];
+  const keys = [...new Set((answer.rows ?? []).map((row) => typedKey(row.key)).filter((key) => key !== ""))];
   const another = { label: "$(edit) Another key…", key: undefined };
   const chosen = await vscode.window.showQuickPick(
     [
@@ -77,15 +78,4 @@ async function chooseKey(flux: Flux, title: string, table: string, all: boolean)
     prompt: "The primary key: 42, or order_id=7,position=2",
     validateInput: (text) => (text.trim() === "" ? "Which row?" : undefined),
   });
-}
-
-/** A key as the terminal takes it: its value, or the values by name where there are several. */
-export function typed(key: Readonly<Record<string, unknown>>): string {
-  const values = Object.entries(key);
-  if (values.length === 1) {
-    const [, value] = values[0] ?? [];
-    return typeof value === "object" ? JSON.stringify(key) : String(value);
-  }
-  const simple = values.every(([, value]) => typeof value === "number" || /^[\w.-]+$/.test(String(value)));
-  return simple ? values.map(([name, value]) => `${name}=${value}`).join(",") : JSON.stringify(key);
 }

@@ -3,6 +3,7 @@
 import * as vscode from "vscode";
 import { show } from "../asking";
 import type { Flux, Parameters } from "../flux";
+import { wrongRevision, wrongWindow } from "../typed";
 import { chooseRequest, givenId } from "./choosing";
 
 const WINDOW = "a window of time";
@@ -72,21 +73,4 @@ async function goodRevision(needed: boolean): Promise<string | undefined> {
     validateInput: (text) => wrongRevision(text, needed),
   });
   return good?.trim();
-}
-
-/** What is wrong with what was typed for a time. */
-export function wrongWindow(text: string): string | undefined {
-  const typed = text.trim();
-  const age = /^\d+(\.\d+)?\s*(s|m|min|h|d)$/;
-  const span = /^\S.*(-|\.\.)\s*\S+$/;
-  return age.test(typed) || span.test(typed) ? undefined : "A time such as 30m, 2h or 14:00-14:30";
-}
-
-/** What is wrong with what was typed for a revision. */
-export function wrongRevision(text: string, needed: boolean): string | undefined {
-  const typed = text.trim();
-  if (typed === "") {
-    return needed ? "Which revision was good?" : undefined;
-  }
-  return /^-|[\s\x00-\x1f\x7f]|\.\.|[~^:]{2}|[?*[\\]/.test(typed) ? `${typed} cannot be a revision` : undefined;
 }

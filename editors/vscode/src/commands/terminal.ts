@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import * as vscode from "vscode";
 import type { Flux } from "../flux";
+import { asTyped } from "../shell";
 
 export async function run(flux: Flux): Promise<void> {
   const kept = flux.context.workspaceState.get<string>("run", "");
@@ -37,7 +38,7 @@ async function type(flux: Flux, name: string, words: string): Promise<void> {
   const program = await programOf(flux);
   const terminal = vscode.window.createTerminal({ name: `flux ${name}`, iconPath: new vscode.ThemeIcon("pulse") });
   terminal.show();
-  terminal.sendText(`${program.map((word) => quoted(word, shell)).join(" ")} ${words}`.replace(/^'/, call(shell)));
+  terminal.sendText(`${asTyped(program, shell)} ${words}`);
 }
 
 /** The `flux` that belongs to the server that runs. */
@@ -54,24 +55,4 @@ async function programOf(flux: Flux): Promise<readonly string[]> {
     return [beside];
   }
   return python === undefined ? ["flux"] : [python, "-P", "-m", "flux_ls.cli"];
-}
-
-/** PowerShell takes a quoted word at the start for a text, unless it is told to call it. */
-function call(shell: string): string {
-  return isPowerShell(shell) ? "& '" : "'";
-}
-
-function isPowerShell(shell: string): boolean {
-  return /^(pwsh|powershell)/.test(shell);
-}
-
-/** A word as a shell reads it back. */
-export function quoted(word: string, shell: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(word)) {
-    return word;
-  }
-  if (/^cmd/.test(shell)) {
-    return `"${word}"`;
-  }
-  return `'${word.replace(/'/g, isPowerShell(shell) ? "''" : "'\\''")}'`;
 }

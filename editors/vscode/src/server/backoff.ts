@@ -1,10 +1,9 @@
 // When a server that ended by itself is started again: at once, then later and later, and at last not by itself.
 
 const FIRST_MS = 250;
-const LONGEST_MS = 30_000;
 /** A server that ran this long had nothing wrong with its start. */
 export const STEADY_MS = 60_000;
-const MOST_IN_A_ROW = 6;
+const MOST_IN_A_ROW = 5;
 
 export type Next = { readonly kind: "again"; readonly inMs: number } | { readonly kind: "give-up" };
 
@@ -17,7 +16,7 @@ export class Backoff {
     if (this.crashes > MOST_IN_A_ROW) {
       return { kind: "give-up" };
     }
-    return { kind: "again", inMs: Math.min(FIRST_MS * 4 ** (this.crashes - 1), LONGEST_MS) };
+    return { kind: "again", inMs: FIRST_MS * 2 ** (this.crashes - 1) };
   }
 
   /** For when a person says to try anew. */
