@@ -127,7 +127,7 @@ export async function offer(flux: Flux, text: string, mends: readonly Mend[]): P
 
 const APPLIED: Record<Mend, [string, ...unknown[]]> = {
   install: ["flux.install"],
-  settings: ["workbench.action.openSettings", "@ext:flux-ls.flux"],
+  settings: ["flux.openSettings"],
   "select-interpreter": ["python.setInterpreter"],
   output: ["flux.showOutput"],
   restart: ["flux.restart"],

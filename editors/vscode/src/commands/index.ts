@@ -39,9 +39,16 @@ export const COMMANDS: Readonly<Record<string, Run>> = {
   "flux.demo": demo,
   "flux.install": install,
   "flux.restart": (flux) => flux.server.restart("asked for"),
+  "flux.openSettings": openSettings,
   "flux.showOutput": (flux) => flux.output.show(),
   [OPEN_PAGE]: (flux, uri) => (typeof uri === "string" ? flux.open(vscode.Uri.parse(uri)) : undefined),
 };
+
+/** Settings of a machine are those of the one where the code is. */
+function openSettings(): Thenable<unknown> {
+  const where = vscode.env.remoteName === undefined ? "openSettings" : "openRemoteSettings";
+  return vscode.commands.executeCommand(`workbench.action.${where}`, { query: "@ext:flux-ls.flux" });
+}
 
 export function registerCommands(flux: Flux): vscode.Disposable[] {
   return Object.entries(COMMANDS).map(([id, command]) =>

@@ -44,7 +44,7 @@ export async function showMenu(flux: Flux): Promise<void> {
             run: ["workbench.trust.manage"],
           } as Item,
         ]),
-    { label: "$(settings-gear) Settings", run: ["workbench.action.openSettings", "@ext:flux-ls.flux"] },
+    { label: "$(settings-gear) Settings", run: ["flux.openSettings"] },
     { label: "$(output) Show output", run: ["flux.showOutput"] },
     { label: "$(refresh) Restart the server", run: ["flux.restart"] },
   ];

@@ -1,0 +1,154 @@
+"""The palette: which request is meant, what is typed, and what comes of it."""
+
+import re
+from pathlib import Path
+
+from tests.e2e.neovim.shop import CHECKOUT_CALL
+from tests.e2e.vscode.shop import Shop
+from tests.e2e.vscode.window import Window
+
+
+def test_everything_that_is_contributed_is_there(window: Window) -> None:
+    missing = """
+    const { commands } = vscode.extensions.getExtension("flux-ls.flux").packageJSON.contributes;
+    const known = new Set(await vscode.commands.getCommands(true));
+    return commands.map((each) => each.command).filter((id) => !known.has(id));
+    """
+    assert window.host(missing) == []
+
+
+def test_at_the_cursor_nothing_is_asked(shop: Shop, window: Window) -> None:
+    id = shop.fails()
+    shop.fails("get_greeting({})", path="/greeting")
+    window.lens("1 failure · last").wait_for()
+    window.text("return smile, share").click()
+    window.command("Flux: Trace of a request")
+    assert f"req:{id[:8]}" in window.page_text("Trace of")
+
+
+def test_elsewhere_a_request_is_chosen_the_newest_first(shop: Shop, window: Window) -> None:
+    for number in range(60):
+        shop.succeeds(f"/products/{number}")
+    id = shop.fails()
+    window.lens("1 failure · last").wait_for()
+    window.text('"""Splits a bill."""').click()
+    window.command("Flux: Trace of a request")
+    window.eventually(lambda: len(window.quick_picks()) > 5, "the requests")
+    rows = window.quick_picks()
+    assert rows[0].startswith("POST /checkout 500 44ms req:" + id[:8])
+    assert "ZeroDivisionError: division by zero" in rows[0]
+    assert rows[1].startswith("GET /products/59 200")
+    # What is further back comes on demand, and an id need not be in the list.
+    window.quick_input().fill("Older")
+    window.pick("Older requests")
+    window.quick_input().fill("products/3")
+    window.eventually(lambda: any(row.startswith("GET /products/3 ") for row in window.quick_picks()), "older ones")
+    window.quick_input().fill(f"req:{id[:6]}")
+    window.eventually(lambda: window.quick_picks()[0].startswith("POST /checkout"), "the one that is typed")
+    window.page.keyboard.press("Enter")
+    assert f"req:{id[:8]}" in window.page_text("Trace of")
+
+
+def test_an_id_that_nothing_has_is_said_and_one_of_several_is_chosen(shop: Shop, window: Window) -> None:
+    window.command("Flux: Trace of a request")
+    window.quick_input().fill("dead")
+    window.pick("req:dead")
+    window.toast("dead").wait_for()
+    window.host("await vscode.commands.executeCommand('notifications.clearAll')")
+    one, other = "abcd1" + "0" * 26 + "1", "abcd2" + "0" * 26 + "2"
+    shop.fails(trace_id=one)
+    shop.fails("get_greeting({})", path="/greeting", trace_id=other)
+    window.lens("1 failure · last").wait_for()
+    window.host("void vscode.commands.executeCommand('flux.trace', 'abcd')")
+    window.pick("/greeting")
+    assert "req:abcd2000" in window.page_text("Trace of")
+
+
+def test_two_requests_are_compared(shop: Shop, window: Window) -> None:
+    good, bad = shop.orders(), shop.orders(0)
+    window.lens("1 failure · last").wait_for()
+    window.text("share =").click()
+    window.command("Flux: Compare two requests")
+    window.pick("The last good one")
+    text = window.page_text("REGRESSED")
+    assert f"req:{good[:8]}" in text
+    assert f"req:{bad[:8]}" in text
+
+
+def test_rows_are_chosen_by_table_and_key(shop: Shop, window: Window) -> None:
+    shop.orders(id=42)
+    shop.orders(id=43)
+    window.eventually(lambda: window.host("return flux.status?.last_request?.path") == "/checkout", "the requests")
+    window.command("Flux: Who wrote what a row holds?")
+    window.pick("orders")
+    window.eventually(lambda: {"42", "43"} <= set(window.quick_picks()), "the rows")
+    window.pick("43")
+    assert "save_order" in window.page_text("Who wrote")
+    window.host("await vscode.commands.executeCommand('workbench.action.closeAllEditors')")
+    window.command("Flux: What happened to a row?")
+    window.pick("orders")
+    window.pick("Another key")
+    window.quick_input().fill("42")
+    window.page.keyboard.press("Enter")
+    assert "paid" in window.page_text("orders")
+
+
+def test_a_failure_is_dismissed_and_restored(shop: Shop, window: Window) -> None:
+    shop.fails()
+    window.lens("1 failure · last").wait_for()
+    window.text("share =").click()
+    window.command("Flux: Dismiss a failure")
+    window.eventually(lambda: window.squiggles() == 0, "no squiggle")
+    window.toast("dismissed").locator("a, button", has_text="Undo").click()
+    window.eventually(lambda: window.squiggles() == 1, "it again")
+    window.command("Flux: Dismiss a failure")
+    window.eventually(lambda: window.squiggles() == 0, "no squiggle")
+    window.command("Flux: Show a dismissed failure again")
+    window.pick("ZeroDivisionError")
+    window.eventually(lambda: window.squiggles() == 1, "it again")
+
+
+def test_what_a_model_would_be_asked_is_shown_and_sending_is_asked_first(shop: Shop, window: Window) -> None:
+    id = shop.fails()
+    window.lens("1 failure · last").wait_for()
+    window.text("share =").click()
+    window.command("Flux: What would a model be asked?")
+    assert "Nothing was sent." in window.page_text("What a model would be asked")
+    window.open(shop.checkout)
+    window.text("share =").click()
+    window.command("Flux: Ask a model about a failure")
+    dialog = window.page.locator(".monaco-dialog-box")
+    window.expect(dialog).to_contain_text(f"Send what was recorded of req:{id[:8]}")
+    window.expect(dialog).to_contain_text("bytes, secrets taken out")
+    dialog.locator("a, button", has_text="Cancel").click()
+
+
+def test_a_service_is_run_in_a_terminal(shop: Shop, window: Window, tmp_path: Path) -> None:
+    window.host("void vscode.commands.executeCommand('flux.run')")
+    window.quick_input().fill(" ")
+    window.expect(window.page.locator(".quick-input-message")).to_contain_text("Which command?")
+    proof = tmp_path / "proof"
+    window.quick_input().fill(f"python -c \"open('{proof}', 'w').write('ran')\"")
+    window.page.keyboard.press("Enter")
+    window.eventually(lambda: proof.exists() and proof.read_text() == "ran", "the command to run")
+    window.host("for (const each of vscode.window.terminals) each.dispose()")
+
+
+def test_what_is_typed_wrong_is_not_taken(shop: Shop, window: Window) -> None:
+    shop.fails(CHECKOUT_CALL)
+    window.lens("1 failure · last").wait_for()
+    window.text('"""Splits a bill."""').click()
+    window.command("Flux: Replay a request")
+    window.pick("All of a time")
+    window.quick_input().fill("yesterday")
+    message = window.page.locator(".quick-input-message")
+    window.expect(message).to_contain_text(re.compile("30m, 2h or 14:00"))
+    window.page.keyboard.press("Escape")
+    window.command("Flux: Find the commit that broke it")
+    window.pick("By a command")
+    window.quick_input().fill("true")
+    window.page.keyboard.press("Enter")
+    window.expect(window.page.locator(".quick-input-title")).to_contain_text("A revision that was good")
+    window.quick_input().fill("--exec=rm")
+    window.expect(message).to_contain_text("cannot be a revision")
+    window.page.keyboard.press("Escape")
