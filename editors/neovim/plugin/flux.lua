@@ -54,7 +54,16 @@ vim.api.nvim_create_autocmd('LspAttach', {
   end,
 })
 
-local settings = vim.g.flux
-if not (type(settings) == 'table' and settings.enable == false) then
-  vim.lsp.enable('flux')
+local function enable()
+  local settings = vim.g.flux
+  if not (type(settings) == 'table' and settings.enable == false) then
+    vim.lsp.enable('flux')
+  end
+end
+
+if vim.v.vim_did_enter == 0 then
+  enable()
+else
+  -- Now it would start servers at once, and who loads a plugin late gives it its options right after.
+  vim.schedule(enable)
 end

@@ -47,10 +47,11 @@ function M.is_trusted(folder)
 end
 
 --- Whether all folders of a server are trusted; false without any.
----@param folders { uri: string }[]?
+---@param folders? { uri: string }[]|vim.NIL Null for a file that is in no project.
 ---@return boolean
 function M.all_trusted(folders)
-  return #(folders or {}) > 0
+  return type(folders) == 'table'
+    and #folders > 0
     and vim.iter(folders):all(function(folder)
       return M.is_trusted(vim.uri_to_fname(folder.uri))
     end)
