@@ -1,6 +1,8 @@
 """A `flux serve` for the tests, and `flux` asked about its store."""
 
 import json
+import os
+import signal
 import subprocess
 import urllib.request
 from collections.abc import Mapping
@@ -68,3 +70,10 @@ class Collector:
             return [json.loads(done.stdout)]
         except json.JSONDecodeError:
             return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def end_collector(store: Path) -> None:
+    """Ends one that was started in the background, by whoever needed it, for a store that is about to be removed."""
+    information = store.with_name(f"{store.name}.collector.json")
+    if information.exists():
+        os.kill(json.loads(information.read_text())["pid"], signal.SIGTERM)

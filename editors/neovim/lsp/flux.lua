@@ -37,9 +37,12 @@ return {
     end,
     ['workspace/codeLens/refresh'] = require('flux.lenses').refresh_handler(),
   },
-  on_exit = function(_, _, client_id)
+  on_exit = function(code, signal, client_id)
+    local client = vim.lsp.get_client_by_id(client_id)
+    local ready = client ~= nil and client.initialized == true
     vim.schedule(function()
       require('flux.stream').on_exit(client_id)
+      require('flux.revival').on_exit(client_id, code, signal, ready)
     end)
   end,
 }

@@ -9,7 +9,6 @@ the settings of its store in its pyproject.toml.
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from msgspec import Struct
 
 from tests.e2e.capture.drawing import svg
 from tests.e2e.capture.screen import Screen
+from tests.e2e.collector import end_collector
 from tests.e2e.editor import REPOSITORY, neovim
 from tests.e2e.launch import BIN, clean_environment
 
@@ -141,19 +141,13 @@ def main() -> None:
         folder = given.folder
         if folder is None:
             folder = Path(scratch) / "flux-demo"
-            stack.callback(end_collector, folder / ".flux" / "flux.db.collector.json")
+            stack.callback(end_collector, folder / ".flux" / "flux.db")
             subprocess.run([BIN / "flux", "demo", folder], env=environment, check=True, stdout=sys.stderr, timeout=180)
         subject = subject_in(folder.resolve(), given.file, environment)
         for name in given.only or DRAWINGS:
             path = given.out / f"{name}.svg"
             path.write_text(DRAWINGS[name](subject), encoding="utf-8")
             print(path)
-
-
-def end_collector(information: Path) -> None:
-    """Ends the collector of a playground that is about to be removed."""
-    if information.exists():
-        os.kill(json.loads(information.read_text())["pid"], signal.SIGTERM)
 
 
 if __name__ == "__main__":

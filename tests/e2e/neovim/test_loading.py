@@ -1,4 +1,4 @@
-"""Ways in which the plugin is loaded: before the editor is up, after it is, by a plugin manager that waits for a need."""
+"""How the plugin is loaded: before the editor is up, after it is, by a plugin manager that waits for a need."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

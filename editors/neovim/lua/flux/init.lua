@@ -12,4 +12,11 @@ function M.setup(opts)
   vim.lsp.enable('flux', require('flux.config').get().enable)
 end
 
+--- What to know at a glance, for a status line: `flux 3✗`, `flux ✓`, `flux ⚠ no collector`; '' without a server.
+---@return string
+function M.statusline()
+  local status = package.loaded['flux.status'] -- Whoever has no server loads nothing for it.
+  return status and status.words() or ''
+end
+
 return M

@@ -1,6 +1,7 @@
 --- The live stream of requests: one source, and whoever wants to look at it.
 
 local client_of = require('flux.client')
+local status_of = require('flux.status')
 
 local M = {}
 
@@ -47,9 +48,6 @@ local recent = {}
 local RECENT = 50
 local MOST_AT_ONCE = 1000 -- of what the server gives in one answer
 
----@type table<integer, table> What each server last said of itself.
-local statuses = {}
-
 local subscriptions = 0
 
 ---@param requests flux.Request[]
@@ -69,7 +67,7 @@ end
 ---@param client_id integer
 ---@return string?
 local function words_of(client_id)
-  local status = statuses[client_id]
+  local status = status_of.of(client_id)
   if not status then
     return nil
   end
@@ -179,7 +177,7 @@ end
 ---@param params table
 ---@param client_id integer
 function M.on_status(params, client_id)
-  statuses[client_id] = client_of.without_null(params)
+  status_of.put(client_id, client_of.without_null(params))
   for _, watcher in ipairs(watchers) do
     if watcher.client_id == client_id and watcher.live then
       watcher.on_state('live', words_of(client_id))
@@ -199,13 +197,19 @@ end
 
 ---@param client_id integer
 function M.on_exit(client_id)
-  statuses[client_id] = nil
+  status_of.put(client_id, nil)
   for _, watcher in ipairs(watchers) do
     if watcher.client_id == client_id then
       watcher.client_id, watcher.id = nil, nil
       watcher.on_state('disconnected', 'The server stopped; :Flux restart starts it again.')
     end
   end
+end
+
+--- Whether anybody looks at the stream.
+---@return boolean
+function M.is_watched()
+  return #watchers > 0
 end
 
 --- Ids of the latest requests, the newest first, those of the server included when it answers at once.

@@ -9,6 +9,7 @@ local PATIENCE_MS = 5000
 ---@param callback fun()
 local function stop(clients, callback)
   for _, client in ipairs(clients) do
+    require('flux.revival').expect(client.id)
     client:stop()
   end
   local deadline = vim.uv.now() + PATIENCE_MS
@@ -36,6 +37,7 @@ return {
   summary = 'start the server anew',
   run = function()
     local enabled = vim.lsp.is_enabled('flux')
+    require('flux.revival').forget()
     stop(vim.lsp.get_clients({ name = 'flux', _uninitialized = true }), function()
       if enabled then
         vim.lsp.enable('flux', false)
