@@ -23,6 +23,9 @@ COMMANDS = [
     "history",
     "blame",
     "errors",
+    "explain",
+    "test",
+    "run",
     "doctor",
     "dismiss",
     "restore",
@@ -90,7 +93,8 @@ def test_setup_is_one_way_to_configure(tmp_path: Path) -> None:
     ("typed", "expected"),
     [
         ("Flux ", COMMANDS),
-        ("Flux t", ["tail", "trace", "trust"]),
+        ("Flux t", ["tail", "trace", "test", "trust"]),
+        ("Flux r", ["replay", "run", "restore", "restart"]),
         ("Flux re", ["replay", "restore", "restart"]),
         ("Flux tail ", ["--errors-only", "--fn", "--service", "--since", "--slow"]),
         ("Flux tail --s", ["--service", "--since", "--slow"]),
@@ -102,6 +106,9 @@ def test_setup_is_one_way_to_configure(tmp_path: Path) -> None:
         ("Flux diff --", ["--all"]),
         ("Flux replay --", ["--latest", "--window"]),
         ("Flux bisect --", ["--bad", "--good", "--jobs", "--run"]),
+        ("Flux explain --", ["--send"]),
+        ("Flux run readlin", ["readlink"]),
+        ("Flux run python3 /etc/hostna", ["/etc/hostname"]),
         ("Flux diff 550e 1234 ", []),
         ("Flux history users 42 ", []),
         ("Flux nonsense ", []),
@@ -122,6 +129,8 @@ def test_completes(nvim: Neovim, typed: str, expected: list[str]) -> None:
         ("Flux tail 550e", ":Flux tail: it takes no 550e"),
         ("Flux diff 550e 1234 abcd", ":Flux diff: it takes no abcd"),
         ("Flux debug 550e 1234", ":Flux debug: it takes no 1234"),
+        ("Flux explain 550e 1234", ":Flux explain: it takes no 1234"),
+        ("Flux test --send", ":Flux test: there is no option --send"),
         ("Flux debug", "no-such-flux-ls is not executable"),
         ("Flux history users 42", "no-such-flux-ls is not executable"),
         ("Flux blame", "no-such-flux-ls is not executable"),
@@ -137,6 +146,14 @@ def test_says_what_is_wrong(nvim: Neovim, typed: str, said: str) -> None:
     nvim.eventually("return #vim.api.nvim_exec2('messages', { output = true }).output > 0")
     assert said in nvim.messages()
     assert "stack traceback" not in nvim.messages()
+
+
+def test_run_without_the_program_says_so(nvim: Neovim) -> None:
+    nvim.lua("_G.before = vim.env.PATH vim.env.PATH = '/nowhere'")
+    nvim.command("Flux run true")
+    nvim.eventually("return vim.api.nvim_exec2('messages', { output = true }).output:find('no flux beside') ~= nil")
+    nvim.lua("vim.env.PATH = _G.before vim.cmd.messages('clear')")
+    assert nvim.lua("return #vim.api.nvim_list_wins()") == 1
 
 
 def test_tail_without_a_server_says_so_in_its_window(nvim: Neovim) -> None:
@@ -330,7 +347,8 @@ def test_help_has_a_tag_for_everything(nvim: Neovim, tmp_path: Path) -> None:
     sources = "\n".join(path.read_text() for path in (PLUGIN / "lua").rglob("*.lua"))
     local_plugs = {f"<Plug>(flux-{name})" for name in re.findall(r"plug = '([\w-]+)'", sources)}
     assert len(groups) > 10
-    assert len(plugs) == len(COMMANDS)
+    # The mappings are made without loading anything, so their list is another.
+    assert plugs == {f"<Plug>(flux-{name})" for name in nvim.lua("return require('flux.commands').names")}
     assert tags >= {":Flux", "g:flux", "flux-settings", "flux-health", "flux.setup()"}
     assert tags >= {f":Flux-{name}" for name in COMMANDS}
     assert tags >= {f"hl-{group}" for group in groups}

@@ -67,6 +67,20 @@ local function enter_source_window()
   end
 end
 
+--- Shows a buffer where source text is shown, and goes there.
+---@param bufnr integer
+---@return boolean shown
+function M.show(bufnr)
+  enter_source_window()
+  vim.bo[bufnr].buflisted = true
+  vim.cmd("normal! m'")
+  local shown = pcall(vim.api.nvim_win_set_buf, 0, bufnr)
+  if not shown then
+    notice.warn(('%s cannot be shown in this window'):format(vim.api.nvim_buf_get_name(bufnr)))
+  end
+  return shown
+end
+
 ---@param frame? flux.Frame
 ---@param roots string[]
 ---@return boolean jumped

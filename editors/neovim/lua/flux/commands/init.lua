@@ -7,6 +7,7 @@ local M = {}
 ---@class flux.Arguments
 ---@field ids string[] Request ids, and whatever else was given bare.
 ---@field options table<string, string|true>
+---@field verbatim? string All that was given, as it was typed, for commands that take it so.
 
 ---@class flux.Option
 ---@field value? string What follows it, in words; nil for a switch.
@@ -18,6 +19,7 @@ local M = {}
 ---@field most? integer At most so many of them.
 ---@field complete? fun(before: string[]): string[] Completes a bare word, given those before it; else it is an id.
 ---@field options? table<string, flux.Option> By name, without the dashes.
+---@field verbatim? boolean Takes whatever is given as it was typed: a command line of the shell's.
 ---@field run fun(arguments: flux.Arguments)
 
 ---@type string[]
@@ -32,12 +34,20 @@ M.names = {
   'history',
   'blame',
   'errors',
+  'explain',
+  'test',
+  'run',
   'doctor',
   'dismiss',
   'restore',
   'trust',
   'restart',
 }
+
+-- Those whose `flux.server.` namesake does what it says, or that have none: nothing opens for them.
+local OWN = { run = true, dismiss = true, restore = true, trust = true, restart = true }
+
+local RENAMED = { test = 'writeTest' }
 
 ---@param name string
 ---@return flux.Command
@@ -98,6 +108,11 @@ function M.run(invocation)
     return
   end
   local chosen = command(name)
+  if chosen.verbatim then
+    local typed = invocation.args:match('^%s*%S+%s+(.*%S)')
+    chosen.run({ ids = {}, options = {}, verbatim = typed })
+    return
+  end
   local arguments, problem = M.parse(words, chosen.options or {})
   local most = chosen.ids and (chosen.most or math.huge) or 0
   if arguments and #arguments.ids > most then
@@ -134,6 +149,9 @@ function M.complete(lead, line, position)
     return {}
   end
   local chosen = command(name)
+  if chosen.verbatim then
+    return vim.fn.getcompletion(lead, typed:match('Flux!?%s+%S+%s+%S') and 'file' or 'shellcmd')
+  end
   local before = typed:match('%-%-([%w-]+)%s+$')
   local option = before and (chosen.options or {})[before]
   if option and option.value then
@@ -185,20 +203,10 @@ function M.client_side()
     end
   end
   local commands = {}
-  for _, name in ipairs({
-    'tail',
-    'why',
-    'trace',
-    'debug',
-    'diff',
-    'replay',
-    'bisect',
-    'history',
-    'blame',
-    'errors',
-    'doctor',
-  }) do
-    commands['flux.server.' .. name] = opening(name)
+  for _, name in ipairs(M.names) do
+    if not OWN[name] then
+      commands['flux.server.' .. (RENAMED[name] or name)] = opening(name)
+    end
   end
   return commands
 end
