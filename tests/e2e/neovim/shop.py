@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,14 +154,24 @@ class Shop:
     def send(self, root: SpanNode, trace_id: str = "", **rest: Any) -> str:
         """Posts one request; what is answered 200 is stored."""
         trace_id = trace_id or new_trace_id()
+        self._post(traces(root, trace_id=trace_id, **rest).SerializeToString())
+        return trace_id
+
+    def send_all(self, roots: Sequence[SpanNode]) -> list[str]:
+        """Posts several requests at once."""
+        ids = [new_trace_id() for _ in roots]
+        # Messages of protobuf one after the other are one message with all that they hold.
+        self._post(b"".join(traces(r, trace_id=id).SerializeToString() for r, id in zip(roots, ids, strict=True)))
+        return ids
+
+    def _post(self, payload: bytes) -> None:
         post = urllib.request.Request(
             f"http://127.0.0.1:{self.endpoint.http_port}/v1/traces",
-            traces(root, trace_id=trace_id, **rest).SerializeToString(),
+            payload,
             {"content-type": "application/x-protobuf"},
         )
         with urllib.request.urlopen(post, timeout=10) as answer:
             assert answer.status == 200
-        return trace_id
 
 
 @dataclass(frozen=True)

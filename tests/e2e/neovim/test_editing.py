@@ -1,5 +1,7 @@
 """A real Neovim with the real server, on the files of a service that fails."""
 
+import pytest
+
 from tests.e2e.collector import Collector
 from tests.e2e.neovim.conftest import StartNeovim
 from tests.e2e.neovim.driver import Neovim
@@ -157,6 +159,28 @@ def test_a_dismissed_failure_goes_and_comes_back(nvim: Neovim, shop: Shop) -> No
     nvim.command(f"Flux restore {request[:8]}")
     wait_for_hint(nvim)
     assert "dismissed. :Flux restore" in nvim.messages()
+
+
+@pytest.mark.parametrize("renaming", ["saveas shop/other.py", "file shop/other.py"])
+def test_a_file_under_another_name_has_nothing_of_the_old_one(nvim: Neovim, shop: Shop, renaming: str) -> None:
+    shop.fails()
+    nvim.open(shop.checkout)
+    wait_for_hint(nvim)
+    nvim.eventually("return #vim.lsp.codelens.get(0) > 0", what="a lens")
+    nvim.command(renaming)
+    nvim.eventually("return vim.fn.expand('%:t') == 'other.py'")
+    nvim.eventually("return #vim.diagnostic.get(0) == 0", what="the hint to go")
+    nvim.eventually("return #vim.lsp.codelens.get(0) == 0", what="the lens to go")
+    nvim.attached()
+    # What fails meanwhile is in the file of the old name, which shows it when it is there again.
+    shop.fails()
+    nvim.eventually("return require('flux').statusline() == 'flux 1✗'")
+    assert nvim.lua(DIAGNOSTICS) == []
+    nvim.command("edit! shop/checkout.py")
+    nvim.eventually("return vim.fn.expand('%:t') == 'checkout.py'")
+    wait_for_hint(nvim)
+    nvim.eventually("return #vim.lsp.codelens.get(0) > 0", what="the lens again")
+    assert "Error" not in nvim.messages()
 
 
 def test_the_server_is_restarted(nvim: Neovim, shop: Shop) -> None:

@@ -1,5 +1,7 @@
 """`:Flux tail`: requests as they finish, in a window that follows them."""
 
+import pytest
+
 from tests.e2e.neovim.conftest import StartNeovim
 from tests.e2e.neovim.driver import Neovim
 from tests.e2e.neovim.shop import FAULT_LINE, Shop
@@ -99,6 +101,42 @@ def test_filters(nvim: Neovim, shop: Shop) -> None:
     assert nvim.lua("return #vim.api.nvim_list_wins()") == 2
 
 
+def test_the_filter_is_changed_while_it_runs(nvim: Neovim, shop: Shop) -> None:
+    nvim.open(shop.checkout)
+    open_tail(nvim)
+    goods = [shop.succeeds(f"/{number}") for number in range(15)]
+    bad = shop.fails()
+    wait_for(nvim, *goods, bad)
+    nvim.lua(
+        "local words = ... vim.ui.input = function(options, done) _G.asked = options done(words) end", "--errors-only"
+    )
+    nvim.keys("f")
+    nvim.eventually("return vim.wo.winbar:find('errors%-only ') ~= nil")
+    wait_for(nvim, bad)
+    assert goods[-1][:8] not in "\n".join(nvim.lines())
+    refused = shop.succeeds("/nowhere", status=404)
+    wait_for(nvim, refused)
+    # It begins with what is in force; what cannot be understood changes nothing.
+    nvim.lua("vim.ui.input = function(options, done) _G.asked = options done('--loud') end")
+    nvim.keys("f")
+    assert nvim.lua("return _G.asked.default") == "--errors-only"
+    nvim.eventually(
+        "return vim.api.nvim_exec2('messages', { output = true }).output:find('no option --loud', 1, true) ~= nil"
+    )
+    completed = nvim.lua("return require('flux.commands.tail').complete('--s', '--errors-only --s', 17)")
+    assert completed == ["--service", "--since", "--slow"]
+    nvim.lua("vim.ui.input = function(_, done) done(nil) end")
+    nvim.keys("f")
+    assert "errors-only" in nvim.lua("return vim.wo.winbar")
+    # And back: what went by meanwhile is there, and what was on the screen before.
+    nvim.keys("F")
+    wait_for(nvim, refused, bad, goods[-1])
+    assert "errors-only" not in nvim.lua("return vim.wo.winbar")
+    live = shop.succeeds("/live")
+    wait_for(nvim, live)
+    assert nvim.lua("return #vim.api.nvim_list_wins()") == 2
+
+
 def test_since_brings_back_what_was(nvim: Neovim, shop: Shop) -> None:
     ids = [shop.succeeds(f"/{number}") for number in range(20)]
     nvim.open(shop.checkout)
@@ -184,6 +222,57 @@ def test_stays_bounded(start_neovim: StartNeovim, shop: Shop) -> None:
     text = nvim.lines()
     assert [line.split()[1] for line in text if "req:" in line] == ["/3", "/4", "/5", "/6", "/7"]
     assert len(text) == 8
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_ten_thousand_requests_neither_stop_the_editor_nor_cost_more_and_more(nvim: Neovim, shop: Shop) -> None:
+    nvim.open(shop.checkout)
+    open_tail(nvim)
+    # In time of the processor, which does not depend on who else runs.
+    nvim.lua(
+        """
+        local function spent()
+          local used = vim.uv.getrusage()
+          return (used.utime.sec + used.stime.sec) * 1e3 + (used.utime.usec + used.stime.usec) / 1e3
+        end
+        local view = require('flux.view')
+        local write = view.write
+        _G.writes = {}
+        view.write = function(bufnr, first, last, lines)
+          local before = spent()
+          write(bufnr, first, last, lines)
+          _G.writes[#_G.writes + 1] = { spent() - before, #lines }
+        end
+        _G.turn, _G.all = 0, spent()
+        local at = spent()
+        vim.uv.new_timer():start(0, 5, vim.schedule_wrap(function()
+          local now = spent()
+          _G.turn, at = math.max(_G.turn, now - at), now
+        end))
+        _G.spent = spent
+        """
+    )
+    for batch in range(20):
+        roots = [http("GET", f"/{batch * 500 + number}", 200, ms=3) for number in range(500)]
+        last = shop.send_all(roots)[-1]
+        wait_for(nvim, last)
+    nvim.eventually("return vim.api.nvim_buf_line_count(0) == 2000", what="the limit")
+    assert [line.split()[1] for line in nvim.lines()] == [f"/{number}" for number in range(8000, 10000)]
+    assert nvim.place()[1] == 2000, "it follows"
+    told = nvim.lua("return { writes = _G.writes, turn = _G.turn, all = _G.spent() - _G.all }")
+    written = [(ms, lines) for ms, lines in told["writes"] if lines]
+    assert sum(lines for _, lines in written) == 10000
+    assert len(written) < 1000, "many in one write"
+    third = len(written) // 3
+    early, late = (sum(ms for ms, _ in part) / sum(n for _, n in part) for part in (written[:third], written[-third:]))
+    print(
+        f"{len(written)} writes, {early * 1000:.0f} µs a line at first and {late * 1000:.0f} at last; "
+        f"in all {told['all'] / 10:.0f} µs a request, the longest turn {told['turn']:.0f} ms"
+    )
+    assert late < 3 * early
+    assert told["turn"] < 250
+    assert nvim.messages() == ""
 
 
 def test_a_busy_service_does_not_flood_the_editor(nvim: Neovim, shop: Shop) -> None:

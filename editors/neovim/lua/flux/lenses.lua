@@ -67,6 +67,15 @@ function M.attach(client, bufnr)
   M.refresh(bufnr)
 end
 
+--- Takes the lenses off a buffer that is not the client's any more.
+---@param client vim.lsp.Client
+---@param bufnr integer
+function M.clear(client, bufnr)
+  if not built_in() then
+    vim.lsp.codelens.clear(client.id, bufnr)
+  end
+end
+
 --- What Neovim 0.11 does not tell a server by itself although it is true here.
 ---@return lsp.ClientCapabilities
 function M.capabilities()

@@ -30,6 +30,7 @@ local M = {
 }
 
 local PATH_CELLS = { 20, 44 }
+local MOST_AT_START = 200
 local FLUSH_MS = 30
 
 ---@class flux.Tail
@@ -230,10 +231,56 @@ local function filter_of(options)
   }
 end
 
+--- The options as they are typed.
+---@param options table<string, string|true>
+---@return string
+local function typed(options)
+  local words = {}
+  for name, value in vim.spairs(options) do
+    words[#words + 1] = value == true and '--' .. name or ('--%s=%s'):format(name, value)
+  end
+  return table.concat(words, ' ')
+end
+
+--- Lets the user say what is wanted of the stream.
+---@param tail flux.Tail
+local function ask_filter(tail)
+  vim.ui.input({
+    prompt = 'Flux tail ',
+    default = typed(tail.options),
+    completion = "customlist,v:lua.require'flux.commands.tail'.complete",
+  }, function(words)
+    if not words then
+      return
+    end
+    local arguments, problem =
+      require('flux.commands').parse(vim.split(words, '%s+', { trimempty = true }), M.options)
+    if arguments and arguments.ids[1] then
+      arguments, problem = nil, ('it takes no %s'):format(arguments.ids[1])
+    end
+    if arguments then
+      M.run(arguments)
+    else
+      notice.fail((':Flux tail: %s'):format(problem))
+    end
+  end)
+end
+
+--- Completes what |vim.ui.input()| asks for.
+---@param lead string
+---@param line string
+---@param position integer
+---@return string[]
+function M.complete(lead, line, position)
+  local command = 'Flux tail '
+  return require('flux.commands').complete(lead, command .. line, #command + position)
+end
+
 ---@param options table<string, string|true>
 ---@param bufnr integer
+---@param last integer How many to begin with.
 ---@return flux.Tail
-local function start(options, bufnr)
+local function start(options, bufnr, last)
   ---@type flux.Tail
   local tail = {
     bufnr = bufnr,
@@ -250,7 +297,7 @@ local function start(options, bufnr)
   tail.stop = stream.watch({
     filter = filter_of(options),
     since = options.since,
-    last = require('flux.config').get().tail.height,
+    last = last,
     on_requests = function(requests)
       take(tail, requests)
     end,
@@ -277,14 +324,17 @@ function M.run(arguments)
     window = 'split',
     height = require('flux.config').get().tail.height,
   })
+  local last = require('flux.config').get().tail.height
   if current and not fresh then
     if vim.deep_equal(current.options, arguments.options) then
       return
     end
+    -- Another filter is asked of what was on the screen too, and not only of what is to come.
+    last = math.max(last, math.min(#current.order, MOST_AT_START))
     current.stop()
     view.write(bufnr, 0, -1, {})
   end
-  local tail = start(arguments.options, bufnr)
+  local tail = start(arguments.options, bufnr, last)
   current = tail
   if fresh then
     vim.api.nvim_create_autocmd('BufWipeout', {
@@ -322,6 +372,24 @@ function M.run(arguments)
     leads.trace(which),
     leads.debug(which),
     leads.diff(which),
+    {
+      lhs = 'f',
+      plug = 'filter',
+      hint = 'filter',
+      desc = 'say which requests are wanted',
+      run = function()
+        ask_filter(tail)
+      end,
+    },
+    {
+      lhs = 'F',
+      plug = 'filter-none',
+      hint = 'all',
+      desc = 'show every request again',
+      run = function()
+        M.run({ ids = {}, options = {} })
+      end,
+    },
   })
   show_state(tail)
 end
