@@ -1,14 +1,15 @@
 """Every request as it finishes: which ones are wanted, and when each is ready to be shown."""
 
+import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from itertools import islice
 
 from msgspec import Struct
 
 from flux_ls.model import Request, Span
-from flux_ls.store.reader import Reader
+from flux_ls.store.reader import Position, Reader
 
 PATIENCE_S = 2.0
 """How long an incomplete request waits for its root span before it is shown as it is."""
@@ -79,6 +80,44 @@ def _has(span: Span, key: str, wanted: str) -> bool:
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class Page(Struct, frozen=True):
+    """Some of the requests that are stored, oldest first."""
+
+    requests: tuple[Request, ...]
+    earlier: Position | None
+    """Where to look on for older ones; None when all were looked at."""
+
+
+def page(
+    reader: Reader,
+    wanted: RequestFilter,
+    *,
+    limit: int,
+    since_ns: int | None = None,
+    before: Position | None = None,
+    patience_s: float | None = None,
+    check: Callable[[], None] | None = None,
+) -> Page:
+    """The latest that are wanted, of those before a position; `check` may raise to end it.
+
+    A filter that few pass may have to look at all there are: after `patience_s` the page ends with what was found.
+    """
+    deadline = None if patience_s is None else time.monotonic() + patience_s
+    found: list[Request] = []
+    at = None
+    for request, position in reader.placed_requests(
+        since_ns=since_ns, bad_only=wanted.errors_only, newest_first=True, beyond=before
+    ):
+        if len(found) == limit or (at is not None and deadline is not None and time.monotonic() > deadline):
+            return Page(tuple(reversed(found)), at)
+        if check is not None:
+            check()
+        if wanted.matches(request, reader):
+            found.append(request)
+        at = position
+    return Page(tuple(reversed(found)), None)
 
 
 class Seen(Struct, frozen=True):

@@ -75,7 +75,20 @@ class WhichRequests:
     slow_ms: float | None = None
     since: str | None = None
     """How far back, such as `30m`, or a time."""
+    before: str | None = None
+    """Go on from there: what an answer called `earlier`."""
     limit: int = 50
+    patience_ms: float | None = None
+    """How long to look for those that pass; `earlier` then says where it stopped."""
+    show: bool = False
+
+
+@attrs.frozen
+class RequestsOf:
+    fingerprint: str
+    handled: bool = False
+    """Those in which the error was dealt with."""
+    limit: int = 20
     show: bool = False
 
 
@@ -141,6 +154,7 @@ class Command:
 
 COMMANDS = (
     Command("flux.server.tail", "Recent requests", WhichRequests),
+    Command("flux.server.samples", "The latest requests of an issue group", RequestsOf),
     Command("flux.server.why", "Why did this fail?", WhichRequest),
     Command("flux.server.trace", "The spans of a request", WhichRequest),
     Command("flux.server.debug", "A request step by step", WhichRequest),

@@ -1,7 +1,7 @@
 """The answers to commands: each asks `flux_ls.answers`, in a thread, and adds the page that shows it."""
 
-import itertools
 import os
+import re
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -21,7 +21,7 @@ from flux_ls.answers.explain import explain as ask_explain
 from flux_ls.answers.history import history as ask_history
 from flux_ls.answers.shapes import Blame, Dismissal, Doctor, RequestShape, request_shape
 from flux_ls.answers.since import parse_since
-from flux_ls.answers.tail import Follow, RequestFilter
+from flux_ls.answers.tail import Page, RequestFilter, page
 from flux_ls.answers.trace import trace as ask_trace
 from flux_ls.answers.why import why as ask_why
 from flux_ls.lsp import bisecting, commands, pages, rerunning
@@ -39,6 +39,7 @@ from flux_ls.store.errors import (
     StoreMissing,
     TableNotFound,
 )
+from flux_ls.store.reader import Position
 from flux_ls.store.writer import Writer
 
 KINDS: tuple[tuple[type[StoreError], str], ...] = (
@@ -50,9 +51,19 @@ KINDS: tuple[tuple[type[StoreError], str], ...] = (
     (BadRequestId, "bad_id"),
     (StoreError, "store"),
 )
+_CURSOR = re.compile(r"([0-9]{1,19})-([0-9]{1,18})")
 
 
 class Tail(Struct, frozen=True):
+    """The oldest first. `earlier` goes on to older ones, as `before`; it is null when there are none."""
+
+    requests: tuple[RequestShape, ...]
+    earlier: str | None
+
+
+class Samples(Struct, frozen=True):
+    """The newest first."""
+
     requests: tuple[RequestShape, ...]
 
 
@@ -69,18 +80,45 @@ def _tail(asked: commands.WhichRequests, desk: Desk, job: Job) -> Answer:
     wanted = RequestFilter(
         function=asked.fn, errors_only=asked.errors_only, slow_ms=asked.slow_ms, service=asked.service
     )
-    since_ns = _since(asked.since)
-    if not 1 <= asked.limit <= MOST_REQUESTS:
-        raise JsonRpcInvalidParams(f"flux.server.tail: 'limit' must be from 1 to {MOST_REQUESTS}, not {asked.limit}")
-    found: list[RequestShape] = []
+    _check_limit("tail", asked.limit)
     try:
-        for seen in itertools.islice(Follow(desk.lookup.reader(), wanted).history(since_ns, asked.limit), asked.limit):
-            job.report(f"{len(found)} requests")
-            found.append(request_shape(seen.request))
+        found = page(
+            desk.lookup.reader(),
+            wanted,
+            limit=asked.limit,
+            since_ns=_since(asked.since),
+            before=_position(asked.before),
+            patience_s=None if asked.patience_ms is None else asked.patience_ms / 1000,
+            check=job.check,
+        )
     except StoreMissing:
-        found = []
-    shape = Tail(tuple(found))
+        found = Page((), None)
+    shape = Tail(tuple(map(request_shape, found.requests)), _cursor(found.earlier))
     return to_builtins(shape), pages.tail(shape.requests), address("tail")
+
+
+def _samples(asked: commands.RequestsOf, desk: Desk, job: Job) -> Answer:
+    _check_limit("samples", asked.limit)
+    found = desk.lookup.reader().requests_of_group(asked.fingerprint, asked.limit, handled=asked.handled)
+    shape = Samples(tuple(map(request_shape, found)))
+    return to_builtins(shape), pages.tail(shape.requests), address("errors")
+
+
+def _check_limit(name: str, limit: int) -> None:
+    if not 1 <= limit <= MOST_REQUESTS:
+        raise JsonRpcInvalidParams(f"flux.server.{name}: 'limit' must be from 1 to {MOST_REQUESTS}, not {limit}")
+
+
+def _cursor(position: Position | None) -> str | None:
+    return None if position is None else f"{position.started_ns}-{position.number}"
+
+
+def _position(cursor: str | None) -> Position | None:
+    if cursor is None:
+        return None
+    if (parts := _CURSOR.fullmatch(cursor)) is None:
+        raise JsonRpcInvalidParams("flux.server.tail: 'before' must be what an answer gave as 'earlier'")
+    return Position(int(parts[1]), int(parts[2]))
 
 
 def _why(asked: commands.WhichRequest, desk: Desk, job: Job) -> Answer:
@@ -209,6 +247,7 @@ def _status(asked: commands.Nothing, desk: Desk, job: Job) -> Answer:
 
 _QUESTIONS: dict[str, Callable[[Any, Desk, Job], Answer]] = {
     "tail": _tail,
+    "samples": _samples,
     "why": _why,
     "trace": _trace,
     "debug": _debug,

@@ -38,6 +38,7 @@ CARRIES: dict[tuple[str, str], tuple[str, ...]] = {
 
 RESULTS: dict[str, type[Struct]] = {
     "tail": questions.Tail,
+    "samples": questions.Samples,
     "why": shapes.Why,
     "trace": shapes.Trace,
     "debug": shapes.Debug,

@@ -39,6 +39,13 @@ _CANDIDATES = 10
 _PAGE = 500
 
 
+class Position(Struct, frozen=True):
+    """Where a request stands among all of them by start time."""
+
+    started_ns: int
+    number: int
+
+
 class StoreFacts(Struct, frozen=True):
     """What `flux doctor` asks of a store."""
 
@@ -115,6 +122,18 @@ class Reader:
         newest_first: bool = False,
     ) -> Iterator[Request]:
         """Requests by start time."""
+        return (request for request, _ in self.placed_requests(since_ns, limit, service, bad_only, newest_first))
+
+    def placed_requests(
+        self,
+        since_ns: int | None = None,
+        limit: int | None = None,
+        service: str | None = None,
+        bad_only: bool = False,
+        newest_first: bool = False,
+        beyond: Position | None = None,
+    ) -> Iterator[tuple[Request, Position]]:
+        """The same with the position of each, from which another question goes on by `beyond`."""
         where = ["started_ns >= ?"]
         arguments: list[object] = [since_ns if since_ns is not None else 0]
         if service is not None:
@@ -122,22 +141,21 @@ class Reader:
             arguments.append(service)
         if bad_only:
             where.append("(failed OR status >= 400)")
-        order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
-        at: tuple[object, ...] = ()
+        order, sign = ("DESC", "<") if newest_first else ("ASC", ">")
         # In pages: who reads on at leisure must not hold the WAL, which grows while somebody does.
         while limit is None or limit > 0:
             size = _PAGE if limit is None else min(_PAGE, limit)
+            further = "" if beyond is None else f" AND (started_ns, id) {sign} (?, ?)"
             page = self._all(
-                f"SELECT {REQUEST_COLUMNS}, id FROM request WHERE {' AND '.join(where)}"
+                f"SELECT {REQUEST_COLUMNS}, id FROM request WHERE {' AND '.join(where)}{further}"
                 f" ORDER BY started_ns {order}, id {order} LIMIT ?",
-                (*arguments, *at, size),
+                (*arguments, *(() if beyond is None else (beyond.started_ns, beyond.number)), size),
             )
-            yield from map(request_of, page)
+            for row in page:
+                beyond = Position(row[1], row[17])
+                yield request_of(row), beyond
             if len(page) < size:
                 return
-            if not at:
-                where.append(f"(started_ns, id) {beyond} (?, ?)")
-            at = (page[-1][1], page[-1][17])
             limit = None if limit is None else limit - size
 
     def resolve(self, text: str) -> Request:
@@ -237,6 +255,26 @@ class Reader:
                 (fingerprint, handled),
             )
         )
+
+    def requests_of_group(self, fingerprint: str, limit: int, *, handled: bool = False) -> list[Request]:
+        """The latest requests that an issue group occurs in, the newest first."""
+        with self._snapshot():
+            issues = self._all("SELECT id FROM issue WHERE fingerprint = ? AND handled = ?", (fingerprint, handled))
+            # By issue, as the index has them: the question costs the same however often the group occurred.
+            occurrences = [
+                row
+                for (issue_id,) in issues
+                for row in self._all(
+                    "SELECT at_ns, request_id FROM occurrence WHERE issue_id = ?"
+                    " ORDER BY at_ns DESC, request_id DESC LIMIT ?",
+                    (issue_id, limit),
+                )
+            ]
+            latest = dict.fromkeys(request_id for _, request_id in sorted(occurrences, reverse=True))
+            return [
+                request_of(self._one(f"SELECT {REQUEST_COLUMNS} FROM request WHERE id = ?", (request_id,)))
+                for request_id in list(latest)[:limit]
+            ]
 
     def issues_of(self, request_id: str) -> list[Issue]:
         """The issues a request occurs in, failing ones first."""

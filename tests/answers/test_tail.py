@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flux_ls.answers.tail import PATIENCE_S, Follow, RequestFilter, Seen
+from flux_ls.answers.tail import PATIENCE_S, Follow, Page, RequestFilter, Seen, page
+from flux_ls.store.retention import prune
 from tests.examples import examples
 from tests.recorded import Recorded
 from tests.telemetry import MS, Raises, SpanNode, http, new_trace_id, span
@@ -229,3 +230,61 @@ def test_the_last_line_of_each_request_is_how_it_is(recorded: Recorded, order: l
         ids[1]: (True, True),
     }
     assert last[ids[1]].request.duration_ns == 10 * MS
+
+
+# Pages of what is stored, the latest first.
+
+
+def all_pages(recorded: Recorded, wanted: RequestFilter, **how: float) -> list[list[str]]:
+    """The paths of each page, from the latest page to the end."""
+    pages: list[list[str]] = []
+    found = Page((), None)
+    with recorded.reader() as reader:
+        while not pages or found.earlier is not None:
+            found = page(reader, wanted, before=found.earlier, **how)  # type: ignore[arg-type]
+            pages.append([request.path or "" for request in found.requests])
+    return pages
+
+
+@pytest.mark.parametrize(
+    ("wanted", "limit", "expected"),
+    [
+        (EVERY, 3, [["/4", "/5", "/6"], ["/1", "/2", "/3"], ["/0"]]),
+        (EVERY, 7, [["/0", "/1", "/2", "/3", "/4", "/5", "/6"]]),
+        (EVERY, 100, [["/0", "/1", "/2", "/3", "/4", "/5", "/6"]]),
+        (RequestFilter(errors_only=True), 2, [["/3", "/5"], ["/1"]]),
+        # There may be more that pass, and there are none.
+        (RequestFilter(function="/6"), 1, [["/6"], []]),
+        (RequestFilter(function="nothing"), 5, [[]]),
+    ],
+)
+def test_pages_go_back_to_the_first(
+    recorded: Recorded, wanted: RequestFilter, limit: int, expected: list[list[str]]
+) -> None:
+    for number in range(7):
+        # Several at the same moment.
+        recorded.add(http("GET", f"/{number}", 500 if number % 2 else 200), at_ns=10**18 + number // 3)
+    assert all_pages(recorded, wanted, limit=limit) == expected
+
+
+def test_a_page_ends_at_the_time_and_when_patience_does(recorded: Recorded) -> None:
+    for number in range(4):
+        recorded.add(http("GET", f"/{number}"), at_ns=10**18 + number)
+    rare = RequestFilter(function="/0")
+    assert all_pages(recorded, rare, limit=1, patience_s=-1) == [[], [], [], ["/0"]]
+    assert all_pages(recorded, rare, limit=1, since_ns=10**18 + 2) == [[]]
+    assert all_pages(recorded, EVERY, limit=1, since_ns=10**18 + 2) == [["/3"], ["/2"]]
+
+
+def test_what_arrives_or_is_removed_meanwhile_does_not_move_a_page(recorded: Recorded) -> None:
+    day = 86_400 * 10**9
+    for number in range(5):
+        recorded.add(http("GET", f"/{number}"), at_ns=10**18 + number * day)
+    with recorded.reader() as reader:
+        first = page(reader, EVERY, limit=2)
+        recorded.add(http("GET", "/new"), at_ns=10**18 + 9 * day)
+        prune(recorded.store, days=1.5, bytes=0, now_ns=10**18 + 2 * day)
+        assert [each.path for each in page(reader, EVERY, limit=5, before=first.earlier).requests] == ["/1", "/2"]
+        # The one that it goes on from, too.
+        prune(recorded.store, days=1.5, bytes=0, now_ns=10**18 + 5 * day)
+        assert page(reader, EVERY, limit=5, before=first.earlier) == Page((), None)

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from flux_ls.collector.ingest import Ingest
 from flux_ls.demo.client import LanguageClient
@@ -18,7 +19,8 @@ from tests.bench import workload
 _SMALL, _LARGE = 10_000, 1_000_000
 _ROUNDS = 300
 _REQUESTS_AN_EXPORT = 1000
-_BARS_MS = {"diagnostics": 10.0, "lenses": 10.0, "hover": 5.0, "why": 30.0}
+_BARS_MS = {"diagnostics": 10.0, "lenses": 10.0, "hover": 5.0, "why": 30.0, "requests": 30.0, "samples": 30.0}
+_A_PAGE = 100
 _SPANS_OF_ONE = 1208
 _MEMORY_BAR_MB = 120
 
@@ -55,13 +57,20 @@ class _Editor:
         _fill(store, spans)
         with Reader(store) as reader:
             failed = next(request for request in reader.requests(bad_only=True, newest_first=True) if request.failed)
+            (issue, *_) = reader.issues_of(failed.id)
+            middle = list(reader.requests())[spans // workload.SPANS_PER_REQUEST // 2]
         self.client = LanguageClient([sys.executable, "-m", "flux_ls.lsp"], project)
         self.client.initialize({"store": str(store), "collector": False})
         self._file = project / "shop" / "payments.py"
         self._uri = self.client.open(self._file)
         self.client.diagnostics(self._uri)
         self._document = {"textDocument": {"uri": self._uri}}
-        self._why = {"command": "flux.server.why", "arguments": [{"id": failed.id}]}
+        self._commands = {
+            "why": {"id": failed.id},
+            # From the middle of the store, as who scrolls back would.
+            "tail": {"limit": _A_PAGE, "before": f"{middle.started_ns}-0"},
+            "samples": {"fingerprint": issue.failure.fingerprint},
+        }
         for name in _BARS_MS:
             assert self._ask(name), f"no answer to {name}: nothing would be measured"
 
@@ -86,8 +95,14 @@ class _Editor:
                 return self.client.request(
                     "textDocument/hover", {**self._document, "position": {"line": 41, "character": 10}}
                 )
+            case "requests":
+                return self._command("tail")["requests"]
             case _:
-                return self.client.request("workspace/executeCommand", self._why)
+                return self._command(name)
+
+    def _command(self, name: str) -> Any:
+        asked = {"command": f"flux.server.{name}", "arguments": [self._commands[name]]}
+        return self.client.request("workspace/executeCommand", asked)
 
 
 def _first_reads(store: Path) -> list[float]:

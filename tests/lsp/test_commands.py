@@ -51,6 +51,17 @@ async def test_answers(shop: Shop, profile: str) -> None:
         tail = await client.command("tail", {"limit": 1, "slow_ms": None})
         assert [each["id"] for each in tail["requests"]] == [good]
         assert f"`req:{good[:8]}`" in tail["text"]
+        older = await client.command("tail", {"before": tail["earlier"], "patienceMs": 5000})
+        assert len(older["requests"]) == 2
+        assert request in [each["id"] for each in older["requests"]]
+        assert older["earlier"] is None
+
+        (failing,) = [group for group in errors["groups"] if group["state"] == "failing"]
+        samples = await client.command("samples", {"fingerprint": failing["fingerprint"]})
+        assert [each["id"] for each in samples["requests"]] == [request]
+        assert f"`req:{request[:8]}`" in samples["text"]
+        of_handled = {"fingerprint": failing["fingerprint"], "handled": True}
+        assert (await client.command("samples", of_handled))["requests"] == []
 
         doctor = await client.command("doctor", {"id": request})
         checks = {check["name"]: check["ok"] for check in doctor["checks"]}
@@ -95,6 +106,8 @@ async def test_what_cannot_be_answered_says_why(shop: Shop) -> None:
         ("trace", [{"id": 5}], invalid, "'id' must be a string, not a whole number"),
         ("trace", [{"id": first, "colour": 1}], invalid, "there is no parameter 'colour'"),
         ("tail", [{"limit": 0}], invalid, "'limit' must be from 1 to 1000"),
+        ("tail", [{"before": "yesterday"}], invalid, "'before' must be what an answer gave as 'earlier'"),
+        ("samples", [{"fingerprint": "x", "limit": 0}], invalid, "'limit' must be from 1 to 1000"),
         ("tail", [{"limit": True}], invalid, "'limit' must be a whole number, not true or false"),
         ("tail", [{"errorsOnly": "yes"}], invalid, "'errorsOnly' must be true or false"),
         ("tail", [{"slowMs": "1"}], invalid, "'slowMs' must be a number, not a string"),

@@ -77,6 +77,7 @@ async def test_answers_carry_what_the_page_says(shop: Shop) -> None:
             commands.WhichRow: {"table": "users", "id": "42"},
             commands.WhichRows: {"table": "users"},
             commands.Group: {"fingerprint": data["fingerprint"]},
+            commands.RequestsOf: {"fingerprint": data["fingerprint"]},
         }
         for command in commands.COMMANDS:
             answer = await client.command(command.name, required.get(command.parameters, {}))

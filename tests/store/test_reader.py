@@ -330,6 +330,23 @@ def test_handled_and_failing_are_groups_of_their_own(ingest: Ingest, reader: Rea
     assert not reader.request(ONE).failed
 
 
+def test_the_requests_of_a_group_are_the_latest_first_and_each_once(ingest: Ingest, reader: Reader) -> None:
+    elsewhere = Raises(LOST.type, LOST.message, (("/srv/shop/shop/plans.py", 70, "plan_of", "return PLANS[name]"),))
+    made = [f"{number:032x}" for number in range(1, 5)]
+    for number, trace_id in enumerate(made):
+        raises = elsewhere if number % 2 else LOST
+        again = http("GET", "/inner", 500, raises=raises, start_ms=50, ms=5)
+        ingest.traces(traces(failing(raises), again, trace_id=trace_id, at_ns=T0 + number * S))
+    handled = http("GET", "/", 200, children=[span("try", raises=LOST)])
+    ingest.traces(traces(handled, trace_id=ONE, at_ns=T0 + 9 * S))
+    ingest.traces(traces(failing(SLOW), trace_id=TWO, at_ns=T0 + 9 * S))
+    group = reader.issues_of(made[0])[0].failure.fingerprint
+    assert ids(reader.requests_of_group(group, 10)) == made[::-1]
+    assert ids(reader.requests_of_group(group, 2)) == made[:1:-1]
+    assert ids(reader.requests_of_group(group, 10, handled=True)) == [ONE]
+    assert reader.requests_of_group("nobody", 10) == []
+
+
 def test_one_request_may_be_in_several_issues_the_failing_one_first(ingest: Ingest, reader: Reader) -> None:
     both = http("GET", "/", 500, raises=SLOW, ms=90, children=[span("try", raises=LOST, ms=5)])
     ingest.traces(traces(both, trace_id=ONE, at_ns=T0))
