@@ -27,7 +27,8 @@ from flux_ls.otlp.stacktrace import InAppRule
 from flux_ls.source.languages.grammars import not_read
 from flux_ls.source.workspace import Workspace
 from flux_ls.store.errors import StoreCorrupt, StoreError, StoreMissing
-from flux_ls.store.reader import Reader, StoreFacts
+from flux_ls.store.facts import StoreFacts
+from flux_ls.store.reader import Reader
 
 _LOOKED_AT = 20
 """Issues whose places are looked for."""

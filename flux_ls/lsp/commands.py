@@ -76,7 +76,7 @@ class WhichRequests:
     since: str | None = None
     """How far back, such as `30m`, or a time."""
     before: str | None = None
-    """Go on from there: what an answer called `earlier`."""
+    """Go on from there: what an answer called `earlier`, or the whole id of a request."""
     limit: int = 50
     patience_ms: float | None = None
     """How long to look for those that pass; `earlier` then says where it stopped."""

@@ -39,7 +39,7 @@ from flux_ls.store.errors import (
     StoreMissing,
     TableNotFound,
 )
-from flux_ls.store.reader import Position
+from flux_ls.store.reader import Position, Reader
 from flux_ls.store.writer import Writer
 
 KINDS: tuple[tuple[type[StoreError], str], ...] = (
@@ -51,6 +51,7 @@ KINDS: tuple[tuple[type[StoreError], str], ...] = (
     (BadRequestId, "bad_id"),
     (StoreError, "store"),
 )
+_WHOLE_ID = re.compile(r"[0-9a-f]{32}")
 _CURSOR = re.compile(r"([0-9]{1,19})-([0-9]{1,18})")
 
 
@@ -82,12 +83,13 @@ def _tail(asked: commands.WhichRequests, desk: Desk, job: Job) -> Answer:
     )
     _check_limit("tail", asked.limit)
     try:
+        reader = desk.lookup.reader()
         found = page(
-            desk.lookup.reader(),
+            reader,
             wanted,
             limit=asked.limit,
             since_ns=_since(asked.since),
-            before=_position(asked.before),
+            before=_position(reader, asked.before),
             patience_s=None if asked.patience_ms is None else asked.patience_ms / 1000,
             check=job.check,
         )
@@ -113,11 +115,15 @@ def _cursor(position: Position | None) -> str | None:
     return None if position is None else f"{position.started_ns}-{position.number}"
 
 
-def _position(cursor: str | None) -> Position | None:
-    if cursor is None:
+def _position(reader: Reader, before: str | None) -> Position | None:
+    if before is None:
         return None
-    if (parts := _CURSOR.fullmatch(cursor)) is None:
-        raise JsonRpcInvalidParams("flux.server.tail: 'before' must be what an answer gave as 'earlier'")
+    if _WHOLE_ID.fullmatch(before):
+        return reader.position_of(before)
+    if (parts := _CURSOR.fullmatch(before)) is None:
+        raise JsonRpcInvalidParams(
+            "flux.server.tail: 'before' must be what an answer gave as 'earlier', or the whole id of a request"
+        )
     return Position(int(parts[1]), int(parts[2]))
 
 

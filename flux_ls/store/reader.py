@@ -30,6 +30,7 @@ from flux_ls.store.rows import (
 
 if TYPE_CHECKING:
     from flux_ls.store.changes import Inputs, Rows
+    from flux_ls.store.facts import StoreFacts
     from flux_ls.store.revisions import Revisions
     from flux_ls.store.traces import SpanSource
 
@@ -44,23 +45,6 @@ class Position(Struct, frozen=True):
 
     started_ns: int
     number: int
-
-
-class StoreFacts(Struct, frozen=True):
-    """What `flux doctor` asks of a store."""
-
-    path: str
-    bytes: int
-    schema_version: int
-    spans: int
-    requests: int
-    failed: int
-    logs: int
-    services: tuple[str, ...]
-    last_received_ns: int | None
-    """When the newest request that arrived ended."""
-    without_root: int
-    """Requests whose root span never came, among the latest 1,000."""
 
 
 class Reader:
@@ -206,6 +190,10 @@ class Reader:
             raise RequestNotFound(request_id)
         return int(row[0])
 
+    def position_of(self, request_id: str) -> Position:
+        """Where a request stands. Raises RequestNotFound."""
+        return Position(self.request(request_id).started_ns, self._keys(request_id)[0])
+
     def spans(self, request_id: str) -> tuple[Span, ...]:
         """All spans of a request by start time, each with the exceptions of its events and log records."""
         with self._snapshot():
@@ -322,27 +310,12 @@ class Reader:
 
         return Revisions(self._connection, self.path)
 
-    def facts(self) -> StoreFacts:
+    def facts(self) -> "StoreFacts":
         """Sizes and counts; takes a scan of the request table."""
-        requests, failed = self._one("SELECT count(*), coalesce(sum(failed), 0) FROM request")
-        return StoreFacts(
-            path=str(self.path),
-            bytes=sum(
-                part.stat().st_size
-                for part in (self.path, self.path.with_name(self.path.name + "-wal"))
-                if part.exists()
-            ),
-            schema_version=schema.VERSION,
-            spans=self._one("SELECT coalesce(sum(spans), 0) FROM request")[0],
-            requests=requests,
-            failed=failed,
-            logs=self._one("SELECT count(*) FROM log")[0],
-            services=tuple(row[0] for row in self._all("SELECT DISTINCT service FROM route ORDER BY service")),
-            last_received_ns=(self._one("SELECT last_ns FROM request ORDER BY seq DESC LIMIT 1") or (None,))[0],
-            without_root=self._one(
-                "SELECT count(*) FROM (SELECT complete FROM request ORDER BY seq DESC LIMIT 1000) WHERE NOT complete"
-            )[0],
-        )
+        from flux_ls.store.facts import facts_of
+
+        with translated(self.path):
+            return facts_of(self._connection, self.path)
 
     def _keys(self, request_id: str) -> tuple[int, bytes]:
         trace_id = _trace_id(request_id)

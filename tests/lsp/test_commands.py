@@ -55,6 +55,7 @@ async def test_answers(shop: Shop, profile: str) -> None:
         assert len(older["requests"]) == 2
         assert request in [each["id"] for each in older["requests"]]
         assert older["earlier"] is None
+        assert (await client.command("tail", {"before": good}))["requests"] == older["requests"]
 
         (failing,) = [group for group in errors["groups"] if group["state"] == "failing"]
         samples = await client.command("samples", {"fingerprint": failing["fingerprint"]})
@@ -107,6 +108,7 @@ async def test_what_cannot_be_answered_says_why(shop: Shop) -> None:
         ("trace", [{"id": first, "colour": 1}], invalid, "there is no parameter 'colour'"),
         ("tail", [{"limit": 0}], invalid, "'limit' must be from 1 to 1000"),
         ("tail", [{"before": "yesterday"}], invalid, "'before' must be what an answer gave as 'earlier'"),
+        ("tail", [{"before": "f" * 32}], not_found, "no request 'ffff"),
         ("samples", [{"fingerprint": "x", "limit": 0}], invalid, "'limit' must be from 1 to 1000"),
         ("tail", [{"limit": True}], invalid, "'limit' must be a whole number, not true or false"),
         ("tail", [{"errorsOnly": "yes"}], invalid, "'errorsOnly' must be true or false"),
