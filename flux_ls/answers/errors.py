@@ -57,6 +57,7 @@ def _group(workspace: Workspace, issues: list[Issue], found: Standing) -> Group:
         route=None if latest.route is None else latest.route.name,
         other_locations=_others(workspace, latest, issues),
         resolved_by=found.shape,
+        handled=failure.handled,
     )
 
 

@@ -299,6 +299,8 @@ class Group(Struct, frozen=True):
     other_locations: tuple[FrameShape, ...] = ()
     """Other lines of today's code that failures of the group point at."""
     resolved_by: ProofShape | None = None
+    handled: bool = False
+    """Its requests dealt with it, whatever the state."""
 
 
 class Errors(Struct, frozen=True):
