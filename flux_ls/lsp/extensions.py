@@ -20,6 +20,9 @@ STATUS = "flux/status"
 TAIL = "flux/tail"
 SUBSCRIBE_TAIL = "flux/subscribeTail"
 UNSUBSCRIBE_TAIL = "flux/unsubscribeTail"
+SUBSCRIBE_ERRORS = "flux/subscribeErrors"
+UNSUBSCRIBE_ERRORS = "flux/unsubscribeErrors"
+ERRORS = "flux/errors"
 TRUST = "flux/trust"
 
 MESSAGES = (
@@ -39,5 +42,13 @@ MESSAGES = (
         "notification",
         "server",
         "Requests of a subscription as they finish, and again with `correction` when more of them arrived late.",
+    ),
+    Message(SUBSCRIBE_ERRORS, "request", "client", "From now on, tell when what fails has changed."),
+    Message(UNSUBSCRIBE_ERRORS, "request", "client", "No more of it."),
+    Message(
+        ERRORS,
+        "notification",
+        "server",
+        "`flux.server.errors` may answer otherwise than before: counts, places, states. At most twice a second.",
     ),
 )

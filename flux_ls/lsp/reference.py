@@ -24,6 +24,8 @@ PARAMETERS: dict[str, type] = {
     extensions.STATUS: commands.Nothing,
     extensions.SUBSCRIBE_TAIL: tail.Subscribe,
     extensions.UNSUBSCRIBE_TAIL: tail.Unsubscribe,
+    extensions.SUBSCRIBE_ERRORS: commands.Nothing,
+    extensions.UNSUBSCRIBE_ERRORS: commands.Nothing,
     extensions.TRUST: trust.Trusted,
 }
 CARRIES: dict[tuple[str, str], tuple[str, ...]] = {
@@ -32,6 +34,9 @@ CARRIES: dict[tuple[str, str], tuple[str, ...]] = {
     (extensions.SUBSCRIBE_TAIL, "client"): ("id", "subscribed"),
     (extensions.UNSUBSCRIBE_TAIL, "client"): ("id", "subscribed"),
     (extensions.TAIL, "server"): ("id", "requests"),
+    (extensions.SUBSCRIBE_ERRORS, "client"): ("subscribed",),
+    (extensions.UNSUBSCRIBE_ERRORS, "client"): ("subscribed",),
+    (extensions.ERRORS, "server"): (),
     (extensions.TRUST, "client"): (),
 }
 """By method and sender: the fields of a request's result, or of a notification's parameters."""

@@ -249,6 +249,14 @@ async def _unsubscribe_tail(ls: FluxServer, params: object) -> object:
     return await (await ls.session()).unsubscribe_tail(params)
 
 
+async def _subscribe_errors(ls: FluxServer, params: object) -> object:
+    return (await ls.session()).error_news.subscribe(params)
+
+
+async def _unsubscribe_errors(ls: FluxServer, params: object) -> object:
+    return (await ls.session()).error_news.unsubscribe(params)
+
+
 async def _trust(ls: FluxServer, params: object) -> None:
     asked: Trusted = commands.read_object(
         Trusted, params or {}, lambda problem: JsonRpcInvalidParams(f"{extensions.TRUST}: {problem}")
@@ -261,5 +269,7 @@ _OWN: dict[str, Callable[[FluxServer, object], Awaitable[object]]] = {
     extensions.STATUS: _status,
     extensions.SUBSCRIBE_TAIL: _subscribe_tail,
     extensions.UNSUBSCRIBE_TAIL: _unsubscribe_tail,
+    extensions.SUBSCRIBE_ERRORS: _subscribe_errors,
+    extensions.UNSUBSCRIBE_ERRORS: _unsubscribe_errors,
     extensions.TRUST: _trust,
 }

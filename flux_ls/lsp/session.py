@@ -20,6 +20,7 @@ from flux_ls.lsp.desk import Desk
 from flux_ls.lsp.diagnostics import Diagnostics
 from flux_ls.lsp.documents import Document
 from flux_ls.lsp.edited import Edited
+from flux_ls.lsp.error_news import ErrorNews
 from flux_ls.lsp.findings import Findings, Surroundings, Tried
 from flux_ls.lsp.jobs import Job
 from flux_ls.lsp.keeper import Keeper
@@ -77,9 +78,8 @@ class Session:
         self._offers = Offers()
         self._results = Results()
         self._quick = ThreadPoolExecutor(1, thread_name_prefix="flux-quick")
-        self._store = WatchedStore(
-            self._findings, self._board, server.show, lambda call: self._later(lambda _: call())(None)
-        )
+        self.error_news = ErrorNews(lambda: server.protocol.notify(extensions.ERRORS, {}))
+        self._store = WatchedStore(self._findings, self._board, self.error_news, server.show, self._soon)
         self._writing: set[asyncio.Task[None]] = set()
         self._tails = Tails(self._later(lambda requests: server.protocol.notify(extensions.TAIL, requests)))
         self._edited = Edited(self._findings)
@@ -109,6 +109,7 @@ class Session:
         for beat in self._beats:
             beat.cancel()
         self._board.stop()
+        self.error_news.stop()
         threads: list[Findings | Tail | Watch] = [self._findings, *self._tails]
         if self._store.watch is not None:
             threads.append(self._store.watch)
@@ -184,6 +185,7 @@ class Session:
             unplaced_reason=snapshot.unplaced[0][1] if snapshot.unplaced else "",
             located=snapshot.failing - sum(issue.failure.location is None for issue, _ in snapshot.unplaced),
         )
+        self.error_news.changed()
         self._look_at_lenses()
 
     def _keep(self, mended: list[tuple[Issue, Proof]]) -> None:
@@ -388,6 +390,9 @@ class Session:
                 self._loop.call_soon_threadsafe(call, value)
 
         return hand_over
+
+    def _soon(self, call: Callable[[], object]) -> None:
+        self._later(lambda _: call())(None)
 
     async def _quickly(self, call: Callable[[], T]) -> T:
         """A short look into the store, which long work does not hold up."""

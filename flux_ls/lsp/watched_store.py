@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flux_ls.answers.shapes import request_shape
+from flux_ls.lsp.error_news import ErrorNews
 from flux_ls.lsp.findings import Findings
 from flux_ls.lsp.lookup import Lookup
 from flux_ls.lsp.status import StatusBoard, StoreStatus
@@ -23,11 +24,13 @@ class WatchedStore:
         self,
         findings: Findings,
         board: StatusBoard,
+        error_news: ErrorNews,
         problem: Callable[[str, str], None],
         later: Callable[[Callable[[], object]], None],
     ) -> None:
         self._findings = findings
         self._board = board
+        self._error_news = error_news
         self._problem = problem
         self._later = later
         self._watch: Watch | None = None
@@ -74,6 +77,8 @@ class WatchedStore:
         self._later(self._looked.set)
         if news.afresh or news.requests:
             self._later(lambda: self._board.update(empty=not news.requests))
+        if news.afresh or news.issues:
+            self._later(self._error_news.changed)
         finished = [request for request in news.requests if request.complete]
         if finished:
             last = request_shape(max(finished, key=lambda request: request.ended_ns))

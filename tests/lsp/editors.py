@@ -35,6 +35,7 @@ class Editor:
     published: list[types.PublishDiagnosticsParams] = field(default_factory=list)
     statuses: list[Any] = field(default_factory=list)
     tailed: list[Any] = field(default_factory=list)
+    error_news: list[Any] = field(default_factory=list)
     lens_refreshes: int = 0
     inlay_refreshes: list[Any] = field(default_factory=list)
     stderr: list[str] = field(default_factory=list)
@@ -154,6 +155,7 @@ async def editor(
     client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(published)
     client.feature("flux/status")(lambda params: keep("statuses", params))
     client.feature("flux/tail")(lambda params: keep("tailed", params))
+    client.feature("flux/errors")(lambda params: keep("error_news", params))
     client.feature(types.CLIENT_REGISTER_CAPABILITY)(lambda params: None)
 
     def refresh() -> None:

@@ -60,7 +60,12 @@ async def test_answers_carry_what_the_page_says(shop: Shop) -> None:
         await client.until(lambda: client.diagnostics(shop.payments), "a diagnostic")
         data = plain(client.diagnostics(shop.payments)[0].data)
         assert set(data) == set(diagnostics.DATA)
-        for method, given in ((extensions.SUBSCRIBE_TAIL, {"last": 1}), (extensions.UNSUBSCRIBE_TAIL, {})):
+        for method, given in (
+            (extensions.SUBSCRIBE_TAIL, {"last": 1}),
+            (extensions.UNSUBSCRIBE_TAIL, {}),
+            (extensions.SUBSCRIBE_ERRORS, {}),
+            (extensions.UNSUBSCRIBE_ERRORS, {}),
+        ):
             answer = await client.request(method, given)
             assert tuple(answer) == reference.CARRIES[method, "client"]
             if given:
