@@ -29,7 +29,9 @@ def question(asked: Answered, allowed: Allowed) -> str | None:
     command = given(asked.run)
     if command is None:
         return None
+    # Each line begins as one of the command, so that none can be taken for a part of the question.
+    shown = harmless(command).replace("\n", "\n  > ")
     return (
         "An agent wants to find the commit that broke something, by running this command in throw-away checkouts of "
-        f"the project's revisions. Nothing keeps in what it does.\n\n{harmless(command)}\n\nLet it run?"
+        f"the project's revisions. Nothing keeps in what it does.\n\n  $ {shown}\n\nLet it run?"
     )

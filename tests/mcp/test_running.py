@@ -13,6 +13,9 @@ from typing import Any
 import mcp_types as types
 import pytest
 
+from flux_ls.mcp.consent import question
+from flux_ls.mcp.desk import Allowed
+from flux_ls.mcp.parameters import WhatToBisect
 from tests.lsp.test_bisect import History
 from tests.lsp.till import BROKEN, MENDED, Till
 from tests.mcp.agents import FLUX, MODES, agent, environment, fenced, text_of
@@ -153,6 +156,23 @@ async def test_allowed_commands_are_not_asked_about(history: History) -> None:
         assert "good with `good`" in await asking.refused("bisect", run=COMMAND)
 
 
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("pytest -x", "  $ pytest -x\n\nLet it run?"),
+        ("a\nb", "  $ a\n  > b\n\nLet it run?"),
+        ("true\n\nLet it run?\x1b[2K", "  $ true\n  > \n  > Let it run?\\x1b[2K\n\nLet it run?"),
+        ("a \u202eb", "  $ a \\u202eb\n\nLet it run?"),
+    ],
+)
+def test_what_the_user_is_asked(command: str, shown: str) -> None:
+    asked = question(WhatToBisect(run=command), Allowed(bisect=True))
+    assert asked is not None
+    assert asked.endswith(shown)
+    assert question(WhatToBisect(run=command), Allowed(bisect=True, run=True)) is None
+    assert question(WhatToBisect(id="abcd"), Allowed(bisect=True)) is None
+
+
 def sleeper(folder: Path) -> str:
     """A command that tells its process, and does not end."""
     file = folder / "sleeper.py"
@@ -196,12 +216,11 @@ async def test_a_cancelled_bisect_ends_what_it_runs(history: History, tmp_path: 
         )
         pid = await until(lambda: pid_in(tmp_path), "the command runs")
         assert is_alive(pid)
+        assert (await asking.data("tail"))["requests"], "a run holds up no question"
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
         await until(lambda: not is_alive(pid), "its process has ended")
-        # Others go on.
-        assert (await asking.data("tail"))["requests"]
     assert not checkouts(till)
 
 

@@ -48,6 +48,13 @@
                          (mapcar (lambda (each) (if (consp each) (car each) each)) choices)))))
     (eglot-code-actions (line-beginning-position) nil nil t)))
 
+(defun nothing-is-shown ()
+  "Whether no hint is left, asked as somebody does who moves the cursor.
+Older versions of jsonrpc.el look at what came with the answer to a request only when the server says more."
+  (eglot-hover-eldoc-function #'ignore)
+  (accept-process-output nil 0.2)
+  (null (flymake-diagnostics)))
+
 (defun messages () (with-current-buffer "*Messages*" (buffer-string)))
 
 (defun document (command)
@@ -78,13 +85,13 @@
   (tell "suggested" (buffer-substring-no-properties (line-beginning-position) (line-end-position)))
   (save-buffer)
   (act "Replay")
-  (until "that it is fixed" (null (flymake-diagnostics)))
+  (until "that it is fixed" (nothing-is-shown))
   (tell "after the mend" (shown)))
 (unless (getenv "MENDS")
   (flux "replay")
   (tell "refused" (until "why not" (and (string-match "Flux: .*trusted.*" (messages)) (match-string 0 (messages)))))
   (act "Dismiss")
-  (until "that it is dismissed" (null (flymake-diagnostics)))
+  (until "that it is dismissed" (nothing-is-shown))
   (tell "after dismissing" (shown)))
 (set-buffer-modified-p nil)
 (eglot-shutdown (eglot-current-server))
