@@ -34,7 +34,9 @@ SLOW = (
     "tests/analysis/diff/test_size.py",
     "tests/analysis/suggestions/test_any_place.py",
     "tests/analysis/suggestions/test_connections.py",
+    "tests/bisect/test_bisection.py",
     "tests/bisect/test_untouched.py",
+    "tests/cli/test_bug.py",
     "tests/cli/test_explain.py",
     "tests/cli/test_run.py",
     "tests/explain/test_providers.py",
@@ -48,6 +50,7 @@ SLOW = (
     "tests/replay/test_guard.py",
     "tests/source/test_functions.py",
     "tests/source/test_history.py",
+    "tests/source/test_language_anchors.py",
     "tests/source/test_oracle.py",
 )
 """Tests that start programs, servers and databases, or try a great many examples: quick each, and not together."""

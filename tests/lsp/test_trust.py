@@ -55,11 +55,16 @@ def test_what_runs_code_is_known_to_do_so() -> None:
     "options",
     [
         None,
-        {},
-        {"workspaceTrusted": False},
         {"workspaceTrusted": "true"},
-        {"workspaceTrusted": 1},
-        {"flux": {"workspaceTrusted": True}},
+        *(
+            pytest.param(options, marks=pytest.mark.slow)
+            for options in (
+                {},
+                {"workspaceTrusted": False},
+                {"workspaceTrusted": 1},
+                {"flux": {"workspaceTrusted": True}},
+            )
+        ),
     ],
 )
 async def test_nothing_runs_in_an_untrusted_workspace(tmp_path: Path, options: Any) -> None:

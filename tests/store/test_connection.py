@@ -179,6 +179,7 @@ def test_what_is_moved_aside_in_the_same_second_is_kept_as_well(store: Path) -> 
     assert kept == ["0", "1", "2", "wal of 0", "wal of 1", "wal of 2"]
 
 
+@pytest.mark.slow
 def test_many_processes_may_make_the_same_store_at_once(store: Path) -> None:
     context = multiprocessing.get_context("spawn")
     with context.Pool(6) as pool:

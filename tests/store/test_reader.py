@@ -224,6 +224,7 @@ def _follow(store: Path, expected: int, limit: int) -> tuple[int, int, int]:
         return len(seen), sum(issue.count for issue in issues.values()), seq
 
 
+@pytest.mark.slow
 def test_news_misses_nothing_while_another_process_writes(store: Path) -> None:
     Ingest(store).close()
     exports, expected = 60, 240
