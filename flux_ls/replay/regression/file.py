@@ -197,8 +197,11 @@ def _application(target: Target) -> str:
     if django is not None and django.settings:
         lines.append(f'    os.environ.setdefault("DJANGO_SETTINGS_MODULE", {text(django.settings)})')
     lines.append(f"    module = importlib.import_module({text(target.module)})")
-    if django is None or django.has_plugin:
+    if django is None:
         return "\n".join([*lines, f"    return {made}", ""])
+    if django.has_plugin:
+        hosts = '    monkeypatch.setattr(settings, "ALLOWED_HOSTS", ["*"])'
+        return "\n".join([*lines, hosts, f"    return {made}", ""])
     return "\n".join([*lines, f"    application = {made}", *_DATABASES, ""])
 
 
@@ -206,6 +209,7 @@ _DATABASES = (
     "    # Databases of the test's own, as Django's runner makes them: what migrations put",
     "    # there is in them, and no mail leaves.",
     "    setup_test_environment()",
+    '    settings.ALLOWED_HOSTS = ["*"]',
     "    databases = setup_databases(verbosity=0, interactive=False)",
     "    yield application",
     "    teardown_databases(databases, verbosity=0)",
@@ -214,7 +218,7 @@ _DATABASES = (
 
 
 def _imports_of_django(django: Django) -> set[str]:
-    found = {"import os"} if django.settings else set()
+    found = {"from django.conf import settings"} | ({"import os"} if django.settings else set())
     if not django.has_plugin:
         names = "setup_databases, setup_test_environment, teardown_databases, teardown_test_environment"
         found.add(f"from django.test.utils import {names}")
