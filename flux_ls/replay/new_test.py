@@ -125,6 +125,7 @@ def _target(root: Path, app: str, seen: list[str]) -> Target:
     attribute = attribute or next((name for name in _NAMES if _defines(tree, name)), "app")
     inside = os.path.relpath(folder, root).replace(os.sep, "/")
     django = _django(root, Path(folder)) if "django" in module or _DJANGO.search(source) else None
+    mentioned = _mentioned(root)
     return Target(
         module=module,
         attribute=attribute,
@@ -132,7 +133,8 @@ def _target(root: Path, app: str, seen: list[str]) -> Target:
         arguments=arguments,
         interface="wsgi" if module == "django.core.wsgi" else _interface(source),
         folder="" if inside == "." else inside,
-        libraries=tuple(_libraries(root)),
+        libraries=tuple(name for name in get_args(Library) if name in mentioned),
+        has_sqlite="sqlite" in mentioned,
         django=django,
     )
 
@@ -215,13 +217,16 @@ def _interface(source: str) -> Interface:
     return "either" if wsgi == asgi else "wsgi" if wsgi else "asgi"
 
 
-def _libraries(root: Path) -> Iterator[Library]:
-    """What the project's own files import of the libraries that make calls."""
+def _mentioned(root: Path) -> set[str]:
+    """What the project's own files import of the libraries that make calls, and whether they speak of SQLite."""
     found: set[str] = set()
     for file in _python_files(root):
         with contextlib.suppress(OSError, ValueError):
-            found.update(_IMPORTED.findall(file.read_text(encoding="utf-8")))
-    return (name for name in get_args(Library) if name in found)
+            text = file.read_text(encoding="utf-8")
+            found.update(_IMPORTED.findall(text))
+            if "sqlite" in text:
+                found.add("sqlite")
+    return found
 
 
 _IMPORTED = re.compile(r"^\s*(?:from|import)\s+(requests|httpx|aiohttp|urllib3|urllib(?=\.request))\b", re.M)

@@ -538,3 +538,15 @@ def test_a_service_can_be_allowed_by_name_and_then_python_guards_alone(project: 
     assert answer.guard == "python"
     assert any(f"localhost:{birds.http.port} is allowed" in note for note in answer.requests[0].notes)
     assert (birds.http.came, birds.mail.came) == (1, 0)
+
+
+@pytest.mark.parametrize("address", ["'/dev/log'", "('127.0.0.1', 514)"])
+def test_a_log_of_the_system_s_is_not_written_and_keeps_nothing_from_starting(project: Project, address: str) -> None:
+    project.write(
+        "web.py",
+        "import logging, logging.handlers\nfrom flask import Flask\n\napp = Flask(__name__)\n"
+        f"logging.getLogger().addHandler(logging.handlers.SysLogHandler({address}))\n\n\n"
+        '@app.get("/x")\ndef x():\n    logging.error("seen")\n    return "x"\n',
+    )
+    answer = project.one(project.add("GET", "/x"))
+    assert (answer.outcome, answer.now, answer.blocked) == ("passing", 200, ())

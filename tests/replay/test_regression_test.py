@@ -181,6 +181,47 @@ def test_fastapi_from_a_factory(project: Project, library: str) -> None:
     assert "send_wsgi" not in test.text
 
 
+SQLITE = """
+import sqlite3
+import flask
+import sqlalchemy
+
+app = flask.Flask(__name__)
+engine = sqlalchemy.create_engine("sqlite:///till.db")
+
+
+@app.post("/sales")
+def sales():
+    with sqlite3.connect("till.db") as connection:
+        connection.execute("INSERT INTO sales VALUES (1)")
+    with engine.begin() as other:
+        other.execute(sqlalchemy.text("INSERT INTO sales VALUES (2)"))
+        [count] = other.execute(sqlalchemy.text("SELECT count(*) FROM sales")).one()
+    return {"n": TOTAL}, 201
+"""
+
+
+@pytest.mark.slow
+def test_a_database_of_sqlite_s_stays_as_it_is(project: Project) -> None:
+    import sqlite3
+
+    module = project.write("shop/web.py", SQLITE.replace("TOTAL", "count // 0"))
+    database = project.root / "till.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("CREATE TABLE sales (cents INTEGER)")
+    connection.close()
+    before = database.read_bytes()
+    test = made(project, project.add("POST", "/sales", 500, raises=raised(project)))
+    check_form(test, project)
+    assert "Its database is a copy of the one" in test.text
+    code, said = outcome(project, test.path)
+    assert (code, "ZeroDivisionError" in said) == (1, True), said
+    module.write_text(SQLITE.replace("TOTAL", "count"))
+    code, said = outcome(project, test.path)
+    assert (code, "1 passed" in said) == (0, True), said
+    assert database.read_bytes() == before
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("wsgi", [True, False])
 def test_django(project: Project, tmp_path: Path, wsgi: bool) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from flux_ls.replay.child.addresses import is_loopback
 from flux_ls.replay.child.beside import Guarded
 from flux_ls.replay.child.blocked import is_ourselves, ourselves, refusal, refuse
+from flux_ls.replay.child.imports import when_imported
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _DEVICES = frozenset({os.devnull, "/dev/tty", "/dev/stdout", "/dev/stderr", "/dev/full", "nul", "NUL"})
@@ -310,3 +311,9 @@ def _close_the_rest() -> None:
         return opens(handler)
 
     logging.FileHandler._open = elsewhere  # type: ignore[method-assign, assignment]
+    when_imported("logging.handlers", _leave_the_system_s_log)
+
+
+def _leave_the_system_s_log(handlers: Any) -> None:
+    handlers.SysLogHandler.createSocket = lambda _: None
+    handlers.SysLogHandler.emit = lambda *_: None

@@ -12,9 +12,8 @@ from flux_ls.replay.shapes import Recording
 _LONGEST_TOLD = 160
 
 
-def docstring(
-    recording: Recording, failure: str | None, blanks: Sequence[Blank], *, has_own_database: bool
-) -> Iterator[str]:
+def docstring(recording: Recording, failure: str | None, blanks: Sequence[Blank], database: str) -> Iterator[str]:
+    """`database` is a sentence of its own."""
     request = recording.request
     what = _told(f"{request.method} {request.path or request.name}", 50)
     yield f'"""{what} as it was recorded, sent again.'
@@ -26,10 +25,7 @@ def docstring(
     yield from _wrapped(f"req:{request.short_id} of {at:%Y-%m-%d %H:%M} UTC {ended}.")
     if recording.calls:
         yield from _wrapped("Calls to other services are answered as they were recorded then: see CALLS.")
-    if has_own_database:
-        yield from _wrapped("Its database is a new one, with what migrations put there: add the rows that it needs.")
-    else:
-        yield from _wrapped("Its database is the one that the application has under test.")
+    yield from _wrapped(database)
     if blanks:
         yield ""
         yield from _wrapped(

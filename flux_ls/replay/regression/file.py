@@ -16,7 +16,7 @@ from flux_ls.analysis.fingerprint import unqualified
 from flux_ls.model import Request
 from flux_ls.record import wire
 from flux_ls.replay.literals import WIDTH, Name, lines, scalar, text
-from flux_ls.replay.regression.answering import LIBRARIES, OFFLINE, OUTBOUND
+from flux_ls.replay.regression.answering import LIBRARIES, OFFLINE, OUTBOUND, SQLITE
 from flux_ls.replay.regression.blanks import Blank, blanks_of
 from flux_ls.replay.regression.body import content_type, tree_in
 from flux_ls.replay.regression.docstring import docstring
@@ -46,6 +46,8 @@ class Target(Struct, frozen=True):
     arguments: str = ""
     """What a factory is called with, as source."""
     django: Django | None = None
+    has_sqlite: bool = False
+    """The project speaks of SQLite."""
     interface: Interface = "either"
     folder: str = ""
     """Where the import of its module starts, relative to the project, with forward slashes."""
@@ -73,6 +75,9 @@ def regression_test(recording: Recording, target: Target, failure: str | None, *
     blanks = blanks_of(recording)
     libraries = _libraries(recording) or target.libraries
     parts = [*sending(target.interface), OFFLINE]
+    has_copies = target.has_sqlite and target.django is None
+    if has_copies:
+        parts.append(SQLITE)
     if recording.calls:
         parts += [OUTBOUND, *(LIBRARIES[library] for library in libraries)]
     body = _Body(recording, blanks)
@@ -81,7 +86,7 @@ def regression_test(recording: Recording, target: Target, failure: str | None, *
         imports |= _imports_of_django(target.django)
     imports.update(each for part in parts for each in part.imports)
     sections = [
-        "\n".join(docstring(recording, failure, blanks, has_own_database=target.django is not None)),
+        "\n".join(docstring(recording, failure, blanks, _database(target, has_copies=has_copies))),
         "\n".join(sorted_imports(imports)),
         "\n".join(_constants(recording, up)),
     ]
@@ -94,6 +99,13 @@ def regression_test(recording: Recording, target: Target, failure: str | None, *
         *(part.source for part in parts),
     ]
     return source + "\n\n".join(definitions)
+
+
+def _database(target: Target, *, has_copies: bool) -> str:
+    if target.django is not None:
+        return "Its database is a new one, with what migrations put there: add the rows that it needs."
+    its = "a copy of the one" if has_copies else "the one"
+    return f"Its database is {its} that the application has under test."
 
 
 # What is sent.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from flux_ls.replay.literals import WIDTH
 
 _STANDARD = frozenset(
-    {"asyncio", "email", "importlib", "inspect", "io", "json", "os", "pathlib", "socket", "sys", "urllib"}
+    {"asyncio", "email", "importlib", "inspect", "io", "json", "os", "pathlib", "socket", "sqlite3", "sys", "urllib"}
 )
 
 
