@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 VSCODE := editors/vscode
+EMMYLUA := .cache/emmylua/bin/emmylua_check
 # Without byte code on disk, each of the many programs that the tests start would compile Flux anew.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -37,7 +38,10 @@ lint: .venv/develop .cache/stylua $(VSCODE)/node_modules/installed ## lint, type
 	npm --prefix editors/neovim run --silent check
 	npm --prefix $(VSCODE) run --silent check
 	@if command -v luacheck >/dev/null; then cd editors/neovim && luacheck --quiet . ; \
-	else echo "luacheck is not installed here (Debian: lua-check): Lua is checked for its form only"; fi
+	else echo "luacheck is not installed here (Debian: lua-check): Lua is checked without it"; fi
+	@if test -x $(EMMYLUA); then cd editors/neovim && VIMRUNTIME="$$(../../$(BIN)/nvim --headless --clean \
+	+'lua io.write(vim.env.VIMRUNTIME)' +qa)" ../../$(EMMYLUA) --warnings-as-errors . ; \
+	else echo "emmylua_check is not here (with Rust: make .cache/emmylua): the types of Lua are not checked"; fi
 
 package: dist/packaged ## make the VS Code extension, with the language server in it: dist/flux-*.vsix and the wheel
 
@@ -112,3 +116,7 @@ dist/packaged: dist/wheel $(VSCODE)/node_modules/installed LICENSE \
 .cache/code-server/installed: tests/e2e/vscode/install.sh
 	tests/e2e/vscode/install.sh .cache/code-server
 	touch $@
+
+# Some minutes of compiling, so nothing else asks for it.
+.cache/emmylua:
+	cargo install --quiet --locked --root $@ emmylua_check@0.25.1

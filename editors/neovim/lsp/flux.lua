@@ -20,8 +20,8 @@ return {
   init_options = config.settings,
   before_init = function(params)
     local trusted = require('flux.trust').all_trusted(params.workspaceFolders)
-    params.initializationOptions =
-      vim.tbl_extend('force', params.initializationOptions or {}, { workspaceTrusted = trusted })
+    local options = params.initializationOptions --[[@as table]]
+    params.initializationOptions = vim.tbl_extend('force', options or {}, { workspaceTrusted = trusted })
   end,
   capabilities = vim.tbl_extend('error', require('flux.lenses').capabilities(), {
     -- Answers of commands as text: what Neovim decodes forgets null.

@@ -60,6 +60,12 @@ function M.running()
   return here or vim.iter(vim.lsp.get_clients({ name = NAME })):find(ready)
 end
 
+--- How the server is configured; nil where lsp/flux.lua is not on 'runtimepath'.
+---@return vim.lsp.Config?
+function M.config()
+  return vim.lsp.config[NAME] ---@diagnostic disable-line: undefined-field
+end
+
 ---@param config vim.lsp.Config
 ---@return string? problem
 local function cannot_run(config)
@@ -74,10 +80,11 @@ end
 ---@return integer? client_id
 ---@return string? problem
 local function start()
-  local config = vim.deepcopy(vim.lsp.config[NAME])
+  local config = M.config()
   if not config then
     return nil, "lsp/flux.lua is not on 'runtimepath'"
   end
+  config = vim.deepcopy(config)
   local problem = cannot_run(config)
   if problem then
     return nil, problem
@@ -212,7 +219,7 @@ local function disambiguate(candidates, callback)
     format_item = of_requests and require('flux.request').words or nil,
   }, function(choice)
     if choice then
-      callback(of_requests and choice.id or choice)
+      callback(type(choice) == 'table' and choice.id or choice --[[@as string]])
     end
   end)
 end

@@ -75,7 +75,7 @@ local function below(path, step)
   end)
   -- Beyond ASCII the server writes UTF-16 units.
   escaped = escaped:gsub('[\194-\244][\128-\191]*', function(character)
-    local code = vim.fn.char2nr(character, true)
+    local code = vim.fn.char2nr(character, true) ---@type integer
     if code < 0x10000 then
       return ('\\u%04x'):format(code)
     end
@@ -255,7 +255,7 @@ end
 ---@param indent string
 ---@param whole boolean
 local function add_row(text, step, difference, indent, whole)
-  local row = difference[text.side] ---@type flux.RowChange
+  local row = difference[text.side] --[[@as flux.RowChange]]
   local found = differences(difference.fields, text.side, whole)
   add(
     text,
@@ -280,7 +280,7 @@ end
 ---@param written flux.RowDiff[] The changes that the span made.
 ---@param whole boolean
 local function add_span(text, difference, written, whole)
-  local step = difference[text.side] ---@type flux.Step
+  local step = difference[text.side] --[[@as flux.Step]]
   local found = differences(difference.fields, text.side, whole)
   local indent = ('  '):rep(math.min(step.depth or 0, DEEPEST) + 1)
   local took = found.counting.duration_ms and '  ' .. phrases.latency(step.duration_ms) or ''

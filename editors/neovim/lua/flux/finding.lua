@@ -62,6 +62,8 @@ end
 ---@param line integer Counts from 1.
 ---@return { [1]: integer, [2]: integer }[] First and last line of each.
 function M.blocks(lines, line)
+  ---@param number integer
+  ---@return integer?
   local function indent(number)
     local text = lines[number]
     return text:find('%S') and #text:match('^%s*') or nil

@@ -9,7 +9,7 @@ local health = vim.health
 
 local function check_editor()
   health.start('Neovim')
-  local running = vim.version()
+  local running = vim.version() ---@diagnostic disable-line: call-non-callable
   local version = ('Neovim %d.%d.%d'):format(running.major, running.minor, running.patch)
   if vim.fn.has('nvim-0.11') == 1 then
     health.ok(version)
@@ -56,7 +56,7 @@ end
 ---@return boolean usable
 local function check_executable()
   health.start('Server')
-  local cmd = (vim.lsp.config.flux or {}).cmd
+  local cmd = (client_of.config() or {}).cmd
   if type(cmd) ~= 'table' then
     health.info('the command of the server is a function of your own')
     return true

@@ -18,6 +18,7 @@ end
 
 ---@param text string
 ---@param at integer
+---@return never
 local function fail(text, at)
   error(('no JSON at byte %d: %s'):format(at, text:sub(at, at + 20)), 0)
 end
@@ -27,10 +28,10 @@ end
 ---@return string
 local function unescaped(token)
   local ok, value = pcall(vim.json.decode, token)
-  if ok then
-    return value
+  if not ok then
+    value = vim.json.decode((token:gsub('\\u[dD][89a-fA-F]%x%x', '\\ufffd')))
   end
-  return vim.json.decode((token:gsub('\\u[dD][89a-fA-F]%x%x', '\\ufffd')))
+  return value --[[@as string]]
 end
 
 ---@param text string
@@ -38,7 +39,7 @@ end
 ---@return string value
 ---@return integer after
 local function string_at(text, at)
-  local stop, escapes = at, false
+  local stop, escapes = at, false ---@type integer?, boolean
   while true do
     stop = text:find('["\\]', stop + 1)
     if not stop then
@@ -159,7 +160,7 @@ value_at = function(text, at)
   end
   token = text:match('^%-?%d[%d.eE+-]*', at)
   local number = token and tonumber(token)
-  if not number then
+  if not token or not number then
     fail(text, at)
   end
   return number, at + #token, not token:find(SHORT_INTEGER) and token or nil

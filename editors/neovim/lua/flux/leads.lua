@@ -11,9 +11,11 @@ local M = {}
 ---@return fun()
 local function opening(name, which)
   return function()
-    local id = which
+    local id ---@type string?
     if type(which) == 'function' then
       id = which()
+    else
+      id = which
     end
     if id then
       view.step_aside()

@@ -7,9 +7,12 @@ local group = vim.api.nvim_create_augroup('flux.lenses', {})
 ---@type table<integer, true> Buffers whose refresh is already on its way.
 local waiting = {}
 
+-- Since 0.12.
+local enable = vim.lsp.codelens.enable ---@diagnostic disable-line: undefined-field
+
 ---@return boolean
 local function built_in()
-  return vim.lsp.codelens.enable ~= nil
+  return enable ~= nil
 end
 
 ---@param bufnr integer
@@ -52,7 +55,7 @@ function M.attach(client, bufnr)
     return
   end
   if built_in() then
-    vim.lsp.codelens.enable(true, { client_id = client.id })
+    enable(true, { client_id = client.id })
     return
   end
   vim.api.nvim_clear_autocmds({ group = group, buffer = bufnr })

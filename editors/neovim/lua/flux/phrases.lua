@@ -21,7 +21,7 @@ end
 
 --- Seconds since the epoch of an RFC 3339 time.
 ---@param timestamp string
----@return integer?
+---@return number?
 function M.epoch(timestamp)
   local year, month, day, hour, minute, second, zone =
     timestamp:match('^(%d+)-(%d+)-(%d+)[T ](%d+):(%d+):(%d+)[%.%d]*([Zz%+%-].*)$')
@@ -29,15 +29,17 @@ function M.epoch(timestamp)
     return nil
   end
   -- Days since 1970-01-01 in the Gregorian calendar, with years that begin in March.
-  local y, m = tonumber(year), tonumber(month)
+  local y = tonumber(year) --[[@as integer]]
+  local m = tonumber(month) --[[@as integer]]
   if m <= 2 then
     y, m = y - 1, m + 12
   end
   local days = 365 * y + math.floor(y / 4) - math.floor(y / 100) + math.floor(y / 400)
-  days = days + math.floor((153 * (m - 3) + 2) / 5) + tonumber(day) - 719469
-  local sign, hours, minutes = zone:match('^([%+%-])(%d%d):?(%d%d)$')
+  days = days + math.floor((153 * (m - 3) + 2) / 5) + math.floor(tonumber(day) --[[@as number]]) - 719469
+  local sign, hours, minutes = (zone or ''):match('^([%+%-])(%d%d):?(%d%d)$')
   local offset = sign and (tonumber(hours) * 3600 + tonumber(minutes) * 60) * (sign == '+' and 1 or -1) or 0
-  return days * 86400 + tonumber(hour) * 3600 + tonumber(minute) * 60 + tonumber(second) - offset
+  local clock = tonumber(hour) * 3600 + tonumber(minute) * 60 + tonumber(second)
+  return days * 86400 + clock - offset
 end
 
 --- How long ago an RFC 3339 time was.

@@ -39,7 +39,9 @@ end
 ---@param text any
 ---@return string
 function M.first_line(text)
-  local first, rest = tostring(text == nil and '' or text):match('^([^\r\n]*)(.*)$')
+  local whole = tostring(text == nil and '' or text)
+  local first = whole:match('^[^\r\n]*')
+  local rest = whole:sub(#first + 1)
   return M.text(first) .. (rest:find('%S') and ' …' or '')
 end
 

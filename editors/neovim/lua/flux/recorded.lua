@@ -177,8 +177,8 @@ end
 ---@param limit integer
 ---@return string
 local function bytes_words(tree, limit)
-  local ok, raw = pcall(vim.base64.decode, tree['$bytes'])
-  raw = ok and raw or ''
+  local ok, decoded = pcall(vim.base64.decode, tree['$bytes'])
+  local raw = tostring(ok and decoded or '')
   local note = (' (%s)'):format(size(tree.length or #raw))
   local text = raw:sub(1, limit):gsub('[^\32-\126]', function(byte)
     return ('\\x%02x'):format(byte:byte())

@@ -6,7 +6,7 @@ local M = {}
 
 ---@return string
 local function file()
-  return vim.fs.joinpath(vim.fn.stdpath('state'), 'flux', 'trusted')
+  return vim.fs.joinpath(vim.fn.stdpath('state') --[[@as string]], 'flux', 'trusted')
 end
 
 ---@param folder string

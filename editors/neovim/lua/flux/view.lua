@@ -42,11 +42,11 @@ function M.one_line(text)
 end
 
 --- A line put together from pieces, each with its highlight group or none.
----@param ... flux.Piece
+---@param ... flux.Piece?
 ---@return flux.Line
 function M.line(...)
   local text, spans = '', {}
-  for _, piece in ipairs({ ... }) do
+  for _, piece in ipairs({ ... }) do ---@cast piece flux.Piece
     local words = M.one_line(piece[1])
     if piece[2] and #words > 0 then
       spans[#spans + 1] = { #text, #text + #words, piece[2] }

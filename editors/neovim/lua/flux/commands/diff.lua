@@ -32,6 +32,7 @@ local HIGHEST_HEAD = 6
 ---@return flux.Line[]
 local function head_lines(answer, whole)
   local mark = VERDICTS[answer.verdict] or VERDICTS.CHANGED
+  ---@type flux.Line[]
   local lines = {
     view.line(
       { '  ' },
@@ -209,7 +210,7 @@ local function show(answer, client, whole)
   vim.wo[head][0].cursorline = false
   vim.cmd('normal! gg')
   if vim.fn.diff_hlID(1, 1) == 0 then
-    pcall(vim.cmd, 'normal! ]c')
+    pcall(vim.cmd.normal, { ']c', bang = true })
   end
 end
 

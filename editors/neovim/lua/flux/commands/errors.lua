@@ -29,13 +29,14 @@ local function byte_column(path, frame)
     return nil
   end
   local bufnr = vim.fn.bufnr(path)
-  local text
+  local line, text = frame.line or 1, nil
   if bufnr > 0 and vim.api.nvim_buf_is_loaded(bufnr) then
-    text = vim.api.nvim_buf_get_lines(bufnr, frame.line - 1, frame.line, false)[1]
+    text = vim.api.nvim_buf_get_lines(bufnr, line - 1, line, false)[1]
   else
-    text = vim.fn.readfile(path, '', frame.line)[frame.line]
+    text = vim.fn.readfile(path, '', line)[line]
   end
-  return text and vim.str_byteindex(text, 'utf-32', frame.column - 1, false) + 1
+  local before = math.floor(frame.column - 1)
+  return text and vim.str_byteindex(text, 'utf-32', before, false) + 1
 end
 
 ---@param group table
@@ -70,7 +71,7 @@ end
 function M.run(arguments)
   client_of.command('errors', { since = arguments.options.since }, function(answer, client)
     local groups = vim.tbl_filter(function(group)
-      return group.state ~= 'dismissed' or arguments.options.all
+      return group.state ~= 'dismissed' or arguments.options.all == true
     end, answer.groups or {})
     local roots = client_of.roots(client)
     vim.fn.setqflist({}, ' ', {

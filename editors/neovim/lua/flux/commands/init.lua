@@ -196,8 +196,11 @@ function M.client_side()
   local function opening(name)
     return function(clicked, context)
       local params = (clicked.arguments or {})[1]
-      local latest = type(params) == 'table' and params.latest == true or nil
-      command(name).run({ ids = words_of(params), options = { latest = latest } })
+      local options = {} ---@type table<string, string|true>
+      if type(params) == 'table' and params.latest == true then
+        options.latest = true
+      end
+      command(name).run({ ids = words_of(params), options = options })
       -- Neovim 0.11 takes a lens off the screen when it is run.
       require('flux.lenses').refresh(context.bufnr)
     end

@@ -167,7 +167,7 @@ end
 ---@param ids string[]
 ---@param window? string
 function M.start(ids, window)
-  local params = { window = window }
+  local params = { window = window } ---@type table<string, any>
   if not window then
     params[#ids == 1 and 'id' or 'ids'] = #ids == 1 and ids[1] or ids
   end

@@ -12,7 +12,7 @@ local function stop(clients, callback)
     require('flux.revival').expect(client.id)
     client:stop()
   end
-  local deadline = vim.uv.now() + PATIENCE_MS
+  local deadline = vim.uv.now() + PATIENCE_MS ---@type number
   local function look()
     local left = vim.tbl_filter(function(client)
       return vim.lsp.get_client_by_id(client.id) ~= nil

@@ -1,5 +1,6 @@
 --- Runs a program under the recorder, in a terminal below: what it does shows here, for the server has the same store.
 
+local client_of = require('flux.client')
 local notice = require('flux.notice')
 
 ---@class flux.command.Run: flux.Command
@@ -13,7 +14,7 @@ local HEIGHT = 12
 --- The `flux` that belongs to the server: it is installed beside it.
 ---@return string? path
 local function program()
-  local cmd = (vim.lsp.config.flux or {}).cmd
+  local cmd = (client_of.config() or {}).cmd
   local server = type(cmd) == 'table' and vim.fn.exepath(cmd[1]) or ''
   local beside = server ~= '' and vim.fn.exepath(vim.fs.joinpath(vim.fs.dirname(server), 'flux')) or ''
   local found = beside ~= '' and beside or vim.fn.exepath('flux')

@@ -59,6 +59,7 @@ local function render(tail, request)
   local kind, name = request_of.what(request)
   local cells = math.max(PATH_CELLS[1], math.min(vim.fn.strdisplaywidth(name), PATH_CELLS[2]))
   tail.path_cells = math.max(tail.path_cells, cells)
+  ---@type flux.Line[]
   local lines = {
     view.line(
       { '  ' },
@@ -224,9 +225,9 @@ end
 ---@return flux.Filter
 local function filter_of(options)
   return {
-    errors_only = options['errors-only'],
-    fn = options.fn,
-    service = options.service,
+    errors_only = options['errors-only'] --[[@as boolean?]],
+    fn = options.fn --[[@as string?]],
+    service = options.service --[[@as string?]],
     slow_ms = tonumber(options.slow),
   }
 end
@@ -296,7 +297,7 @@ local function start(options, bufnr, last)
   }
   tail.stop = stream.watch({
     filter = filter_of(options),
-    since = options.since,
+    since = options.since --[[@as string?]],
     last = last,
     on_requests = function(requests)
       take(tail, requests)

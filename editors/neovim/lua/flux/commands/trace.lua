@@ -58,7 +58,7 @@ end
 ---@return table<integer, table> spans By line.
 local function render(answer)
   local request, spans = answer.request, answer.spans or {}
-  local from, to = math.huge, 0
+  local from, to = math.huge, 0 ---@type number, number
   for _, span in ipairs(spans) do
     from, to = math.min(from, span.start_ms), math.max(to, span.start_ms + span.duration_ms)
   end
