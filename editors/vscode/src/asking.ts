@@ -5,6 +5,7 @@ import { ResponseError } from "vscode-languageclient/node";
 import type { Flux, Parameters } from "./flux";
 import type { Answer, CommandName, RequestShape } from "./messages";
 import { labelOf } from "./requests";
+import { hasPythonExtension } from "./server/interpreters";
 import { MEND_WORDS, type Mend } from "./server/problem";
 
 /** What the server tells of a question that has no answer. */
@@ -117,7 +118,8 @@ function mendsOf(error: unknown, flux: Flux): readonly Mend[] {
 
 /** A warning with buttons. */
 export async function offer(flux: Flux, text: string, mends: readonly Mend[]): Promise<void> {
-  const words = new Map(mends.map((mend) => [MEND_WORDS[mend], mend]));
+  const offered = mends.filter((mend) => mend !== "select-interpreter" || hasPythonExtension());
+  const words = new Map(offered.map((mend) => [MEND_WORDS[mend], mend]));
   const chosen = await vscode.window.showWarningMessage(`Flux: ${text.replace(/^Flux: /, "")}`, ...words.keys());
   const mend = chosen === undefined ? undefined : words.get(chosen);
   if (mend !== undefined) {

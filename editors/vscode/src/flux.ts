@@ -2,7 +2,7 @@
 
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
-import { offer } from "./asking";
+import { offer, show as showTelling } from "./asking";
 import { type Answer, type CommandName, STATUS, type Status } from "./messages";
 import { openPage, renewing } from "./pages";
 import { withProgress } from "./running";
@@ -44,7 +44,7 @@ export class Flux implements vscode.Disposable {
     this.server = new Lifecycle(context, {
       output,
       run: (command, given, pass) => this.run(command, given, pass),
-      show: (uri) => this.open(uri),
+      show: (address) => this.open(address),
       published: (uri, diagnostics) => this.published(uri, diagnostics),
       say: (text) => void offer(this, text, this.status?.broken ? ["doctor", "settings"] : ["output"]),
     });
@@ -112,17 +112,17 @@ export class Flux implements vscode.Disposable {
     const answer = runs
       ? await withProgress(await this.ready(), name, parameters)
       : await this.execute(name, parameters);
-    await openPage(vscode.Uri.parse(answer.uri));
+    await openPage(answer.uri);
   }
 
   /** Opens a document of the server's: what it is the answer of is shown in its own way, where there is one. */
-  async open(uri: vscode.Uri): Promise<void> {
-    const [, id, name] = (uri.authority === "request" && /^\/([^/]+)\/(\w+)$/.exec(uri.path)) || [];
+  async open(address: string): Promise<void> {
+    const [, id, name] = /^flux:\/\/request\/([^/?]+)\/(\w+)$/.exec(address) ?? [];
     const presenter = this.presenters.get(name as CommandName);
-    if (presenter !== undefined && id !== undefined && uri.query === "") {
+    if (presenter !== undefined && id !== undefined) {
       await presenter({ id: decodeURIComponent(id) });
     } else {
-      await openPage(uri);
+      await openPage(address);
     }
   }
 
@@ -133,7 +133,7 @@ export class Flux implements vscode.Disposable {
     if (show !== true || name === "writeTest") {
       return pass();
     }
-    return this.show(name, parameters);
+    return showTelling(this, name, parameters);
   }
 
   private greet(client: LanguageClient): void {

@@ -49,12 +49,7 @@ describe("candidates", () => {
       ],
     ],
     [
-      "an interpreter is not run for a folder that nobody trusts",
-      { trusted: false, interpreter: "/home/ada/shop/.venv/bin/python", ...there("/usr/bin/flux-ls") },
-      ["path /usr/bin/flux-ls"],
-    ],
-    [
-      "nor is a server in it",
+      "a server in a folder that nobody trusts is not taken",
       {
         trusted: false,
         path: "/home/ada/shop/.venv/bin:/home/ada/shop:/home/ada/shopping",

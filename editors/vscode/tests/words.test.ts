@@ -245,7 +245,7 @@ test.each([
 
 describe("the status item", () => {
   const candidate = { source: "path", command: "/bin/flux-ls", args: [] } as const;
-  const running: Life = { kind: "running", version: "0.1.0", candidate };
+  const running: Life = { kind: "running", version: "0.1.0", candidate, interpreter: undefined };
   const status: Status = {
     settings: "",
     collector: { state: "running", detail: "", http_port: 4318, grpc_port: 4317, pid: 1, broken: [] },

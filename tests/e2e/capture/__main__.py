@@ -1,4 +1,4 @@
-"""`make captures`: runs the playground, and draws it in a terminal and in Neovim.
+"""`make captures`: runs the playground, and draws it in a terminal and in Neovim; VS Code shows a service of its own.
 
     python -m tests.e2e.capture [--folder PLAYGROUND] [--out FOLDER]
 
@@ -126,6 +126,7 @@ def draw_neovim_why(subject: Subject) -> str:
 
 
 DRAWINGS = {"terminal": draw_terminal, "neovim": draw_neovim, "neovim-why": draw_neovim_why}
+VSCODE = "vscode"
 
 
 def main() -> None:
@@ -133,8 +134,21 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="a playground or project that has failed; else one is made")
     parser.add_argument("--file", help="the file to show, relative to the folder")
     parser.add_argument("--out", type=Path, default=PLUGIN / "media")
-    parser.add_argument("--only", choices=sorted(DRAWINGS), action="append")
+    parser.add_argument("--only", choices=[*sorted(DRAWINGS), VSCODE], action="append")
     given = parser.parse_args()
+    wanted = given.only or [*DRAWINGS, VSCODE]
+    if VSCODE in wanted:
+        from tests.e2e.capture import vscode
+
+        for path in vscode.draw(vscode.MEDIA):
+            print(path)
+        wanted.remove(VSCODE)
+    if wanted:
+        draw(given, wanted)
+
+
+def draw(given: argparse.Namespace, wanted: list[str]) -> None:
+    """Writes the pictures of the terminal and of Neovim."""
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="flux-captures-") as scratch, ExitStack() as stack:
         environment = clean_environment() | {"XDG_STATE_HOME": scratch, "XDG_DATA_HOME": scratch}
@@ -144,7 +158,7 @@ def main() -> None:
             stack.callback(end_collector, folder / ".flux" / "flux.db")
             subprocess.run([BIN / "flux", "demo", folder], env=environment, check=True, stdout=sys.stderr, timeout=180)
         subject = subject_in(folder.resolve(), given.file, environment)
-        for name in given.only or DRAWINGS:
+        for name in wanted:
             path = given.out / f"{name}.svg"
             path.write_text(DRAWINGS[name](subject), encoding="utf-8")
             print(path)

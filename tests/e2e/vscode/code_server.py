@@ -25,6 +25,7 @@ from tests.e2e.processes import Process, eventually, free_ports
 
 EXTENSION = REPOSITORY / "editors" / "vscode"
 INSTALLED = REPOSITORY / ".cache" / "code-server"
+HERE = Path(__file__).parent
 NODE = INSTALLED / "node" / "node"
 PACKAGE = INSTALLED / "code-server" / "node_modules" / "code-server"
 CODE_SERVER = PACKAGE / "out" / "node" / "entry.js"
@@ -51,9 +52,12 @@ QUIET = {
     "update.mode": "none",
     "chat.disableAIFeatures": True,
     "git.enabled": False,
+    "remote.autoForwardPorts": False,
     "editor.accessibilitySupport": "off",
     "editor.hover.delay": 50,
     "editor.minimap.enabled": False,
+    "editor.autoClosingBrackets": "never",
+    "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
     "window.commandCenter": False,
 }
 """Settings that keep the editor from asking and moving."""
@@ -95,6 +99,11 @@ def zipped(source: Path, into: Path) -> Path:
         for part in source.iterdir():
             out.write(part, f"extension/{part.name}")
     return file
+
+
+def probe(into: Path) -> Path:
+    """The door into the extension host."""
+    return zipped(HERE / "probe", into)
 
 
 def install(extensions: Iterable[Path], into: Path) -> None:

@@ -38,7 +38,7 @@ def _editor_is_installed() -> None:
 def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of extensions that has the packaged one installed, and those of the tests."""
     folder = tmp_path_factory.mktemp("vscode-extensions")
-    ours = [code_server.zipped(HERE / name, folder) for name in ("probe", "python")]
+    ours = (code_server.probe(folder), code_server.zipped(HERE / "python", folder))
     code_server.install([code_server.packaged(), *ours], folder / "extensions")
     return folder / "extensions"
 

@@ -57,12 +57,13 @@ class Window:
         file: Path | None = None,
         *,
         size: tuple[int, int] = (1280, 800),
+        scale: float = 1,
         payload: list[tuple[str, str]] | None = None,
     ) -> None:
         self.server = server
         self.folder = folder
         self.asked_hosts: set[str] = set()
-        self._context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+        self._context = browser.new_context(viewport={"width": size[0], "height": size[1]}, device_scale_factor=scale)
         self._context.grant_permissions(["clipboard-read", "clipboard-write"])
         self.page: Page = self._context.new_page()
         self.page.set_default_timeout(WITHIN_S * 1000)
@@ -186,17 +187,28 @@ class Window:
         self.page.keyboard.press("Escape")
         self.page.mouse.move(5, 5)
 
-    def screenshot(self, file: Path) -> None:
+    def still(self) -> None:
+        """Waits until nothing moves on the screen."""
+        seen: list[bytes] = []
+
+        def unchanged() -> bool:
+            seen.append(self.page.screenshot())
+            return len(seen) > 2 and len(set(seen[-3:])) == 1
+
+        self.eventually(unchanged, "a screen that does not change")
+
+    def screenshot(self, file: Path, of: Locator | None = None) -> None:
+        """A picture of the window, or of a part of it."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=file)
+        (of or self.page).screenshot(path=file)
 
     def host(self, code: str, *given: Any, within: float = 20) -> Any:
         """What a function body returns in the extension host; it sees `vscode`, `flux` and `given`."""
         return self.server.host(self.folder, code, *given, within=within)
 
-    def ready(self) -> None:
+    def ready(self, within: float = WITHIN_S) -> None:
         """Waits until the language server runs."""
-        self.eventually(lambda: self.life() == "running", "the language server to run")
+        self.eventually(lambda: self.life() == "running", "the language server to run", within)
 
     def life(self) -> str:
         return str(self.host("return flux?.server.life.kind"))

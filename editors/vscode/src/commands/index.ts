@@ -41,7 +41,7 @@ export const COMMANDS: Readonly<Record<string, Run>> = {
   "flux.restart": (flux) => flux.server.restart("asked for"),
   "flux.openSettings": openSettings,
   "flux.showOutput": (flux) => flux.output.show(),
-  [OPEN_PAGE]: (flux, uri) => (typeof uri === "string" ? flux.open(vscode.Uri.parse(uri)) : undefined),
+  [OPEN_PAGE]: (flux, address) => (typeof address === "string" ? flux.open(address) : undefined),
 };
 
 /** Settings of a machine are those of the one where the code is. */

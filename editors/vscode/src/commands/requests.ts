@@ -84,11 +84,11 @@ export async function explainSend(flux: Flux, given?: unknown): Promise<void> {
     look,
   );
   if (chosen === look) {
-    await openPage(vscode.Uri.parse(prompt.uri));
+    await openPage(prompt.uri);
   } else if (chosen === send) {
     const answer = await ask(flux, "explain", { id, send: true });
     if (answer !== undefined) {
-      await openPage(vscode.Uri.parse(answer.uri), answer.text);
+      await openPage(answer.uri, answer.text);
     }
   }
 }

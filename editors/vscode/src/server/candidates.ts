@@ -17,7 +17,7 @@ export interface Candidate {
 export interface Surroundings {
   /** `flux.server.path`, or nothing. */
   readonly setting: string;
-  /** The interpreter that the Python extension has selected. */
+  /** The interpreter that the Python extension has selected, if the folder is trusted. */
   readonly interpreter: string | undefined;
   readonly path: string;
   /** The folder where an install of ours would be. */
@@ -39,8 +39,7 @@ export function candidates(around: Surroundings): Candidate[] {
     return [named(expandHome(setting, around.home), "setting")];
   }
   const found: Candidate[] = [];
-  // An interpreter of an untrusted folder is that folder's code.
-  if (around.interpreter !== undefined && around.trusted) {
+  if (around.interpreter !== undefined) {
     found.push(named(around.interpreter, "interpreter"));
   }
   const onPath = which("flux-ls", around);

@@ -1,5 +1,7 @@
 // One language client: what it is told at the start, which documents are its concern, and what we do with what it says.
 
+import * as fs from "node:fs";
+import * as path from "node:path";
 import * as vscode from "vscode";
 import {
   CloseAction,
@@ -24,7 +26,7 @@ export interface Owner {
   /** A lens, a hover or a code action named one of the server's commands. */
   run(command: string, given: unknown, pass: () => Thenable<unknown>): Thenable<unknown>;
   /** The server asks for one of its documents to be shown. */
-  show(uri: vscode.Uri): Thenable<void>;
+  show(address: string): Thenable<void>;
   published(uri: vscode.Uri, diagnostics: readonly vscode.Diagnostic[]): void;
   /** The server has something to say that is not the answer to a question. */
   say(text: string): void;
@@ -32,7 +34,8 @@ export interface Owner {
   ended(): void;
 }
 
-export function makeClient(server: Candidate, owner: Owner): LanguageClient {
+/** `interpreter` is the user's own, which the server runs the user's code with. */
+export function makeClient(server: Candidate, interpreter: string | undefined, owner: Owner): LanguageClient {
   const options: LanguageClientOptions = {
     documentSelector: LANGUAGES.flatMap((language) => [
       { scheme: "file", language },
@@ -60,16 +63,15 @@ export function makeClient(server: Candidate, owner: Owner): LanguageClient {
       },
       window: {
         showDocument: async (params, token, next) => {
-          const uri = vscode.Uri.parse(params.uri);
-          if (uri.scheme !== "flux") {
+          if (!params.uri.startsWith("flux:")) {
             return next(params, token);
           }
-          await owner.show(uri);
+          await owner.show(params.uri);
           return { success: true };
         },
       },
       executeCommand: (command, args, next) => owner.run(command, args[0], () => Promise.resolve(next(command, args))),
-      provideTextDocumentContent: (uri, token, next) => textOf(uri) ?? next(uri, token),
+      provideTextDocumentContent: (uri, token) => textOf(client, uri, token),
       provideHover: async (document, position, token, next) => linked(await next(document, position, token)),
       handleDiagnostics: (uri, diagnostics, next) => {
         next(uri, diagnostics);
@@ -77,9 +79,18 @@ export function makeClient(server: Candidate, owner: Owner): LanguageClient {
       },
     },
   };
-  const client = new LanguageClient("flux", "Flux", { command: server.command, args: [...server.args] }, options);
+  const executable = { command: server.command, args: [...server.args], options: { env: environment(interpreter) } };
+  const client = new LanguageClient("flux", "Flux", executable, options);
   client.onNotification(ShowMessageNotification.type, ({ message }) => owner.say(message));
   return client;
+}
+
+/** As in a terminal where the interpreter's environment is active: what the project itself names comes before it. */
+function environment(interpreter: string | undefined): Record<string, string> {
+  const folder = interpreter === undefined ? undefined : path.dirname(path.dirname(interpreter));
+  return folder !== undefined && vscode.workspace.isTrusted && fs.existsSync(path.join(folder, "pyvenv.cfg"))
+    ? { VIRTUAL_ENV: folder }
+    : {};
 }
 
 /** The client's own way would start it again five times in a row and then show an error; ours is in `lifecycle`. */

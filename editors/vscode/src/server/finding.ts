@@ -14,7 +14,13 @@ export interface Tried {
 }
 
 export type Found =
-  | { readonly kind: "server"; readonly candidate: Candidate; readonly version: string }
+  | {
+      readonly kind: "server";
+      readonly candidate: Candidate;
+      readonly version: string;
+      /** The one that is selected, whoever runs the server: replays run the user's code with it. */
+      readonly interpreter: string | undefined;
+    }
   | { readonly kind: "none"; readonly tried: readonly Tried[]; readonly interpreter: string | undefined };
 
 /** Where an install of ours is put. */
@@ -25,7 +31,8 @@ export function installedIn(context: vscode.ExtensionContext): string {
 export async function findServer(context: vscode.ExtensionContext, interpreters: Interpreters): Promise<Found> {
   const storage = context.globalStorageUri.fsPath;
   await fs.promises.mkdir(storage, { recursive: true });
-  const interpreter = await interpreters.selected();
+  // One of an untrusted folder is that folder's code.
+  const interpreter = vscode.workspace.isTrusted ? await interpreters.selected() : undefined;
   const tried: Tried[] = [];
   for (const candidate of candidates({
     setting: own.serverPath(),
@@ -40,7 +47,7 @@ export async function findServer(context: vscode.ExtensionContext, interpreters:
   })) {
     const verdict = await tryOut(candidate, runIn(storage));
     if (verdict.kind === "works") {
-      return { kind: "server", candidate, version: verdict.version };
+      return { kind: "server", candidate, version: verdict.version, interpreter };
     }
     tried.push({ candidate, verdict });
   }

@@ -59,6 +59,20 @@ export async function install(flux: Flux): Promise<void> {
   await flux.server.restart("flux-ls was installed");
 }
 
+/** Once the extension brings another server than the one that it installed, says so. */
+export async function offerUpdate(flux: Flux): Promise<void> {
+  const life = flux.server.life;
+  const bundled = /flux_ls-([^-]+)-/.exec(bundledWheel(flux.context) ?? "")?.[1];
+  if (life.kind !== "running" || life.candidate.source !== "installed" || !bundled || bundled === life.version) {
+    return;
+  }
+  const update = "Update";
+  const text = `Flux: flux-ls ${life.version} is installed, and this extension comes with ${bundled}.`;
+  if ((await vscode.window.showInformationMessage(text, update)) === update) {
+    await install(flux);
+  }
+}
+
 /** The wheel in the extension's folder. */
 export function bundledWheel(context: vscode.ExtensionContext): string | undefined {
   const folder = path.join(context.extensionPath, "bundled");

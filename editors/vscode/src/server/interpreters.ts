@@ -4,6 +4,10 @@ import * as vscode from "vscode";
 
 const PYTHON = "ms-python.python";
 
+export function hasPythonExtension(): boolean {
+  return vscode.extensions.getExtension(PYTHON) !== undefined;
+}
+
 /** What we use of the Python extension's API. */
 interface PythonApi {
   readonly environments: {
@@ -25,7 +29,7 @@ export class Interpreters implements vscode.Disposable {
   constructor(private readonly output: vscode.LogOutputChannel) {
     this.listening.push(
       vscode.extensions.onDidChange(() => {
-        if ((vscode.extensions.getExtension(PYTHON) !== undefined) !== (this.api !== undefined)) {
+        if (hasPythonExtension() !== (this.api !== undefined)) {
           this.api = undefined;
           this.changed.fire();
         }

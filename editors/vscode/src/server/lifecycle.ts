@@ -12,11 +12,17 @@ import { nothingFound, type Problem } from "./problem";
 
 export type Life =
   | { readonly kind: "starting" }
-  | { readonly kind: "running"; readonly version: string; readonly candidate: Candidate }
+  | {
+      readonly kind: "running";
+      readonly version: string;
+      readonly candidate: Candidate;
+      readonly interpreter: string | undefined;
+    }
   | { readonly kind: "restarting"; readonly inMs: number }
   | { readonly kind: "failed"; readonly problem: Problem }
   | { readonly kind: "stopped" };
 
+const START_MS = 30_000;
 const STOP_MS = 4000;
 
 export class Lifecycle implements vscode.Disposable {
@@ -77,13 +83,23 @@ export class Lifecycle implements vscode.Disposable {
   private lookAgain(why: string): Promise<void> {
     return this.inTurn(async () => {
       const found = await findServer(this.context, this.interpreters);
-      const runs = this.life.kind === "running" ? this.life.candidate.command : undefined;
-      if (found.kind === "server" ? found.candidate.command !== runs : runs === undefined) {
+      if (this.differs(found)) {
         this.owner.output.info(`restart: ${why}`);
         await this.end();
         await this.begin(found);
       }
     });
+  }
+
+  private differs(found: Found): boolean {
+    if (this.life.kind !== "running") {
+      return true;
+    }
+    const { candidate, interpreter } = this.life;
+    // What runs is better than nothing.
+    return (
+      found.kind === "server" && (found.candidate.command !== candidate.command || found.interpreter !== interpreter)
+    );
   }
 
   /** One thing after the other: a start that is under way is finished before the next one is thought of. */
@@ -105,11 +121,13 @@ export class Lifecycle implements vscode.Disposable {
       this.become({ kind: "failed", problem: nothingFound(found.tried, found.interpreter) });
       return;
     }
-    const { candidate, version } = found;
+    const { candidate, version, interpreter } = found;
     this.owner.output.info(`starting ${[candidate.command, ...candidate.args].join(" ")} (flux-ls ${version})`);
-    const client = makeClient(candidate, { ...this.owner, ended: () => this.crashed(client) });
+    const client = makeClient(candidate, interpreter, { ...this.owner, ended: () => this.crashed(client) });
     this.client = client;
     this.runningSince = Date.now();
+    // One that says nothing at all would keep everybody waiting for ever.
+    const patience = setTimeout(() => client.serverProcess?.kill("SIGKILL"), START_MS);
     try {
       await client.start();
     } catch (error) {
@@ -118,9 +136,11 @@ export class Lifecycle implements vscode.Disposable {
         this.crashed(client);
       }
       return;
+    } finally {
+      clearTimeout(patience);
     }
     if (this.client === client) {
-      this.become({ kind: "running", version, candidate });
+      this.become({ kind: "running", version, candidate, interpreter });
       this.started.fire(client);
     }
   }

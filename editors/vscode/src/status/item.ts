@@ -3,6 +3,7 @@
 import * as vscode from "vscode";
 import { offer } from "../asking";
 import type { Flux } from "../flux";
+import { offerUpdate } from "../server/install";
 import { affects, own } from "../settings";
 import { said, type Tone } from "./text";
 
@@ -17,6 +18,7 @@ export function registerStatus(flux: Flux): vscode.Disposable[] {
   item.name = "Flux";
   item.command = "flux.status";
   let complained = "";
+  const ticked = new Map<string, boolean>();
 
   function draw(): void {
     const { text, tone, lines } = said(flux.server.life, flux.status);
@@ -35,6 +37,8 @@ export function registerStatus(flux: Flux): vscode.Disposable[] {
       item.hide();
     }
     const life = flux.server.life;
+    tick("flux.running", life.kind === "running");
+    tick("flux.recorded", flux.status !== undefined && flux.status.store.state === "ready" && !flux.status.empty);
     if (life.kind === "running") {
       complained = "";
     } else if (life.kind === "failed" && life.problem.text !== complained) {
@@ -43,11 +47,20 @@ export function registerStatus(flux: Flux): vscode.Disposable[] {
     }
   }
 
+  /** Steps of the walkthrough are done when their context is set. */
+  function tick(context: string, done: boolean): void {
+    if (ticked.get(context) !== done) {
+      ticked.set(context, done);
+      void vscode.commands.executeCommand("setContext", context, done);
+    }
+  }
+
   draw();
   return [
     item,
     flux.onStatus(draw),
     flux.onLife(draw),
+    flux.onServerStart(() => void offerUpdate(flux)),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (affects(event, "hints")) {
         draw();

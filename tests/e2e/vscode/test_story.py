@@ -1,0 +1,86 @@
+"""One story, by mouse and by keyboard: a request fails, its line says so, one asks why, mends it, sees the proof."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.e2e.collector import Collector
+from tests.e2e.vscode.bills import FAULT, MENDED, Bills
+from tests.e2e.vscode.code_server import CodeServer
+from tests.e2e.vscode.test_hints import hint, marks
+from tests.e2e.vscode.window import Window
+
+
+@pytest.fixture
+def story(extensions: Path, browser: Browser, tmp_path: Path) -> Iterator[tuple[Window, Bills]]:
+    """The service runs under the recorder, a collector listens, and the file is open in an editor."""
+    for name in ("collector", "work", "editor"):
+        (tmp_path / name).mkdir()
+    with (
+        Collector(tmp_path / "collector") as collector,
+        Bills(tmp_path / "work", collector.environment) as bills,
+        CodeServer(tmp_path / "editor", extensions, env=collector.environment) as editor,
+    ):
+        window = Window(browser, editor, bills.folder, bills.file)
+        window.ready()
+        yield window, bills
+        window.screenshot(tmp_path / "window.png")
+        window.close()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """They stay, whatever comes of the test."""
+    return tmp_path_factory.mktemp("pictures")
+
+
+def test_by_mouse(story: tuple[Window, Bills], pictures: Path) -> None:
+    window, bills = story
+    bills.evening()
+    window.lens("1 failure · last").wait_for()
+    window.eventually(lambda: "ZeroDivisionError" in hint(window, FAULT), "the hint")
+    assert marks(window) == 1
+    window.screenshot(pictures / "1-hint.png")
+    window.lens("1 failure · last").click()
+    assert "division by zero" in window.page_text("Root cause")
+    window.screenshot(pictures / "2-why.png")
+    window.tab("bills.py").click()
+    window.text(FAULT).dblclick()
+    window.page.keyboard.press("Home")
+    window.page.keyboard.press("Shift+End")
+    window.page.keyboard.type(f"return {MENDED}")
+    window.page.keyboard.press("Control+S")
+    window.screenshot(pictures / "3-mended.png")
+    window.lens("replay").click()
+    assert "1 passing" in window.page_text("replayed")
+    window.screenshot(pictures / "4-replayed.png")
+    window.tab("bills.py").click()
+    window.lens("fixed: replay of req:").wait_for()
+    window.eventually(lambda: marks(window) == 0 and not hint(window, MENDED), "no hint")
+    window.screenshot(pictures / "5-fixed.png")
+
+
+def test_by_keyboard(story: tuple[Window, Bills], pictures: Path) -> None:
+    window, bills = story
+    keys = window.page.keyboard
+    bills.evening()
+    window.lens("1 failure · last").wait_for()
+    window.page.locator(".editor-instance .native-edit-context, .editor-instance textarea").first.focus()
+    keys.press("F8")  # The next problem.
+    window.eventually(lambda: "ZeroDivisionError" in window.page.locator(".zone-widget").inner_text(), "the problem")
+    keys.press("Escape")
+    keys.press("Control+Alt+W")
+    assert "division by zero" in window.page_text("Root cause")
+    window.command("View: Close Editor")
+    keys.press("Home")
+    keys.press("Shift+End")
+    keys.type(f"return {MENDED}")
+    keys.press("Control+S")
+    window.text(MENDED).wait_for()
+    keys.press("Control+Alt+R")
+    assert "1 passing" in window.page_text("replayed")
+    window.command("View: Close Editor")
+    window.lens("fixed: replay of req:").wait_for()
+    window.screenshot(pictures / "by-keyboard.png")
