@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from flux_ls.git.asking import GitError, Missing
 from flux_ls.git.differences import Hunk, differences
+from flux_ls.git.patches import Edit, Patched
 from flux_ls.git.repository import Blob, Repository
 from tests.checkout import ALONE, commit, git, new, write
 from tests.examples import examples
@@ -386,6 +387,36 @@ def test_the_innermost_checkout(root: Path, tmp_path: Path) -> None:
     assert lib.inside(root / "sub/a.py") is None
 
 
+def test_what_the_commits_of_a_range_changed_line_by_line(root: Path) -> None:
+    """Renames are followed, merges tell nothing, and no setting of the user's or the repository's has a say."""
+    text = "class Cart:\n    def total(self):\n        # adds up\n        return 1\n\n\n\n\n\nLIMIT = 3\n"
+    first = commit(root, {"cart.py": text, "other.py": "x = 1\n"})
+    git(root, "config", "diff.noprefix", "true")
+    git(root, "config", "diff.mnemonicPrefix", "true")
+    git(root, "config", "diff.python.xfuncname", "^nothing$")
+    git(root, "config", "diff.external", "false")
+    changed = commit(root, {"cart.py": text.replace("return 1", "--- return 2"), "other.py": "x = 2\n"})
+    git(root, "mv", "cart.py", "shop.py")
+    moved = commit(root, {"shop.py": text.replace("LIMIT = 3", "@@ -1 +1 @@ LIMIT")})
+    gone = commit(root, {"new.py": "\x01" + "0" * 40 + "\nno = line end"})
+    git(root, "checkout", "-q", "-b", "side", changed)
+    side = commit(root, {"shop.py": "side = 1\n", "cart.py": text})
+    git(root, "checkout", "-q", "-f", gone)
+    git(root, "merge", "-q", "--no-edit", "-s", "ours", side)
+    merge = Repository(root).resolve("HEAD")
+    told = Repository(root).patches(merge, [first], ["cart.py", "shop.py", "new.py"])
+    assert told[changed] == (
+        Patched("cart.py", "cart.py", (Edit("", ("        return 1",), ("        --- return 2",)),)),
+    )
+    assert told[moved][0].before == "cart.py"
+    assert told[moved][0].path == "shop.py"
+    assert told[gone] == (Patched(None, "new.py", (Edit("", (), ("\x01" + "0" * 40, "no = line end")),)),)
+    assert not told.get(merge)
+    git(root, "config", "--unset", "diff.python.xfuncname")
+    again = Repository(root).patches(changed, [first], ["cart.py"])
+    assert [edit.within for edit in again[changed][0].edits] == ["def total(self):"]
+
+
 def test_no_checkout(tmp_path: Path) -> None:
     (tmp_path / "ws").mkdir()
     found = Repository.around(tmp_path / "ws")
@@ -484,7 +515,7 @@ def test_a_question_that_takes_too_long_is_given_up(
     (tmp_path / "bin/git").chmod(0o755)
     repository = Repository(root)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    monkeypatch.setattr(asking, "_SECONDS", 0.3)
+    monkeypatch.setattr(asking, "SECONDS", 0.3)
     with pytest.raises(GitError):
         repository.commit("0" * 40)
 

@@ -138,4 +138,4 @@ def _ran(repository: Repository, failure: Failure) -> Ran | None:
     frames = [each for each in failure.frames if each.in_app]
     frames += [link.frame for link in failure.chain if link.frame is not None and link.frame.in_app]
     told = [(path, frame) for frame in frames if (path := repository.inside(Path(frame.path))) is not None]
-    return ran_at(told) if told else None
+    return ran_at(told, failure.message or "") if told else None

@@ -94,6 +94,7 @@ class _Bisection:
         self._tried: Counter[str] = Counter()
         self._count = 0
         self._slow = False
+        self._run_s = 0.0
         self._symptom: str | None = None
         self._left, self._about = 0, 0
         self._prior: Prior | None = None
@@ -187,7 +188,7 @@ class _Bisection:
                 )
         else:
             before = good.said.traced if good is not None else None
-            ran = ran_in(traced, before, bad.texts, good.texts if good is not None else {})
+            ran = ran_in(traced, before, bad.texts, good.texts if good is not None else {}, bad.said.told)
             self._ran = together(self._ran, ran) if self._ran is not None else ran
         for name, file in (traced.elsewhere if traced is not None else {}).items():
             if Path(file).is_relative_to(self._repository.root):
@@ -203,7 +204,9 @@ class _Bisection:
             self._say("reading what the commits changed")
             goods = self._goods_for(self._asked.bad)
             changes = self._repository.changes(self._asked.bad, goods, first_parent=self._asked.first_parent)
-            self._prior = Prior(self._repository, changes, self._ran)
+            self._prior = Prior(
+                self._repository, changes, self._ran, self._run_s, first_parent=self._asked.first_parent
+            )
 
     def _narrowed(self) -> Found | Among:
         runs = self._runs
@@ -234,11 +237,14 @@ class _Bisection:
         verdicts = {**self._verdicts, **(supposed or {})}
         weights = None
         if self._prior is not None:
-            candidates = undecided(self._graph, self._bad, verdicts)
-            weights = self._prior.weights if supposed else self._prior.look(candidates)
+            weights = self._prior.weights if supposed else self._looked(self._prior)
         pending = () if supposed else self._runs.commits
         free = self._asked.at_once - len(pending)
         return step(self._graph, self._bad, verdicts, weights, free, pending)
+
+    def _looked(self, prior: Prior) -> Mapping[str, float]:
+        good = [each for each in self._verdicts if self._verdicts[each] == "good"]
+        return prior.look(self._bad, [*self._goods_for(self._bad), *good], self._graph)
 
     def _foresee(self, commit: str) -> None:
         if self._left <= _FORESEEN:
@@ -274,6 +280,7 @@ class _Bisection:
         self._tried[finished.commit] += 1
         said = finished.said
         self._slow = said.duration_ms > _SLOW_MS
+        self._run_s = said.duration_ms / 1000
         verdict = self._judged(said)
         evidence = Evidence(finished.commit, verdict, "run", said.reason, said.duration_ms)
         if purpose == "repeat":

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from flux_ls.bisect.changed import changed_functions
 from flux_ls.bisect.shapes import HunkShape
-from flux_ls.bisect.weights import RAN, UNLIKE, Ran, changed_functions
+from flux_ls.bisect.weights import RAN, UNLIKE, Ran
 from flux_ls.git.repository import Change, Repository
 from flux_ls.source.lines import decode_source
 from flux_ls.source.places import Text

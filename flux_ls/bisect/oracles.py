@@ -43,6 +43,8 @@ class Said(Struct, frozen=True):
     early: str | None = None
     """It died before the code under test ran, of this."""
     traced: Traced | None = None
+    told: str = ""
+    """What a traced run printed, or died of."""
 
 
 class Aborted(Exception):
@@ -78,7 +80,9 @@ class CommandOracle:
             took = round((time.monotonic() - began) * 1000, 3)
             output = _tail(out / "output")
             said = judged(code, in_time, self._timeout_s, output, folder)
-            return replace(said, duration_ms=took, traced=read_traces(out, folder) if trace else None)
+            if not trace:
+                return replace(said, duration_ms=took)
+            return replace(said, duration_ms=took, traced=read_traces(out, folder), told=output)
 
 
 class ReplayOracle:
@@ -107,7 +111,7 @@ class ReplayOracle:
             return Said("skip", f"it could not be replayed: {reason}{mend}", ran.duration_ms, traced=traced)
         if ran.failed and not ran.same_failure:
             return Said("skip", f"it fails in another way: {reason}", ran.duration_ms, traced=traced)
-        return Said("bad" if ran.failed else "good", reason, ran.duration_ms, traced=traced)
+        return Said("bad" if ran.failed else "good", reason, ran.duration_ms, traced=traced, told=reason or "")
 
 
 def judged(code: int, in_time: bool, timeout_s: float, output: str, folder: Path) -> Said:

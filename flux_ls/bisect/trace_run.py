@@ -1,4 +1,4 @@
-"""Counts which functions of a folder a Python program calls, from before its first line: runs as its `sitecustomize`.
+"""Hears which functions and lines of a folder a Python program runs, from before its first one: its `sitecustomize`.
 
 Any Python may come by here, so it is the standard library alone, in words that old ones know, too. It stands before a
 sitecustomize of the user's, which it runs as if it were not there itself. At the end each process writes what it saw to
@@ -7,6 +7,7 @@ a file of its own.
 # ruff: noqa: PTH100, PTH112, PTH118, PTH120, PTH123, ARG001
 
 import atexit
+import dis
 import json
 import os
 import sys
@@ -20,7 +21,11 @@ _out = os.environ.get("FLUX_BISECT_TRACE", "")
 _calls = {}  # type: dict[CodeType, int]
 _raised = {}  # type: dict[CodeType, int]
 _inside = {}  # type: dict[CodeType, bool]
+_lines = {}  # type: dict[CodeType, set[int]]
+_heard = {}  # type: dict[CodeType, int]
 _fatal = []  # type: list[CodeType]
+_MOST_LINES = 2000
+"""Of one function, so many lines are heard of, the same ones again and again among them."""
 
 
 def _leave_path() -> None:
@@ -51,13 +56,23 @@ def _called(frame: FrameType, event: str, arg: object) -> Any:
         inside = _inside[code] = _within(code)
     if not inside:
         return None
-    _calls[code] = _calls.get(code, 0) + 1
-    frame.f_trace_lines = False
+    _calls[code] = count = _calls.get(code, 0) + 1
+    if count == 1:
+        _lines[code] = set()
+        _heard[code] = 0
+    # What runs often runs the same lines again: to hear of each would take too long.
+    frame.f_trace_lines = _heard[code] < _MOST_LINES
     return _inner
 
 
 def _inner(frame: FrameType, event: str, arg: Any) -> Any:
-    if event == "exception" and arg[0] not in (StopIteration, StopAsyncIteration, GeneratorExit):
+    if event == "line":
+        code = frame.f_code
+        _lines[code].add(frame.f_lineno)
+        _heard[code] = heard = _heard[code] + 1
+        if heard >= _MOST_LINES:
+            frame.f_trace_lines = False
+    elif event == "exception" and arg[0] not in (StopIteration, StopAsyncIteration, GeneratorExit):
         code = frame.f_code
         _raised[code] = _raised.get(code, 0) + 1
     return _inner
@@ -90,6 +105,17 @@ def _told(counts: "dict[CodeType, int]") -> "list[list[object]]":
     ]
 
 
+def _told_codes() -> "list[list[Any]]":
+    """For each piece of code whether it is a function's, its lines that ran, and the others."""
+    told = []  # type: list[list[Any]]
+    for code, ran in list(_lines.items()):
+        all_lines = {line for _, line in dis.findlinestarts(code) if line is not None}
+        path = os.path.abspath(code.co_filename)[len(_root) :]
+        # What is optimized has local variables: module and class bodies have none.
+        told.append([path, [bool(code.co_flags & 1), sorted(ran), sorted(all_lines - ran)]])
+    return told
+
+
 def _write() -> None:
     sys.settrace(None)
     modules = {}
@@ -109,6 +135,7 @@ def _write() -> None:
         "fatal": _told(dict.fromkeys(_fatal, 1)),
         "imported": files,
         "elsewhere": modules,
+        "codes": _told_codes(),
     }
     with open(os.path.join(_out, str(os.getpid()) + ".json"), "w") as written:
         json.dump(told, written)

@@ -16,6 +16,17 @@ class Place(Struct, frozen=True):
     name: str
 
 
+class Code(Struct, frozen=True):
+    """Which lines of a piece of code ran."""
+
+    path: str
+    function: bool
+    """Not what runs once, when a module is imported."""
+    lines: tuple[int, ...]
+    still: tuple[int, ...]
+    """The others on which something begins."""
+
+
 class Traced(Struct, frozen=True):
     """What ran, of all processes together."""
 
@@ -27,6 +38,7 @@ class Traced(Struct, frozen=True):
     imported: frozenset[str]
     elsewhere: dict[str, str]
     """Modules that the checkout has, and that were imported from somewhere else: name and file."""
+    codes: tuple[Code, ...] = ()
 
 
 class _Written(Struct):
@@ -35,6 +47,7 @@ class _Written(Struct):
     fatal: list[tuple[str, int, str, int]]
     imported: list[str]
     elsewhere: dict[str, str]
+    codes: list[tuple[str, tuple[bool, tuple[int, ...], tuple[int, ...]]]]
 
 
 def read_traces(out: Path, folder: Path) -> Traced | None:
@@ -58,6 +71,7 @@ def read_traces(out: Path, folder: Path) -> Traced | None:
         fatal=frozenset(Place(_posix(path), line, name) for each in written for path, line, name, _ in each.fatal),
         imported=frozenset(_posix(path) for each in written for path in each.imported),
         elsewhere=elsewhere,
+        codes=tuple(Code(_posix(path), *told) for each in written for path, told in each.codes),
     )
 
 

@@ -4,16 +4,17 @@ The grades were measured on real regressions. They choose what is tried first an
 costs a run and no more.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from flux_ls.bisect.changed import TOP
 from flux_ls.bisect.traces import Place, Traced
 from flux_ls.git.repository import Change
 from flux_ls.model import Frame
-from flux_ls.source.bodies import code_lines, most_alike
-from flux_ls.source.functions import Function
 from flux_ls.source.names import recorded_names
 from flux_ls.source.places import Text
 
@@ -29,9 +30,28 @@ FILE = 3.0
 IMPORTED = 0.3
 PYTHON = 0.05
 OTHER = 0.01
-TOP = "<module>"
 UNREAD = RAN
-"""A file that ran, as long as nobody has looked which of its functions were changed."""
+"""A file that ran, as long as nobody has looked what of it was changed."""
+_MOST_OF_A_STATEMENT = 30
+_SHORTEST_WORD = 3
+_ORDINARY = frozenset(
+    ("else:", "try:", "finally:", "return", "pass", "break", "continue", "raise", "return None", "return self",
+     "return False", "return True")
+)  # fmt: skip
+_LETTER = re.compile(r"[^\W\d_]")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+_NAMED = re.compile(r"'([A-Za-z_][\w.]*)'|\b([A-Za-z_][\w.]*)\(\)")
+
+
+class Alone(Struct, frozen=True):
+    """Lines of code that ran in one of the runs and in the other one nowhere."""
+
+    functions: frozenset[str] = frozenset()
+    tops: frozenset[str] = frozenset()
+    """What ran when modules were imported."""
+
+    def __or__(self, other: "Alone") -> "Alone":
+        return Alone(self.functions | other.functions, self.tops | other.tops)
 
 
 class Ran(Struct, frozen=True):
@@ -41,10 +61,18 @@ class Ran(Struct, frozen=True):
     """The grade of each, by file and qualified name."""
     files: frozenset[str]
     imported: frozenset[str]
+    bad: Alone = Alone()
+    good: Alone = Alone()
+    words: frozenset[str] = frozenset()
+    """Those that the failure was told in."""
+    names: frozenset[str] = frozenset()
+    """What its last line names: `module 'shop' has no attribute 'price'`."""
 
 
-def ran_in(bad: Traced, good: Traced | None, texts: "Mapping[str, Text]", good_texts: "Mapping[str, Text]") -> Ran:
-    """What two traced runs tell; the texts are those of the files that ran, at either revision."""
+def ran_in(
+    bad: Traced, good: Traced | None, texts: Mapping[str, Text], good_texts: Mapping[str, Text], told: str = ""
+) -> Ran:
+    """What two traced runs tell; the texts are those of the files that ran, `told` is what the bad run printed."""
     counts = _named(bad.calls, texts)
     graded = dict.fromkeys(counts, RAN)
     imported, files = set(bad.imported), {path for path, _ in counts}
@@ -65,24 +93,38 @@ def ran_in(bad: Traced, good: Traced | None, texts: "Mapping[str, Text]", good_t
             graded[function] = FAILING
     for function in _named(dict.fromkeys(bad.fatal, 1), texts):
         graded[function] = FAILING
-    return Ran(graded, frozenset(files), frozenset(imported))
+    ours = lines_that_ran(bad, texts)
+    theirs = lines_that_ran(good, good_texts) if good is not None else ours
+    return Ran(
+        graded,
+        frozenset(files),
+        frozenset(imported),
+        bad=Alone(*(lines - theirs[0] - theirs[1] for lines in ours)),
+        good=Alone(*(lines - ours[0] - ours[1] for lines in theirs)),
+        words=words_of(told),
+        names=names_of(told),
+    )
 
 
-def ran_at(frames: Iterable[tuple[str, Frame]], others: Iterable[tuple[str, Frame]] = ()) -> Ran:
-    """What a recorded failure tells: its stack, each frame with its path in the checkout, and what else was called."""
-    graded: dict[tuple[str, str], float] = {}
-    for grade, told in ((RAN, others), (FAILING, frames)):
-        for path, frame in told:
-            for name in recorded_names(frame):
-                graded[path, name] = grade
-    return Ran(graded, frozenset(path for path, _ in graded), frozenset())
+def ran_at(frames: Iterable[tuple[str, Frame]], told: str = "") -> Ran:
+    """What a recorded failure tells: its stack, each frame with its path in the checkout, and its message."""
+    graded = {(path, name): FAILING for path, frame in frames for name in recorded_names(frame)}
+    return Ran(graded, frozenset(path for path, _ in graded), frozenset(), words=words_of(told), names=names_of(told))
 
 
 def together(one: Ran, other: Ran) -> Ran:
     functions = dict(one.functions)
     for function, grade in other.functions.items():
         functions[function] = max(grade, functions.get(function, 0))
-    return Ran(functions, one.files | other.files, one.imported | other.imported)
+    return Ran(
+        functions,
+        one.files | other.files,
+        one.imported | other.imported,
+        one.bad | other.bad,
+        one.good | other.good,
+        one.words | other.words,
+        one.names | other.names,
+    )
 
 
 def followed(ran: Ran, changes: Iterable[Sequence[Change]]) -> Ran:
@@ -97,10 +139,11 @@ def followed(ran: Ran, changes: Iterable[Sequence[Change]]) -> Ran:
     for (path, name), grade in ran.functions.items():
         for other in names.get(path, ()):
             functions[other, name] = max(grade, functions.get((other, name), 0))
-    return Ran(
-        functions,
-        ran.files.union(*(names[path] for path in ran.files if path in names)),
-        ran.imported.union(*(names[path] for path in ran.imported if path in names)),
+    return replace(
+        ran,
+        functions=functions,
+        files=ran.files.union(*(names[path] for path in ran.files if path in names)),
+        imported=ran.imported.union(*(names[path] for path in ran.imported if path in names)),
     )
 
 
@@ -109,108 +152,42 @@ def by_files(changes: Sequence[Change], ran: Ran) -> float:
     return max((_by_file(change, ran) for change in changes), default=OTHER)
 
 
-def to_read(changes: Sequence[Change], ran: Ran) -> tuple[Change, ...]:
-    """The changes that a look into the files would tell more about."""
-    return tuple(each for each in changes if each.path in ran.files or each.before in ran.files)
-
-
-def by_functions(changes: Sequence[Change], ran: Ran, texts: Mapping[str, Text]) -> tuple[float, Ran]:
-    """The weight of a commit by the functions that it changed, and what ran with the names it had before the commit.
-
-    `texts` are the contents by their ids.
-    """
-    functions = dict(ran.functions)
-    weight = OTHER
-    for change in changes:
-        if change.path not in ran.files and change.before not in ran.files:
-            weight = max(weight, _by_file(change, ran))
+def lines_that_ran(traced: Traced, texts: Mapping[str, Text]) -> tuple[frozenset[str], frozenset[str]]:
+    """The code on them, by its text: that of functions, and that which ran when modules were imported."""
+    functions, tops = set[str](), set[str]()
+    for code in traced.codes:
+        text = texts.get(code.path)
+        if text is None:
             continue
-        before, after = texts.get(change.before_id or ""), texts.get(change.after_id or "")
-        if (change.before_id and before is None) or (change.after_id and after is None):
-            weight = max(weight, UNREAD)
-            continue
-        for name, kind in changed_functions(before, after):
-            known = max(functions.get((change.path, name), 0), functions.get((change.before, name), 0))
-            weight = max(weight, known or (CLASS_LEVEL if kind != "def" else FILE))
-        weight = max(weight, PYTHON)
-        if before is not None and after is not None:
-            for name, old in _renamed(change.path, before, after, functions):
-                functions[change.before, old] = functions[change.path, name]
-    return weight, Ran(functions, ran.files, ran.imported)
+        starts = sorted({**dict.fromkeys(code.still, False), **dict.fromkeys(code.lines, True)}.items())
+        for (line, ran), (after, _) in zip(starts, [*starts[1:], (0, False)], strict=True):
+            if ran:
+                # A statement that goes over several lines is told by its first one.
+                last = min(after or line + 1, line + _MOST_OF_A_STATEMENT)
+                (functions if code.function else tops).update(map(code_of, text.lines[line - 1 : last - 1]))
+    return frozenset(functions - {""}), frozenset(tops - {""})
 
 
-def changed_functions(before: Text | None, after: Text | None) -> frozenset[tuple[str, str]]:
-    """What differs between two texts of a file in what it does: names and kinds, `module` for what is in none.
-
-    White space, comments and where in the file it stands make no difference. A function around a changed one is
-    changed with it; a class is so only by what stands in it and in none of its functions.
-    """
-    ours, theirs = _pieces(before, after), _pieces(after, before)
-    return frozenset(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-
-
-def _pieces(text: Text | None, other: Text | None) -> dict[tuple[str, str], list[str]]:
-    """The code of each scope that reaches into what differs, those of one name together."""
-    if text is None or text.functions is None:
-        return {}
-    first, last = _differing(text.lines, other.lines if other is not None else ())
-    pieces: dict[tuple[str, str], list[str]] = {}
-    scopes = [scope for scope in text.functions.scopes if scope.first_line <= last and scope.last_line >= first]
-    defs = [scope for scope in text.functions.scopes if scope.kind == "def"]
-    for scope in scopes:
-        if scope.kind == "def":
-            code = code_lines(text, scope.first_line, scope.last_line)
-            pieces.setdefault((scope.name, "def"), []).append("".join(code))
-    for scope in scopes:
-        if scope.kind == "class":
-            inner = [each for each in defs if _in(each, scope)]
-            pieces.setdefault((scope.name, "class"), []).append(
-                _outside(text, scope.first_line, scope.last_line, inner)
-            )
-    tops = [each for each in text.functions.scopes if each.kind in ("def", "class") and "." not in each.name]
-    pieces[TOP, "module"] = [_outside(text, first, last, tops)]
-    return pieces
+def code_of(line: str) -> str:
+    """A line without the white space around it and without its comment; nothing, where it is like many others."""
+    code = line.strip()
+    at = code.find(" #")
+    if at >= 0 and '"' not in code and "'" not in code:
+        code = code[:at].rstrip()
+    return "" if code.startswith("#") or code in _ORDINARY or not _LETTER.search(code) else code
 
 
-def _in(inner: Function, outer: Function) -> bool:
-    return outer.first_line <= inner.first_line and inner.last_line <= outer.last_line
+def words_of(text: str) -> frozenset[str]:
+    """Its words, the same ones in any spelling: `json_extract`, `JSON_EXTRACT` and `JsonExtract` are one."""
+    found = {word.replace("_", "").lower() for word in _WORD.findall(text)}
+    return frozenset(word for word in found if len(word) >= _SHORTEST_WORD)
 
 
-def _outside(text: Text, first: int, last: int, scopes: Iterable[Function]) -> str:
-    """The code of some lines without that of the scopes in it."""
-    parts: list[str] = []
-    at = first
-    for scope in scopes:
-        if scope.first_line > at:
-            parts += code_lines(text, at, min(scope.first_line - 1, last))
-        at = max(at, scope.last_line + 1)
-    return "".join((*parts, *code_lines(text, at, last)))
-
-
-def _differing(lines: Sequence[str], others: Sequence[str]) -> tuple[int, int]:
-    """The first and last line, from 1, between what both texts begin and end with."""
-    most = min(len(lines), len(others))
-    start = 0
-    while start < most and lines[start] == others[start]:
-        start += 1
-    end = 0
-    while end < most - start and lines[-1 - end] == others[-1 - end]:
-        end += 1
-    return start + 1, len(lines) - end
-
-
-def _renamed(
-    path: str, before: Text, after: Text, functions: Mapping[tuple[str, str], float]
-) -> Iterable[tuple[str, str]]:
-    """Functions that ran and that the file had under another name: the newer and the older one."""
-    if before.functions is None or after.functions is None:
-        return
-    known = {scope.name for scope in before.functions.scopes}
-    for scope in after.functions.functions:
-        if scope.kind == "def" and scope.name not in known and (path, scope.name) in functions:
-            older = most_alike(scope, after, before)
-            if older is not None:
-                yield scope.name, older.name
+def names_of(told: str) -> frozenset[str]:
+    """What is quoted or called in its last line."""
+    lines = told.strip().splitlines()
+    found = (name for each in _NAMED.findall(lines[-1]) for name in each) if lines else ()
+    return frozenset(name.rpartition(".")[2] for name in found if name)
 
 
 def _by_file(change: Change, ran: Ran) -> float:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import git
 
-_SECONDS = 10.0
+SECONDS = 10.0
 """How long one question to git may take."""
 _SAFE = (
     "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.quotePath=false",
@@ -73,7 +73,7 @@ def answer(
     asked: str = "",
     fine: tuple[int, ...] = (0,),
     environment: Mapping[str, str] | None = None,
-    seconds: float = _SECONDS,
+    seconds: float | None = None,
 ) -> bytes:
     """What git prints; `asked` is a line on its standard input."""
     library = _gitpython()
@@ -91,7 +91,7 @@ def answer(
                 with_exceptions=False,
                 stdout_as_string=False,
                 strip_newline_in_stdout=False,
-                kill_after_timeout=seconds if os.name == "posix" else None,
+                kill_after_timeout=(SECONDS if seconds is None else seconds) if os.name == "posix" else None,
                 env=environment,
             )
         except (library.GitCommandNotFound, OSError) as error:

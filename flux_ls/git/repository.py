@@ -7,12 +7,16 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from flux_ls.git import patches
 from flux_ls.git.asking import DIFF, GitError, Missing, answer, git_in, paths_of
+from flux_ls.git.patches import Patched
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _WHOLE = (40, 64)
 """Digits of an id, in either kind of repository."""
 _MOST_RENAMES = "-l5000"
+_PATCHES_SECONDS = 60.0
+"""How long it may take to compare the files of a whole range of commits."""
 
 
 class Blob(Struct, frozen=True):
@@ -199,6 +203,17 @@ class Repository:
         )  # fmt: skip
         return dict(_changes_of(told))
 
+    def patches(
+        self, bad: str, goods: Sequence[str], paths: Sequence[str], *, first_parent: bool = False
+    ) -> Mapping[str, tuple[Patched, ...]]:
+        """How the commits of a range changed some files, line by line; merges do not count. Raises GitError."""
+        merges = ("--first-parent", "--diff-merges=first-parent") if first_parent else ("--diff-merges=off",)
+        told = self._run(
+            "-c", f"core.attributesFile={patches.ATTRIBUTES}", "log", *patches.OPTIONS, "--root", "--no-show-signature",
+            *merges, *DIFF, "--find-renames", "-l1000", bad, "--not", *goods, "--", *paths, seconds=_PATCHES_SECONDS,
+        )  # fmt: skip
+        return patches.read(told)
+
     def patch(self, before: str | None, after: str, paths: Sequence[str]) -> bytes:
         """How some files of a commit differ from its parent's, or from none. Raises GitError."""
         ends = (before, after) if before is not None else ("--root", "--no-commit-id", after)
@@ -265,8 +280,8 @@ class Repository:
             return None
         return Blob(words[0].decode(), rest[: int(words[2])])
 
-    def _run(self, *words: str, asked: str = "", fine: tuple[int, ...] = (0,)) -> bytes:
-        return answer(self._git, words, asked, fine)
+    def _run(self, *words: str, asked: str = "", fine: tuple[int, ...] = (0,), seconds: float | None = None) -> bytes:
+        return answer(self._git, words, asked, fine, seconds=seconds)
 
 
 def _changes_of(told: bytes) -> Iterator[tuple[str, tuple[Change, ...]]]:
