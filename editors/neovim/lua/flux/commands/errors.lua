@@ -29,7 +29,8 @@ local function byte_column(path, frame)
     return nil
   end
   local bufnr = vim.fn.bufnr(path)
-  local line, text = frame.line or 1, nil
+  local line = frame.line or 1
+  local text ---@type string?
   if bufnr > 0 and vim.api.nvim_buf_is_loaded(bufnr) then
     text = vim.api.nvim_buf_get_lines(bufnr, line - 1, line, false)[1]
   else
