@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -272,6 +273,18 @@ return told
             assert Counter(ends.values()) == Counter({"SideEffectBlocked": 3, "OSError": 2}), ends
         assert (bird.came, beside.came) == (0, 0)
     assert not list(tmp_path.glob("*.touched"))
+
+
+def test_an_import_that_fails_is_tried_once(project: Project) -> None:
+    """Every request has the reason, and a time of its own would be lost on each."""
+    project.write("web.py", HEAD + "import time\ntime.sleep(2)\nimport shop_that_is_not_there\n")
+    ids = [project.add("GET", "/x") for _ in range(6)]
+    began = time.monotonic()
+    answers = project.replay(*ids, jobs=1).requests
+    took = time.monotonic() - began
+    reason = "web:app cannot be imported: ModuleNotFoundError: No module named 'shop_that_is_not_there' at web.py:11"
+    assert [(each.outcome, each.reason) for each in answers] == [("error", reason)] * 6
+    assert took < 6 * 2, "six naps alone would take longer"
 
 
 def test_requests_of_two_applications(project: Project) -> None:

@@ -63,7 +63,7 @@ def _replay(job: dict[str, Any], guarded: beside.Guarded | None) -> None:
         pin.pin(job["pin"]["started_ns"], job["pin"]["seed"])
     before = forking.Before()
     search = loading.Search(root, job["app"])
-    app, interface = _application(root, search, job)
+    app, interface = _application(root, search, job, watch)
     if job["forks"]:
         watch.stop()
         because = forking.why_not(job, before, recorded)
@@ -109,18 +109,26 @@ def _ask(app: Any, interface: loading.Interface, job: dict[str, Any], recorded: 
     )
 
 
-def _application(root: str, search: loading.Search, job: dict[str, Any]) -> tuple[Any, loading.Interface]:
+def _application(root: str, search: loading.Search, job: dict[str, Any], watch: Watch) -> tuple[Any, loading.Interface]:
+    """Leaves, with the reason told, where there is none."""
     target = job["app"]
     try:
         candidate = search.choose(job["seen"])
         target = candidate.target
         app, interface = loading.load(root, candidate)
-    except (loading.NotFound, loading.NoApplication) as error:
-        channel.tell("error", stage="find", message=str(error), target=target)
-        _leave()
-        raise
     except BaseException as error:
-        _say_error("import", error, target=target)
+        stage = "find" if isinstance(error, (loading.NotFound, loading.NoApplication)) else "import"
+        _say_error(stage, error, target=target)
+        if job["forks"]:
+            watch.stop()
+        while job["forks"]:
+            # The others of this application get the same answer, and nobody tries the import again.
+            channel.tell("over", code=0)
+            other = channel.next_job()
+            if other is None or not search.is_chosen(other["seen"]):
+                channel.tell("other")
+                break
+            _say_error(stage, error, target=target)
         _leave()
         raise
     channel.tell("app", target=target, interface=interface)
@@ -154,6 +162,8 @@ def _say_error(stage: str, error: BaseException, **more: object) -> None:
     if stage == "replay" and not line:
         traceback.print_exception(error)
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if stage == "find":
+        message = str(error)
     channel.tell("error", stage=stage, message=message, at=line or None, blocked=blocked.refused(), **more)
 
 

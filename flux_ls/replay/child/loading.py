@@ -37,7 +37,7 @@ class Search:
         try:
             return self._find(seen) == self._chosen
         except NotFound:
-            return False
+            return self._chosen is None
 
     def _find(self, seen: list[str]) -> Candidate:
         if self._app:
