@@ -21,18 +21,21 @@ _RECORDER = "flux-recorder"
 _OWN_FOLDERS = frozenset({"sqlite", "logs", "output", "tmp"})
 
 
+def not_here() -> str | None:
+    """Why this system's processes had better not be forked once they have imported libraries."""
+    return None if sys.platform == "linux" else f"a fork after imports is not safe on {sys.platform}"
+
+
 class Before:
     """What was open before the application was imported."""
 
     def __init__(self) -> None:
-        self.descriptors = set(_descriptors()) if sys.platform == "linux" else set()
-        self.shared = _shared_memory() if sys.platform == "linux" else 0
+        self.descriptors = set(_descriptors())
+        self.shared = _shared_memory()
 
 
 def why_not(job: dict[str, Any], before: Before, recorded: Recorded) -> str | None:
     """What the import left that no fork may share; None where there is nothing."""
-    if sys.platform != "linux":
-        return f"a fork after imports is not safe on {sys.platform}"
     if job["pin"]:
         return "the clock is pinned before the import"
     if job["allow_writes"]:

@@ -48,6 +48,9 @@ def main() -> None:
 
 def _replay(job: dict[str, Any], guarded: beside.Guarded | None) -> None:
     began = time.monotonic()
+    if job["forks"] and (because := forking.not_here()):
+        channel.tell("alone", because=because)
+        job["forks"] = False
     closed = guards.close(job, guarded)
     root = os.path.realpath(job["root"])
     os.chdir(root)
@@ -61,10 +64,10 @@ def _replay(job: dict[str, Any], guarded: beside.Guarded | None) -> None:
     channel.tell("recorder", on=why_not is None, because=why_not)
     if job["pin"]:
         pin.pin(job["pin"]["started_ns"], job["pin"]["seed"])
-    before = forking.Before()
+    before = forking.Before() if job["forks"] else None
     search = loading.Search(root, job["app"])
     app, interface = _application(root, search, job, watch)
-    if job["forks"]:
+    if before is not None:
         watch.stop()
         because = forking.why_not(job, before, recorded)
         if recorded.was_asked:
