@@ -17,7 +17,8 @@ Verdict = Literal["FIXED", "REGRESSED", "CHANGED", "IDENTICAL"]
 _NAMED = 2
 """Things of one kind that a summary names; the others are counted."""
 _LONGEST = 120
-ADDRESSES = ("url.path", "url.query", "url.full", "http.target", "http.url")
+_FORMS = ("url.full", "http.target", "http.url")
+ADDRESSES = ("url.path", "url.query", *_FORMS)
 """Attributes that only repeat where a request went."""
 _STATUS_CODE = ("attributes", "http.response.status_code")
 _TIMED_OUT = ("timeout", "timed out", "deadline exceeded")
@@ -63,8 +64,10 @@ def given_differently(comparison: Comparison) -> list[str]:
         written(field.change.path) for field in entry.fields if field.change.path[0] == "input" and not field.noise
     ]
     if not paths:
-        names = [field.change.path[-1] for field in entry.fields if not field.noise and len(field.change.path) == 2]
-        paths = [str(name) for name in names if name in ADDRESSES]
+        changes = [field.change for field in entry.fields if not field.noise and len(field.change.path) == 2]
+        # A server that tells its address in another form has been asked the same.
+        said = [change for change in changes if change.change == "changed" or change.path[-1] not in _FORMS]
+        paths = [str(change.path[-1]) for change in said if change.path[-1] in ADDRESSES]
     return _few(paths, "value")
 
 

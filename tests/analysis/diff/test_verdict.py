@@ -60,6 +60,19 @@ CASES: dict[str, tuple[list[Span], list[Span], str, str]] = {
         "Passes, but with other input (input.body.plan), so no fix is proven:"
         " stripe.create succeeds instead of failing with KeyError: 'plan'",
     ),
+    "fixed, asked by a server that tells the address in another form": (
+        request(server(500, span("work", (1, 2), died=KEY), http__route="/signup", url__full="http://shop:80/signup")),
+        request(server(201, span("work", (1, 2)), http__route="/signup")),
+        "FIXED",
+        "Fix verified: work succeeds instead of failing with KeyError: 'plan'",
+    ),
+    "fixed, with another query": (
+        request(server(500, span("work", (1, 2), died=KEY), http__route="/signup", url__query="n=1")),
+        request(server(201, span("work", (1, 2)), http__route="/signup")),
+        "FIXED",
+        "Passes, but with other input (url.query), so no fix is proven:"
+        " work succeeds instead of failing with KeyError: 'plan'",
+    ),
     "regressed": (
         signup(),
         signup(KEY),
