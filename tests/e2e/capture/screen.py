@@ -73,6 +73,16 @@ class Screen:
                 raise NeverShown(f"waited {within:g} s for {missing or 'the screen to rest'} on:\n{now}")
             time.sleep(0.05)
 
+    def ended(self, within: float = 20) -> None:
+        """Waits until the program has ended by itself."""
+        deadline = time.monotonic() + within
+        while (
+            subprocess.run(["tmux", "-L", self._server, "has-session"], capture_output=True, timeout=10).returncode == 0
+        ):
+            if time.monotonic() > deadline:
+                raise NeverShown(f"waited {within:g} s for the end of the program on:\n{self.text()}")
+            time.sleep(0.05)
+
     def _tmux(self, *words: str) -> str:
         done = subprocess.run(
             ["tmux", "-L", self._server, *words],
