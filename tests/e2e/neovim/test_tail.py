@@ -224,6 +224,40 @@ def test_stays_bounded(start_neovim: StartNeovim, shop: Shop) -> None:
     assert len(text) == 8
 
 
+def test_older_ones_are_brought_above(start_neovim: StartNeovim, shop: Shop) -> None:
+    roots = [http("GET", f"/{number}", 200, ms=3) for number in range(450)]
+    shop.send_all(roots)
+    failed = shop.fails()
+    nvim = start_neovim(settings={"tail": {"height": 5, "limit": 20}})
+    nvim.open(shop.checkout)
+    open_tail(nvim)
+    wait_for(nvim, failed)
+    first = len([line for line in nvim.lines() if "req:" in line])
+    assert first <= 6
+    nvim.keys("gg")
+    under = nvim.lua("return vim.api.nvim_get_current_line()")
+    for expected in (200, 400, 450):
+        nvim.keys("o")
+        nvim.eventually(
+            "return #vim.tbl_filter(function(l) return l:find('req:') ~= nil end, "
+            "vim.api.nvim_buf_get_lines(0, 0, -1, false)) >= ...",
+            expected,
+            what="older ones",
+        )
+        assert nvim.lua("return vim.api.nvim_get_current_line()") == under, "the cursor stays on its request"
+    paths = [line.split()[1] for line in nvim.lines() if "req:" in line]
+    assert paths == [*(f"/{number}" for number in range(450)), "/checkout"]
+    nvim.eventually("return vim.api.nvim_exec2('messages', { output = true }).output:find('all that are kept') ~= nil")
+    # What comes takes no room from what was brought, and a correction finds its line below it.
+    live = shop.succeeds("/live")
+    nvim.eventually("return vim.fn.search('/live ', 'nw') > 0")
+    assert nvim.lines()[0].split()[1] == "/0"
+    assert live[:8] in nvim.lines()[-1]
+    nvim.lua("vim.fn.search('ZeroDivisionError')")
+    nvim.keys("<CR>")
+    nvim.eventually("return vim.api.nvim_buf_get_name(0):find('checkout.py') ~= nil")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_ten_thousand_requests_neither_stop_the_editor_nor_cost_more_and_more(nvim: Neovim, shop: Shop) -> None:

@@ -46,6 +46,7 @@ local watchers = {}
 local recent = {}
 
 local RECENT = 50
+local PAGE, PATIENCE_MS = 200, 2000
 local MOST_AT_ONCE = 1000 -- of what the server gives in one answer
 
 local subscriptions = 0
@@ -204,6 +205,26 @@ function M.on_exit(client_id)
       watcher.on_state('disconnected', 'The server stopped; :Flux restart starts it again.')
     end
   end
+end
+
+--- Brings requests that a watcher would have had earlier.
+---@param watcher flux.Watcher
+---@param before? string Those that came before this one: its id, or what an answer called `earlier`.
+---@param callback fun(requests: flux.Request[], earlier?: string) The oldest first; `earlier` is nil for the last.
+function M.older(watcher, before, callback)
+  local client = watcher.client_id and vim.lsp.get_client_by_id(watcher.client_id)
+  if not client then
+    require('flux.notice').warn('the server is not running; :Flux restart starts it')
+    return
+  end
+  local page = { before = before, limit = PAGE, patience_ms = PATIENCE_MS }
+  client_of.ask(client, 'tail', vim.tbl_extend('force', page, watcher.filter), function(err, answer)
+    if err then
+      require('flux.notice').fail(err.message or 'the server failed without a word')
+    else
+      callback(answer.requests or {}, answer.earlier)
+    end
+  end)
 end
 
 --- Whether anybody looks at the stream.

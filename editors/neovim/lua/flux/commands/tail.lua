@@ -45,6 +45,9 @@ local FLUSH_MS = 30
 ---@field words? string
 ---@field hints string The keys, for the bar.
 ---@field stop fun()
+---@field watcher flux.Watcher
+---@field brought integer How many older ones were asked for: they have room beyond the limit.
+---@field earlier? string Where the next older ones are.
 
 local empty_namespace = vim.api.nvim_create_namespace('flux.tail.empty')
 
@@ -142,7 +145,7 @@ end
 
 ---@param tail flux.Tail
 local function forget_oldest(tail)
-  local surplus = #tail.order - require('flux.config').get().tail.limit
+  local surplus = #tail.order - require('flux.config').get().tail.limit - tail.brought
   if surplus <= 0 then
     return
   end
@@ -214,6 +217,52 @@ local function take(tail, requests)
   end
 end
 
+--- Puts requests from before those on the screen above them; the cursor stays on its line.
+---@param tail flux.Tail
+---@param requests flux.Request[]
+local function prepend(tail, requests)
+  local ids, lines = {}, {}
+  for _, request in ipairs(requests) do
+    if not tail.shown[request.id] then
+      local rendered = render(tail, request)
+      vim.list_extend(lines, rendered)
+      ids[#ids + 1] = request.id
+      tail.shown[request.id] = { request = request, height = #rendered }
+    end
+  end
+  tail.brought = tail.brought + #ids
+  if #ids == 0 then
+    return
+  end
+  local cursors = {}
+  for _, window in ipairs(vim.fn.win_findbuf(tail.bufnr)) do
+    cursors[window] = vim.api.nvim_win_get_cursor(window)
+  end
+  local empty = #tail.order == 0
+  view.write(tail.bufnr, 0, empty and -1 or 0, lines)
+  for window, cursor in pairs(cursors) do
+    vim.api.nvim_win_set_cursor(window, { empty and #lines or cursor[1] + #lines, cursor[2] })
+  end
+  tail.order = vim.list_extend(ids, tail.order)
+  show_state(tail)
+end
+
+---@param tail flux.Tail
+local function bring_older(tail)
+  stream.older(tail.watcher, tail.earlier or tail.order[1], function(requests, earlier)
+    if current ~= tail then
+      return
+    end
+    tail.earlier = earlier
+    prepend(tail, requests)
+    if not earlier then
+      notice.info('these are all that are kept')
+    elseif #requests == 0 then
+      notice.info('none so far; press the key again to look further back')
+    end
+  end)
+end
+
 ---@param tail flux.Tail
 ---@return flux.Request?
 local function under_cursor(tail)
@@ -282,20 +331,9 @@ end
 ---@param last integer How many to begin with.
 ---@return flux.Tail
 local function start(options, bufnr, last)
-  ---@type flux.Tail
-  local tail = {
-    bufnr = bufnr,
-    options = options,
-    path_cells = PATH_CELLS[1],
-    waiting = {},
-    writing = false,
-    order = {},
-    shown = {},
-    state = 'connecting',
-    hints = '',
-    stop = function() end,
-  }
-  tail.stop = stream.watch({
+  local tail ---@type flux.Tail
+  ---@type flux.Watcher
+  local watcher = {
     filter = filter_of(options),
     since = options.since --[[@as string?]],
     last = last,
@@ -308,7 +346,22 @@ local function start(options, bufnr, last)
         show_state(tail)
       end
     end,
-  })
+  }
+  tail = {
+    bufnr = bufnr,
+    options = options,
+    path_cells = PATH_CELLS[1],
+    waiting = {},
+    writing = false,
+    order = {},
+    shown = {},
+    state = 'connecting',
+    hints = '',
+    watcher = watcher,
+    brought = 0,
+    stop = function() end,
+  }
+  tail.stop = stream.watch(watcher)
   return tail
 end
 
@@ -373,6 +426,15 @@ function M.run(arguments)
     leads.trace(which),
     leads.debug(which),
     leads.diff(which),
+    {
+      lhs = 'o',
+      plug = 'older',
+      hint = 'older',
+      desc = 'bring older requests',
+      run = function()
+        bring_older(tail)
+      end,
+    },
     {
       lhs = 'f',
       plug = 'filter',
