@@ -20,9 +20,10 @@ from msgspec import Struct
 
 from tests.e2e.capture.drawing import svg
 from tests.e2e.capture.screen import Screen
-from tests.e2e.collector import end_collector
+from tests.e2e.collector import Collector, end_collector
 from tests.e2e.editor import REPOSITORY, neovim
 from tests.e2e.launch import BIN, clean_environment
+from tests.e2e.neovim import story
 
 PLUGIN = REPOSITORY / "editors" / "neovim"
 
@@ -125,8 +126,36 @@ def draw_neovim_why(subject: Subject) -> str:
         return svg(screen.picture(), columns=columns, title="nvim :Flux why")
 
 
+def draw_story(out: Path) -> list[Path]:
+    """Lives the story that the tests live, and draws its turns; where they are."""
+    out.mkdir(parents=True, exist_ok=True)
+    made: list[Path] = []
+
+    def shot(name: str, screen: Screen) -> None:
+        if name in STORY_TITLES:
+            path = out / f"neovim-{name}.svg"
+            title = f"nvim {STORY_TITLES[name]}"
+            path.write_text(svg(screen.picture(), columns=story.COLUMNS, title=title), encoding="utf-8")
+            made.append(path)
+
+    with tempfile.TemporaryDirectory(prefix="flux-captures-") as scratch:
+        folder, kept = Path(scratch) / "till", Path(scratch) / "kept"
+        folder.mkdir()
+        kept.mkdir()
+        with Collector(kept) as collector:
+            story.tell(folder, collector.environment | {"FLUX_COLLECTOR": "false"}, sys.executable, shot)
+    return made
+
+
+STORY_TITLES = {
+    "debug": ":Flux debug",
+    "diff": ":Flux diff",
+    "fixed": ":Flux replay",
+    "bisect": ":Flux bisect",
+}
 DRAWINGS = {"terminal": draw_terminal, "neovim": draw_neovim, "neovim-why": draw_neovim_why}
 VSCODE = "vscode"
+STORY = "story"
 
 
 def main() -> None:
@@ -134,15 +163,19 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="a playground or project that has failed; else one is made")
     parser.add_argument("--file", help="the file to show, relative to the folder")
     parser.add_argument("--out", type=Path, default=PLUGIN / "media")
-    parser.add_argument("--only", choices=[*sorted(DRAWINGS), VSCODE], action="append")
+    parser.add_argument("--only", choices=[*sorted(DRAWINGS), STORY, VSCODE], action="append")
     given = parser.parse_args()
-    wanted = given.only or [*DRAWINGS, VSCODE]
+    wanted = given.only or [*DRAWINGS, STORY, VSCODE]
     if VSCODE in wanted:
         from tests.e2e.capture import vscode
 
         for path in vscode.draw(vscode.MEDIA):
             print(path)
         wanted.remove(VSCODE)
+    if STORY in wanted:
+        for path in draw_story(given.out):
+            print(path)
+        wanted.remove(STORY)
     if wanted:
         draw(given, wanted)
 

@@ -32,6 +32,7 @@ BROKEN = MENDED.replace('max(order["people"], 1)', 'order["people"]')
 FAULT = 7
 """Characters beyond ASCII and beyond the first plane stand before what is responsible."""
 CULPRIT = "Trust what guests say"
+COLUMNS, ROWS = 110, 32
 LOOK = "set termguicolors background=dark laststatus=0 noruler noshowcmd number shortmess+=F fillchars=eob:\\ "
 
 Shot = Callable[[str, Screen], None]
@@ -80,7 +81,7 @@ def tell(folder: Path, environment: Mapping[str, str], python: str, shot: Shot) 
     assert nvim is not None
     settings = f"lua vim.g.flux = {{ settings = {{ python = [[{python}]] }} }}"
     argv = [nvim, "--clean", "-n", "--cmd", f"set runtimepath^={PLUGIN}", "--cmd", LOOK, "--cmd", settings]
-    with Screen([*argv, f"+{FAULT}", "till.py"], folder=folder, env=environment, columns=110, rows=36) as screen:
+    with Screen([*argv, f"+{FAULT}", "till.py"], folder=folder, env=environment, columns=COLUMNS, rows=ROWS) as screen:
         screen.until("def share_of")
         screen.type(f":Flux run flask --app till run --port {port}\r")
         screen.until(f"Running on http://127.0.0.1:{port}", within=40)
@@ -103,17 +104,16 @@ def tell(folder: Path, environment: Mapping[str, str], python: str, shot: Shot) 
         screen.type("q")
         screen.until("ROOT CAUSE", within=40)
         screen.type("q")
-        screen.type(f':{FAULT}s/order\\["people"]/max(order["people"], 1)/ | write\r')
+        screen.type(f':{FAULT}s/order\\["people"]/max(order["people"], 1)/ | nohlsearch | write\r')
         screen.until('max(order["people"], 1)', "written", within=40)
         screen.type(":Flux trust\r")
         screen.until("Run code of", "1: Trust it", within=40)
         screen.type("1\r")
         screen.until("is trusted", within=40)
         screen.type("\r:Flux replay\r")
-        screen.until("1 replayed · 1 passing", within=40)
-        screen.type("q")
-        screen.until("fixed: replay of req:", within=40)
+        screen.until("1 replayed · 1 passing", "fixed: replay of req:", within=40)
         shot("fixed", screen)
+        screen.type("q")
         screen.type(f":Flux bisect --good {good[:12]}\r")
         screen.until("FIRST BAD COMMIT", CULPRIT, "Ada", within=120)
         shot("bisect", screen)
