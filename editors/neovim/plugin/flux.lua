@@ -57,6 +57,18 @@ vim.api.nvim_create_autocmd('LspAttach', {
   end,
 })
 
+vim.api.nvim_create_autocmd('FileType', {
+  group = vim.api.nvim_create_augroup('flux.nearby', {}),
+  pattern = 'python',
+  once = true,
+  desc = 'Flux: say where its server is when it is not found',
+  callback = function()
+    vim.schedule(function()
+      require('flux.nearby').tell()
+    end)
+  end,
+})
+
 local function enable()
   local settings = vim.g.flux
   if not (type(settings) == 'table' and settings.enable == false) then

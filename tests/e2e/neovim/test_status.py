@@ -123,6 +123,25 @@ def test_a_server_that_dies_again_and_again_is_left_alone(nvim: Neovim, shop: Sh
     says(nvim, "flux …")
 
 
+def test_a_server_that_only_the_project_has_is_named_and_not_run(
+    start_neovim: StartNeovim, shop: Shop, tmp_path: Path
+) -> None:
+    quiet = start_neovim(settings={"cmd": ["no-such-flux-ls"]})
+    quiet.lua("vim.cmd.edit(...)", str(shop.checkout))
+    quiet.lua("vim.wait(200)")
+    assert quiet.messages() == "", "who has no Flux is left in peace"
+    program = shop.folder / ".venv" / "bin" / "flux-ls"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+    program.chmod(0o755)
+    nvim = start_neovim(settings={"cmd": ["no-such-flux-ls"]})
+    nvim.lua("vim.cmd.edit(...)", str(shop.checkout))
+    said(nvim, "no-such-flux-ls is not on PATH, but this project has it: activate its environment, or set")
+    assert str(program) in nvim.messages()
+    assert nvim.lua(SERVERS) == []
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_server_that_cannot_start_is_said_once(start_neovim: StartNeovim, shop: Shop, tmp_path: Path) -> None:
     program = tmp_path / "broken-ls"
     program.write_text(f"#!{sys.executable}\nimport no_such_module_of_flux\n")

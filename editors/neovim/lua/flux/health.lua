@@ -39,20 +39,6 @@ local function check_settings()
   return config
 end
 
---- Where people have a flux-ls without knowing it.
----@return string?
-local function nearby_server()
-  local root = vim.fs.root(0, { 'pyproject.toml', '.git' }) or vim.fn.getcwd()
-  for _, folder in ipairs({ '.venv', 'venv' }) do
-    for _, place in ipairs({ 'bin/flux-ls', 'Scripts/flux-ls.exe' }) do
-      local path = vim.fs.joinpath(root, folder, place)
-      if vim.fn.executable(path) == 1 then
-        return path
-      end
-    end
-  end
-end
-
 ---@return boolean usable
 local function check_executable()
   health.start('Server')
@@ -63,7 +49,7 @@ local function check_executable()
   end
   local path = vim.fn.exepath(cmd[1])
   if path == '' then
-    local nearby = nearby_server()
+    local nearby = require('flux.nearby').server()
     local mend = 'pip install flux-ls   (into the environment of your application)'
     if nearby then
       mend = 'This project has one. Activate its environment before Neovim starts, or: '
