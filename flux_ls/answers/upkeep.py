@@ -20,6 +20,8 @@ class PruneShape(Struct, frozen=True):
     requests: int
     spans: int
     bytes_freed: int
+    bisect_logs: int = 0
+    """Of searches for a commit: nobody goes on with them any more."""
 
 
 class CollectorShape(Struct, frozen=True):

@@ -1,6 +1,7 @@
 """A user's question made whole: which checkout, which ends, what tells good from bad, what is known before any run."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from msgspec import Struct
 from flux_ls.analysis.assess import assess
 from flux_ls.bisect.bisection import Asked
 from flux_ls.bisect.evidence import Recorded, recorded
+from flux_ls.bisect.journal import prune
 from flux_ls.bisect.oracles import CommandOracle, Oracle, ReplayOracle, only_in_checkout
 from flux_ls.bisect.shapes import NothingToFind, NotPossible
 from flux_ls.bisect.weights import Ran, ran_at
@@ -35,6 +37,7 @@ class Given(Struct, frozen=True):
     at_once: int = 1
     first_parent: bool = False
     timeout_s: float | None = None
+    fresh: bool = False
 
 
 def ask(
@@ -79,9 +82,17 @@ def ask(
         # What a command says is another question than what the request died of.
         evidence=known.evidence if given.command is None else (),
         ran=_ran(repository, failure) if failure is not None else None,
+        fresh=given.fresh,
         words=(given.command or "", request.id if request is not None else ""),
     )
-    return repository, oracle, asked, settings.store.parent / "bisect"
+    logs = logs_of(settings)
+    prune(logs, settings.retention_days, time.time())
+    return repository, oracle, asked, logs
+
+
+def logs_of(settings: Settings) -> Path:
+    """The folder with a log of each search, to go on from."""
+    return settings.store.parent / "bisect"
 
 
 def _replay(

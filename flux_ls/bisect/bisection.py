@@ -49,6 +49,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     """What is known without a run."""
     ran: Ran | None = None
     """What the recording tells of what ran."""
+    fresh: bool = False
+    """Whether to begin anew where the same question was stopped before."""
     words: tuple[str, ...] = ()
     """What else makes this question another one than the last: the command, say."""
 
@@ -104,7 +106,7 @@ class _Bisection:
 
     def answer(self) -> Bisect:
         asked = self._asked
-        before = self._journal.unfinished()
+        before = () if asked.fresh else self._journal.unfinished()
         self._journal.begin(asked.bad, asked.goods, first_parent=asked.first_parent)
         for evidence in (*asked.evidence, *before):
             self._know(evidence, None)

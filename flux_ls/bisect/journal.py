@@ -20,6 +20,7 @@ Source = Literal["recorded", "run", "told"]
 """Whether telemetry, a run or the user says so."""
 _OURS = "# flux: "
 _ENDED = "# flux ended"
+_DAY_S = 24 * 60 * 60
 
 
 class Evidence(Struct, frozen=True):
@@ -30,6 +31,17 @@ class Evidence(Struct, frozen=True):
     source: Source
     reason: str | None = None
     duration_ms: float = 0.0
+
+
+def prune(folder: Path, days: float, now_s: float) -> int:
+    """Removes the logs that nobody wrote to for so many days, and tells how many; none where there is no limit."""
+    removed = 0
+    for path in folder.glob("*.log") if days else ():
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < now_s - days * _DAY_S:
+                path.unlink()
+                removed += 1
+    return removed
 
 
 class Journal:

@@ -49,6 +49,7 @@ Exit codes:
 @click.option(
     "--timeout", type=click.FloatRange(0), metavar="S", help="Skip a revision that takes longer; 0 for no limit."
 )
+@click.option("--fresh", is_flag=True, help="Begin anew, where a search was stopped that would go on.")
 @command_options("app", "python", "path_map", "in_app_include", "in_app_exclude")
 def command(
     session: Session,
@@ -59,6 +60,7 @@ def command(
     at_once: int,
     first_parent: bool,
     timeout: float | None,
+    fresh: bool,
 ) -> int:
     """Find the commit that broke it.
 
@@ -75,7 +77,7 @@ def command(
 
     if id is None and command_line is None:
         raise click.UsageError("Give the ID of a failed request, or --run CMD.")
-    given = Given(id, goods, bad, command_line, at_once, first_parent, timeout)
+    given = Given(id, goods, bad, command_line, at_once, first_parent, timeout, fresh)
     stop = threading.Event()
     live = Live(session.terminal, session.as_json)
     try:
@@ -104,7 +106,7 @@ def command(
         return UNREACHABLE
     except Cancelled:
         live.clear()
-        complain("stopped; asked again, it goes on from here")
+        complain("stopped; asked again, it goes on from here (--fresh: from the beginning)")
         raise KeyboardInterrupt from None
     live.clear()
     if session.as_json:

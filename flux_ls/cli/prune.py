@@ -13,7 +13,7 @@ from flux_ls.store.retention import prune
 
 EPILOG = """\b
 Without options it does what the collector does by itself now and then: removes what is older than retention_days, then
-the oldest requests until the store is smaller than retention_bytes.
+the oldest requests until the store is smaller than retention_bytes. The logs of bisects go with their age as well.
 
 \b
 Examples:
@@ -47,6 +47,9 @@ class Size(click.ParamType[int]):
 @command_options()
 def command(session: Session, days: float | None, bytes_: int | None) -> None:
     """Remove old requests from the store."""
+    from flux_ls.bisect.asking import logs_of
+    from flux_ls.bisect.journal import prune as prune_logs
+
     settings = session.settings
     # Opening for writing makes a store and moves a damaged one aside; a file that was named by mistake stays as it is.
     session.reader().close()
@@ -56,10 +59,14 @@ def command(session: Session, days: float | None, bytes_: int | None) -> None:
         bytes=settings.retention_bytes if bytes_ is None else bytes_,
         now_ns=time.time_ns(),
     )
+    logs = prune_logs(logs_of(settings), settings.retention_days if days is None else days, time.time())
     if session.as_json:
-        session.terminal.json(to_json(PruneShape(pruned.requests, pruned.spans, pruned.bytes_freed)))
-    elif pruned.requests:
+        session.terminal.json(to_json(PruneShape(pruned.requests, pruned.spans, pruned.bytes_freed, logs)))
+        return
+    if pruned.requests:
         requests, spans = counted(pruned.requests, "request"), counted(pruned.spans, "span")
         session.terminal.say(f"Removed {requests} ({spans}), {size(pruned.bytes_freed)}.")
-    else:
+    if logs:
+        session.terminal.say(f"Removed {counted(logs, 'log')} of bisects.")
+    if not pruned.requests and not logs:
         session.terminal.say("Nothing to remove.")

@@ -45,6 +45,8 @@ def question_of(uri: str) -> tuple[str, dict[str, object]] | None:
     if words[-1] in RUNS:
         if isinstance(ids := parameters.get("ids"), str):
             parameters["ids"] = ids.split(",")
+        if "firstParent" in parameters:
+            parameters["firstParent"] = parameters["firstParent"] == "true"
         parameters["latest"] = True
     if words[0] == "request" and len(words) == 3 and words[2] in _OF_REQUEST:
         return words[2], {**parameters, "id": words[1]}

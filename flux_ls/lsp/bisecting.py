@@ -1,5 +1,6 @@
 """The answer to the command that looks for the commit that broke it."""
 
+import math
 from collections.abc import Iterator
 
 from msgspec import to_builtins
@@ -25,6 +26,8 @@ def bisect(asked: commands.WhatToBisect, desk: Desk, job: Job) -> Answer:
         raise JsonRpcInvalidParams("flux.server.bisect: give 'id', the failed request, or 'run', a command")
     if not 1 <= asked.jobs <= MOST_JOBS:
         raise JsonRpcInvalidParams(f"flux.server.bisect: 'jobs' must be from 1 to {MOST_JOBS}, not {asked.jobs}")
+    if asked.timeout is not None and not 0 <= asked.timeout < math.inf:
+        raise JsonRpcInvalidParams(f"flux.server.bisect: 'timeout' is in seconds, or 0, not {asked.timeout:g}")
     request = None if asked.id is None else desk.lookup.reader().resolve(asked.id)
     uri = _address(asked, None if request is None else request.id)
     if asked.latest:
@@ -39,6 +42,9 @@ def bisect(asked: commands.WhatToBisect, desk: Desk, job: Job) -> Answer:
         bad=asked.bad,
         command=asked.run,
         at_once=asked.jobs,
+        first_parent=asked.first_parent,
+        timeout_s=asked.timeout,
+        fresh=asked.fresh,
     )
     job.report("looking at the history")
     settings, python = desk.ground.loaded(root).settings, desk.ground.conditions(root).python
@@ -89,6 +95,8 @@ def _parameters(asked: commands.WhatToBisect) -> Iterator[tuple[str, str]]:
     for name in ("run", "good", "bad"):
         if (value := getattr(asked, name)) is not None:
             yield name, value
+    if asked.first_parent:
+        yield "firstParent", "true"
 
 
 def _report(job: Job, progress: Progress) -> None:

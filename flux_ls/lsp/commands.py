@@ -127,6 +127,12 @@ class WhatToBisect:
     """A command that says good by exit status 0, bad by 1 to 127, and skip by 125."""
     jobs: int = 1
     """So many revisions at once."""
+    first_parent: bool = False
+    """Follow only the first parent of merges."""
+    timeout: float | None = None
+    """Skip a revision that takes more seconds; 0 for no limit."""
+    fresh: bool = False
+    """Begin anew, where a search was stopped that would go on."""
     latest: bool = False
     """Tell the latest result, and run nothing."""
     show: bool = False

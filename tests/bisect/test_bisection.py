@@ -1,5 +1,6 @@
 """The whole of it on real repositories, with an oracle that answers as a history says."""
 
+import os
 import random
 import threading
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flux_ls.bisect.bisection import Asked, bisect
-from flux_ls.bisect.journal import Evidence
+from flux_ls.bisect.journal import Evidence, prune
 from flux_ls.bisect.oracles import Aborted, Cancelled, Said
 from flux_ls.bisect.shapes import Bisect, NothingToFind, NotPossible, Progress
 from flux_ls.bisect.worktrees import unsuited
@@ -122,6 +123,28 @@ def test_what_was_stopped_goes_on(tmp_path: Path) -> None:
     whole = Reads()
     project.bisect(whole)
     assert len(oracle.asked) == len(whole.asked) - 2, "what came to its end begins anew"
+
+
+def test_a_fresh_start_forgets_what_was_stopped(tmp_path: Path) -> None:
+    project = Project(tmp_path, line(17))
+    with pytest.raises(Cancelled):
+        project.bisect(Reads(stop_after=4))
+    oracle, whole = Reads(), Reads()
+    answer = project.bisect(oracle, fresh=True)
+    assert project.first_bad(answer) == "c17"
+    assert not any("goes on" in note for note in answer.notes)
+    project.bisect(whole)
+    assert oracle.asked == whole.asked
+
+
+@pytest.mark.parametrize(("days", "left"), [(7, ["new.log", "notes.txt"]), (0, ["new.log", "notes.txt", "old.log"])])
+def test_logs_go_with_their_age(tmp_path: Path, days: float, left: list[str]) -> None:
+    for name, age in (("new.log", 6), ("old.log", 8), ("notes.txt", 80)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (10**9 - age * 86400,) * 2)
+    assert prune(tmp_path, days, 10**9) == 3 - len(left)
+    assert sorted(each.name for each in tmp_path.iterdir()) == left
+    assert prune(tmp_path / "none", days, 10**9) == 0
 
 
 def test_the_log_is_one_that_git_replays(tmp_path: Path) -> None:

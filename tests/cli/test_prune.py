@@ -1,5 +1,6 @@
 """`flux prune`: what it removes and what it says."""
 
+import os
 import time
 
 from tests.recorded import Recorded
@@ -20,6 +21,19 @@ def test_old_requests_go(flux: Flux, recorded: Recorded) -> None:
     assert ran.out.startswith("Removed 1 request (2 spans), ")
     assert flux("prune").out == "Nothing to remove.\n"
     assert [each["path"] for each in flux("tail", "--no-follow", "--json").json] == ["/0"]
+
+
+def test_logs_of_bisects_go_with_their_age(flux: Flux, recorded: Recorded) -> None:
+    recorded.add(http("GET", "/"), at_ns=time.time_ns())
+    logs = recorded.store.parent / "bisect"
+    logs.mkdir()
+    for name, days in (("old.log", 8), ("new.log", 1)):
+        (logs / name).touch()
+        os.utime(logs / name, (time.time() - days * 86400,) * 2)
+    assert flux("prune", "--days", "0").out == "Nothing to remove.\n"
+    assert flux("prune", "--json").json[0]["bisect_logs"] == 1
+    assert [each.name for each in logs.iterdir()] == ["new.log"]
+    assert flux("prune", "--days", "0.5").out == "Removed 1 log of bisects.\n"
 
 
 def test_0_is_no_limit(flux: Flux, recorded: Recorded) -> None:

@@ -94,6 +94,11 @@ async def test_a_command_of_ones_own_tells_good_from_bad(history: History) -> No
         assert answer["uri"].startswith("flux://bisect?run=")
         said = [getattr(each, "message", None) for each in client.client.progress_reports["mine"]]
         assert any(each and "trying" in each for each in said), said
+        more = {"firstParent": True, "fresh": True, "timeout": 50}
+        of_the_chain = await client.command("bisect", {"run": run, "good": history.good, "jobs": 2, **more})
+        assert of_the_chain["first_bad"] == answer["first_bad"]
+        assert "start --first-parent" in Path(of_the_chain["log"]).read_text()
+        assert of_the_chain["uri"] == f"{answer['uri']}&firstParent=true"
         again = await client.command("bisect", {"run": run, "good": history.good, "latest": True})
         assert again["text"] == answer["text"]
 
@@ -103,6 +108,8 @@ async def test_what_cannot_be_found_says_why(history: History) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({}, "give 'id', the failed request, or 'run', a command"),
         ({"id": history.id, "jobs": 0}, "'jobs' must be from 1 to 64"),
+        ({"id": history.id, "timeout": -1}, "'timeout' is in seconds, or 0, not -1"),
+        ({"run": "sleep 50", "good": history.good, "timeout": 0.2}, "it took longer than 0.2 s"),
         ({"id": history.id}, "name a revision that was good"),
         ({"id": history.id, "good": "v9"}, "this clone has no revision 'v9'"),
         ({"id": "ffff"}, "no request 'ffff'"),

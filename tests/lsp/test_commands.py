@@ -215,6 +215,10 @@ async def test_answers_are_shown_on_request(shop: Shop) -> None:
         (address("doctor"), ("doctor", {})),
         (address("doctor", "abcd"), ("doctor", {"id": "abcd"})),
         ("flux:request/abcd/why", ("why", {"id": "abcd"})),
+        (
+            address("bisect", run="pytest", firstParent="true"),
+            ("bisect", {"run": "pytest", "firstParent": True, "latest": True}),
+        ),
         ("flux://request/abcd/dismiss", None),
         ("flux://dismiss?fingerprint=x", None),
         ("flux://request/abcd", None),

@@ -18,6 +18,9 @@ local M = {
     bad = { value = 'a revision that is bad' },
     run = { value = 'a command' },
     jobs = { value = 'how many revisions at once' },
+    timeout = { value = 'seconds that a revision may take' },
+    ['first-parent'] = {},
+    fresh = {},
   },
 }
 
@@ -127,6 +130,8 @@ end
 function M.run(arguments)
   local options = arguments.options
   local params = { good = options.good, bad = options.bad, run = options.run }
+  params.firstParent = options['first-parent']
+  params.fresh = options.fresh
   if options.jobs then
     local jobs = tonumber(options.jobs)
     if not jobs or jobs % 1 ~= 0 then
@@ -134,6 +139,14 @@ function M.run(arguments)
       return
     end
     params.jobs = jobs
+  end
+  if options.timeout then
+    local seconds = tonumber(options.timeout)
+    if not seconds or seconds < 0 then
+      require('flux.notice').fail((':Flux bisect: --timeout takes seconds, not %s'):format(options.timeout))
+      return
+    end
+    params.timeout = seconds
   end
   if options.run and #arguments.ids == 0 then
     start(params)
