@@ -51,12 +51,13 @@ bench: .venv/develop ## print what Flux costs, as ratios measured in one run
 fuzz: .venv/develop ## feed the receiver random bytes for a minute
 	$(BIN)/python tests/fuzz/otlp_payload.py 60
 
-captures: .venv/develop ## draw the README's pictures anew from a real terminal and a real Neovim
+captures: .venv/develop .cache/code-server/installed ## draw the README's pictures anew from a real terminal, Neovim and VS Code
 	$(BIN)/python -m tests.e2e.capture
 
-reference: .venv/develop ## write the tables of README and CONTRIBUTING anew, from what the code says of itself
+reference: .venv/develop ## write the tables of README, CONTRIBUTING and package.json anew, from what the code says of itself
 	$(BIN)/python -m flux_ls.cli.reference README.md
 	$(BIN)/python -m flux_ls.lsp.reference CONTRIBUTING.md
+	$(BIN)/python -m flux_ls.lsp.manifest $(VSCODE)/package.json
 
 clean: ## remove what the other targets made
 	rm -rf .venv .cache build dist editors/neovim/node_modules

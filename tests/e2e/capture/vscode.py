@@ -38,13 +38,13 @@ def draw(out: Path) -> list[Path]:
             ) as editor,
             code_server.browser() as browser,
         ):
+            window = Window(browser, editor, bills.folder, bills.file, size=(1180, 560), scale=2)
+            window.ready()
             bills.evening()
-            window = Window(browser, editor, bills.folder, bills.file, size=(1060, 640), scale=2)
+            window.host("await vscode.commands.executeCommand('workbench.action.closeSidebar')")
             window.lens("1 failure · last").wait_for()
-            window.host("await vscode.commands.executeCommand('workbench.view.extension.flux')")
-            window.hover(FAULT, "len").locator("a", has_text="trace").first.wait_for()
+            window.still()
             window.screenshot(hint)
-            window.away()
             window.screenshot(failing, of=window.page.locator(".editor-instance").first)
             window.lens("1 failure · last").click()
             window.eventually(lambda: window.page.locator(".tab").count() == 2, "why")
@@ -55,9 +55,10 @@ def draw(out: Path) -> list[Path]:
             window.open(bills.file)
             window.host("await vscode.commands.executeCommand('workbench.action.files.revert')")
             window.lens("replay").click()
-            window.eventually(lambda: window.page.locator(".tab").count() == 3, "the replay")
+            window.page_text("replayed")
             window.tab("bills.py").click()
             window.lens("fixed: replay of req:").wait_for()
+            window.still()
             window.screenshot(fixed, of=window.page.locator(".editor-instance").first)
             window.close()
     return made

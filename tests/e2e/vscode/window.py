@@ -47,7 +47,7 @@ while (wanted.store !== undefined && flux?.status?.store.path !== wanted.store) 
 
 
 class Window:
-    """One page of a browser with a folder open in it."""
+    """One page of a browser with a folder open in it, or a workspace of several."""
 
     def __init__(
         self,
@@ -71,7 +71,8 @@ class Window:
         told = list(payload or [])
         if file is not None:
             told.append(("openFile", f"vscode-remote://127.0.0.1:{server.port}{file}"))
-        address = f"http://127.0.0.1:{server.port}/?folder={quote(str(folder))}"
+        kind = "workspace" if folder.suffix == ".code-workspace" else "folder"
+        address = f"http://127.0.0.1:{server.port}/?{kind}={quote(str(folder))}"
         if told:
             address += f"&payload={quote(json.dumps(told))}"
         self.page.goto(address)

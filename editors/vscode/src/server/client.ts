@@ -86,11 +86,10 @@ export function makeClient(server: Candidate, interpreter: string | undefined, o
 }
 
 /** As in a terminal where the interpreter's environment is active: what the project itself names comes before it. */
-function environment(interpreter: string | undefined): Record<string, string> {
+function environment(interpreter: string | undefined): NodeJS.ProcessEnv {
   const folder = interpreter === undefined ? undefined : path.dirname(path.dirname(interpreter));
-  return folder !== undefined && vscode.workspace.isTrusted && fs.existsSync(path.join(folder, "pyvenv.cfg"))
-    ? { VIRTUAL_ENV: folder }
-    : {};
+  const active = folder !== undefined && fs.existsSync(path.join(folder, "pyvenv.cfg"));
+  return active ? { ...process.env, VIRTUAL_ENV: folder } : process.env;
 }
 
 /** The client's own way would start it again five times in a row and then show an error; ours is in `lifecycle`. */
