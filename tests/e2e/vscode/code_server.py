@@ -136,6 +136,17 @@ def _environment(folder: Path, env: Mapping[str, str]) -> dict[str, str]:
     return clean_environment() | {"HOME": str(folder), "VSCODE_CLI": "1"} | own | dict(env)
 
 
+def _connected(door: Path) -> socket.socket | None:
+    """A connection to a host that listens there."""
+    knock = socket.socket(socket.AF_UNIX)
+    try:
+        knock.connect(str(door))
+    except OSError:
+        knock.close()
+        return None
+    return knock
+
+
 class HostError(AssertionError):
     """What was run in the extension host failed."""
 
@@ -177,10 +188,9 @@ class CodeServer:
     def host(self, workspace: Path, code: str, *given: Any, within: float = 20) -> Any:
         """What a function body returns in the extension host of the window that has the workspace open."""
         name = sha256(str(workspace).encode()).hexdigest()[:16]
-        eventually((self.doors / name).exists, within=within, what="the extension host to start")
-        with socket.socket(socket.AF_UNIX) as door:
+        door = eventually(lambda: _connected(self.doors / name), within=within, what="the extension host to start")
+        with door:
             door.settimeout(within)
-            door.connect(str(self.doors / name))
             door.sendall(json.dumps({"code": code, "given": given}).encode())
             door.shutdown(socket.SHUT_WR)
             told = b"".join(iter(lambda: door.recv(1 << 16), b""))

@@ -62,6 +62,15 @@ def test_by_mouse(story: tuple[Window, Bills], pictures: Path) -> None:
     window.screenshot(pictures / "5-fixed.png")
 
 
+def back(window: Window) -> None:
+    """To the file, as one goes to any."""
+    window.page.keyboard.press("Control+P")
+    window.quick_input().fill("bills.py")
+    window.page.locator(".quick-input-widget .monaco-list-row", has_text="bills.py").first.wait_for()
+    window.page.keyboard.press("Enter")
+    window.text("def share").wait_for()
+
+
 def test_by_keyboard(story: tuple[Window, Bills], pictures: Path) -> None:
     window, bills = story
     keys = window.page.keyboard
@@ -73,7 +82,7 @@ def test_by_keyboard(story: tuple[Window, Bills], pictures: Path) -> None:
     keys.press("Escape")
     keys.press("Control+Alt+W")
     assert "division by zero" in window.page_text("Root cause")
-    window.command("View: Close Editor")
+    back(window)
     keys.press("Home")
     keys.press("Shift+End")
     keys.type(f"return {MENDED}")
@@ -81,6 +90,6 @@ def test_by_keyboard(story: tuple[Window, Bills], pictures: Path) -> None:
     window.text(MENDED).wait_for()
     keys.press("Control+Alt+R")
     assert "1 passing" in window.page_text("replayed")
-    window.command("View: Close Editor")
+    back(window)
     window.lens("fixed: replay of req:").wait_for()
     window.screenshot(pictures / "by-keyboard.png")
