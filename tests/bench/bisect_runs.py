@@ -44,6 +44,7 @@ def _translated(sql: str, read: str, write: str, to: str) -> str:
 _ALCHEMY = ("sqlalchemy", "rel_1_4_0", "rel_2_0_0")
 _CLICK = ("click", "8.0.1", "8.2.0")
 _JINJA = ("jinja", "3.0.0", "3.1.6")
+_MARKDOWN = ("markdown", "3.3", "3.6")
 _RICH = ("rich", "v12.0.0", "v13.8.0")
 _GLOT = ("sqlglot", "v16.0.0", "v25.0.0")
 
@@ -97,6 +98,21 @@ CASES = (
     Case(*_GLOT, _translated("SELECT UNNEST(ARRAY[1, 2])", "postgres", "bigquery", "SELECT UNNEST([1, 2])")),
     Case(*_GLOT, _translated("SELECT LOG(x, y)", "postgres", "tsql", "SELECT LOG(x, y)")),
     Case(*_GLOT, _translated("SELECT JSON_EXTRACT(x, '$.a')", "mysql", "snowflake", "SELECT JSON_EXTRACT(x, '$.a')")),
+    Case("click", "8.0.1", "8.2.0", test="tests/test_info_dict.py::test_command[Nested Group]"),
+    Case("click", "8.0.1", "8.2.0", test="tests/test_utils.py::test_echo_writing_to_standard_error"),
+    Case(
+        "click",
+        "8.0.1",
+        "8.2.0",
+        test="tests/test_utils.py::test_detect_program_name[/foo/bar/example.py-None-example.py]",
+    ),
+    Case(*_MARKDOWN, test="tests/test_legacy.py::TestBasic::test_backlash_escapes"),
+    Case(*_MARKDOWN, test="tests/test_syntax/blocks/test_html_blocks.py::TestHTMLBlocks::test_bogus_comment"),
+    Case(*_MARKDOWN, test="tests/test_syntax/extensions/test_toc.py::TestTOC::testPermalinkWithUnicodeTitle"),
+    Case(*_RICH, test="tests/test_progress.py::test_time_remaining_column_elapsed_when_finished"),
+    Case(*_RICH, test="tests/test_text.py::test_wrap_long_words"),
+    Case(*_RICH, test="tests/test_pretty.py::test_max_depth_attrs"),
+    Case(*_RICH, test="tests/test_pretty.py::test_ipy_display_hook__console_renderables_on_newline"),
 )
 """Changes that somebody's program met as a fault: each commit is named by plain `git bisect`, too."""
 
