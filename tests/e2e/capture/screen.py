@@ -45,7 +45,7 @@ class Screen:
 
     def type(self, text: str) -> None:
         """Types characters as they are."""
-        self._tmux("send-keys", "-l", text)
+        self._tmux("send-keys", "-l", "--", text)
 
     def press(self, *keys: str) -> None:
         """Presses keys by tmux's names, such as `Enter` or `C-w`."""

@@ -86,7 +86,7 @@ local function show(id, answer)
       end,
     })
   end
-  local name = ('request/%s/%s'):format(id, answer.sent and 'answer' or 'explain')
+  local name = ('request/%s/%s'):format(id:sub(1, 8), answer.sent and 'answer' or 'explain')
   local bufnr = view.show({ name = name, filetype = 'flux-explain', wrap = 2 }, render(answer), keys)
   vim.b[bufnr].flux_request = id
   pcall(vim.treesitter.start, bufnr, 'markdown')
