@@ -43,7 +43,9 @@ def test_no_folder_says_where_a_key_is_sent() -> None:
 
 
 def test_every_command_of_the_server_is_in_the_palette() -> None:
-    assert {f"flux.{command.name}" for command in commands.COMMANDS} <= set(TITLES)
+    # What the view of failures asks by itself, for the rows below a group, is not for people.
+    asked = {f"flux.{command.name}" for command in commands.COMMANDS} - {"flux.samples"}
+    assert asked <= set(TITLES)
 
 
 def test_what_runs_code_is_offered_in_trusted_workspaces_only() -> None:

@@ -120,7 +120,9 @@ export class Flux implements vscode.Disposable {
     const [, id, name] = /^flux:\/\/request\/([^/?]+)\/(\w+)$/.exec(address) ?? [];
     const presenter = this.presenters.get(name as CommandName);
     if (presenter !== undefined && id !== undefined) {
-      await presenter({ id: decodeURIComponent(id) });
+      // To open what a run came to must not run it again.
+      const latest = RUN_CODE.includes(name as CommandName) ? { latest: true } : {};
+      await presenter({ id: decodeURIComponent(id), ...latest });
     } else {
       await openPage(address);
     }

@@ -55,6 +55,8 @@ QUIET = {
     "remote.autoForwardPorts": False,
     "editor.accessibilitySupport": "off",
     "editor.hover.delay": 50,
+    # The tooltip of a row would stand in front of the next.
+    "workbench.hover.delay": 60_000,
     "editor.minimap.enabled": False,
     "editor.autoClosingBrackets": "never",
     "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},

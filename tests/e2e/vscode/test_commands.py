@@ -23,7 +23,7 @@ def test_at_the_cursor_nothing_is_asked(shop: Shop, window: Window) -> None:
     window.lens("1 failure · last").wait_for()
     window.text("return smile, share").click()
     window.command("Flux: Trace of a request")
-    assert f"req:{id[:8]}" in window.page_text("Trace of")
+    assert f"req:{id[:8]}" in window.page_text("Next error")
 
 
 def test_elsewhere_a_request_is_chosen_the_newest_first(shop: Shop, window: Window) -> None:
@@ -46,7 +46,7 @@ def test_elsewhere_a_request_is_chosen_the_newest_first(shop: Shop, window: Wind
     window.quick_input().fill(f"req:{id[:6]}")
     window.eventually(lambda: window.quick_picks()[0].startswith("POST /checkout"), "the one that is typed")
     window.page.keyboard.press("Enter")
-    assert f"req:{id[:8]}" in window.page_text("Trace of")
+    assert f"req:{id[:8]}" in window.page_text("Next error")
 
 
 def test_an_id_that_nothing_has_is_said_and_one_of_several_is_chosen(shop: Shop, window: Window) -> None:
@@ -63,7 +63,7 @@ def test_an_id_that_nothing_has_is_said_and_one_of_several_is_chosen(shop: Shop,
     window.lens("1 failure · last").wait_for()
     window.host("void vscode.commands.executeCommand('flux.trace', 'abcd')")
     window.pick("/greeting")
-    assert "req:abcd2000" in window.page_text("Trace of")
+    assert "req:abcd2000" in window.page_text("Next error")
 
 
 def test_two_requests_are_compared(shop: Shop, window: Window) -> None:

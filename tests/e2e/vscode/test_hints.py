@@ -114,7 +114,7 @@ def test_the_links_of_a_hover_open_the_request(shop: Shop, window: Window) -> No
     id = shop.fails()
     window.lens("1 failure · last").wait_for()
     window.hover("share = order", "people").locator("a", has_text="trace").first.click()
-    assert f"req:{id[:8]}" in window.page_text("Trace of")
+    assert f"req:{id[:8]}" in window.page_text("Next error")
 
 
 def test_quick_fixes_stand_on_the_line(shop: Shop, window: Window) -> None:

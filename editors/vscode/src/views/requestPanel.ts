@@ -1,0 +1,255 @@
+// The request view: one request in a panel, span by span, with the code of each step beside it.
+
+import * as vscode from "vscode";
+import { show } from "../asking";
+import type { Flux } from "../flux";
+import type { DebugAnswer, FrameShape, StepShape } from "../messages";
+import { latency } from "../requests";
+import { nowhere, openFrame } from "./location";
+import { anchorWords, placeWords } from "./model/groups";
+import { firstLine, plain } from "./model/plain";
+import { details, outcome, title, went } from "./model/request";
+import { isPlaced, rowsOf } from "./model/steps";
+import { besideCode, columnForCode, html, options } from "./panel";
+import {
+  ACTIONS,
+  type Action,
+  type FromRequestPage,
+  type Place,
+  type RequestHead,
+  type RequestState,
+  type ToRequestPage,
+} from "./talk";
+
+const TYPE = "flux.request";
+
+export class RequestPanels implements vscode.WebviewPanelSerializer<RequestState>, vscode.Disposable {
+  private readonly open = new Map<string, RequestPanel>();
+  private readonly listening: vscode.Disposable[];
+  private readonly line = vscode.window.createTextEditorDecorationType({
+    isWholeLine: true,
+    backgroundColor: new vscode.ThemeColor("editor.stackFrameHighlightBackground"),
+    overviewRulerColor: new vscode.ThemeColor("editorOverviewRuler.infoForeground"),
+    overviewRulerLane: vscode.OverviewRulerLane.Full,
+  });
+
+  constructor(private readonly flux: Flux) {
+    this.listening = [
+      this.line,
+      vscode.window.registerWebviewPanelSerializer(TYPE, this),
+      flux.onServerStart(() => this.reload()),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.reload()),
+    ];
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.listening, ...[...this.open.values()].map((each) => each.panel)).dispose();
+  }
+
+  /** Shows a request, in the panel that it has already if there is one. */
+  async show(given: string): Promise<void> {
+    const answer = await this.flux.execute<DebugAnswer>("debug", { id: given });
+    const { id } = answer.request;
+    const known = this.open.get(id);
+    if (known !== undefined) {
+      known.panel.reveal();
+      known.tell(answer);
+      return;
+    }
+    const panel = vscode.window.createWebviewPanel(TYPE, `req:${id.slice(0, 8)}`, besideCode(), {
+      ...options(this.flux.context.extensionUri),
+      enableFindWidget: true,
+    });
+    this.adopt(panel, { id }).tell(answer);
+  }
+
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: RequestState | undefined): Promise<void> {
+    if (typeof state?.id !== "string") {
+      panel.dispose();
+      return;
+    }
+    panel.webview.options = options(this.flux.context.extensionUri);
+    await this.adopt(panel, state).load();
+  }
+
+  private adopt(panel: vscode.WebviewPanel, state: RequestState): RequestPanel {
+    const made = new RequestPanel(this.flux, panel, state, this.line);
+    this.open.set(state.id, made);
+    panel.onDidDispose(() => {
+      made.forget();
+      this.open.delete(state.id);
+    });
+    return made;
+  }
+
+  private reload(): void {
+    for (const each of this.open.values()) {
+      void each.load();
+    }
+  }
+}
+
+class RequestPanel {
+  private answer: DebugAnswer | undefined;
+  private problem: string | undefined;
+  private ready = false;
+  /** Counts what was selected: only the line of the latest is shown. */
+  private selections = 0;
+  private marked: vscode.TextEditor | undefined;
+
+  constructor(
+    private readonly flux: Flux,
+    readonly panel: vscode.WebviewPanel,
+    private readonly state: RequestState,
+    private readonly line: vscode.TextEditorDecorationType,
+  ) {
+    panel.iconPath = vscode.Uri.joinPath(flux.context.extensionUri, "media", "icon.svg");
+    panel.webview.onDidReceiveMessage((told: FromRequestPage) => this.hear(told));
+    panel.webview.html = html(panel.webview, flux.context.extensionUri, "request");
+  }
+
+  async load(): Promise<void> {
+    try {
+      this.tell(await this.flux.execute<DebugAnswer>("debug", { id: this.state.id }));
+    } catch (error) {
+      this.problem = error instanceof Error ? error.message : String(error);
+      this.send();
+    }
+  }
+
+  tell(answer: DebugAnswer): void {
+    this.answer = answer;
+    this.problem = undefined;
+    this.panel.title = `${title(answer.request)} · req:${answer.request.short_id}`;
+    this.send();
+  }
+
+  forget(): void {
+    this.selections += 1;
+    this.marked?.setDecorations(this.line, []);
+  }
+
+  private send(): void {
+    if (!this.ready) {
+      return;
+    }
+    if (this.problem !== undefined) {
+      this.post({ kind: "problem", text: this.problem });
+    } else if (this.answer !== undefined) {
+      const { request, spans } = this.answer;
+      this.post({
+        kind: "request",
+        head: headOf(this.answer),
+        rows: rowsOf(spans, request.service),
+        state: this.state,
+      });
+    }
+  }
+
+  private post(message: ToRequestPage): void {
+    void this.panel.webview.postMessage(message);
+  }
+
+  private hear(told: FromRequestPage): void {
+    switch (told.kind) {
+      case "ready":
+        this.ready = true;
+        this.send();
+        return;
+      case "select":
+        void this.select(told.at);
+        return;
+      case "open":
+        void this.openLine(told.at);
+        return;
+      case "action":
+        if (ACTIONS.includes(told.action)) {
+          void this.act(told.action);
+        }
+        return;
+    }
+  }
+
+  private step(at: number): StepShape | undefined {
+    return this.answer?.spans[at];
+  }
+
+  private async select(at: number): Promise<void> {
+    const step = this.step(at);
+    if (step === undefined) {
+      return;
+    }
+    this.selections += 1;
+    const mine = this.selections;
+    this.post({ kind: "details", at, step, place: placeOf(step.frame) });
+    if (!this.panel.active && this.marked === undefined) {
+      // It was restored behind another tab: nobody steps yet.
+      return;
+    }
+    const editor = await openFrame(step.frame, { aside: true, column: columnForCode(this.panel) });
+    if (mine !== this.selections) {
+      return;
+    }
+    if (this.marked !== undefined && this.marked !== editor) {
+      this.marked.setDecorations(this.line, []);
+    }
+    this.marked = editor;
+    editor?.setDecorations(this.line, [editor.selection]);
+  }
+
+  private async openLine(at: number): Promise<void> {
+    const step = this.step(at);
+    if (step === undefined) {
+      return;
+    }
+    const unknown = `the recording does not say where ${plain(step.name)} is in the code`;
+    if ((await openFrame(step.frame, { column: columnForCode(this.panel) })) === undefined) {
+      void vscode.window.showInformationMessage(`Flux: ${nowhere(step.frame, unknown)}`);
+    }
+  }
+
+  private async act(action: Action): Promise<void> {
+    const { id } = this.state;
+    switch (action) {
+      case "copy":
+        await vscode.env.clipboard.writeText(`req:${id.slice(0, 8)}`);
+        return;
+      case "reload":
+        await this.load();
+        return;
+      case "writeTest":
+        await vscode.commands.executeCommand("flux.writeTest", id);
+        return;
+      case "bisect":
+        await vscode.commands.executeCommand("flux.bisect", id);
+        return;
+      default:
+        await show(this.flux, action, { id });
+    }
+  }
+}
+
+function headOf({ request }: DebugAnswer): RequestHead {
+  return {
+    id: request.id,
+    title: title(request),
+    went: went(request),
+    outcome: outcome(request),
+    latency: latency(request.duration_ms),
+    error: request.error === null ? "" : firstLine(request.error),
+    facts: details(request, Date.now()).filter(([name]) => name !== "took"),
+    failed: request.failed,
+    trusted: vscode.workspace.isTrusted,
+  };
+}
+
+function placeOf(frame: FrameShape | null): Place {
+  if (frame === null) {
+    return { words: "", note: "", open: false };
+  }
+  return {
+    words: `${placeWords(frame)}${frame.function === "" ? "" : `  in ${plain(frame.function)}`}`,
+    note: anchorWords(frame),
+    open: isPlaced(frame),
+  };
+}
