@@ -105,7 +105,7 @@ def test_setup_is_one_way_to_configure(tmp_path: Path) -> None:
         ("Flux d", ["debug", "diff", "doctor", "dismiss"]),
         ("Flux diff --", ["--all"]),
         ("Flux replay --", ["--latest", "--window"]),
-        ("Flux bisect --", ["--bad", "--good", "--jobs", "--run"]),
+        ("Flux bisect --", ["--bad", "--first-parent", "--fresh", "--good", "--jobs", "--run", "--timeout"]),
         ("Flux explain --", ["--send"]),
         ("Flux run readlin", ["readlink"]),
         ("Flux run python3 /etc/hostna", ["/etc/hostname"]),
