@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from tests.e2e.neovim.shop import CHECKOUT_CALL
+from tests.e2e.neovim.till import BROKEN, MENDED, Till
 from tests.e2e.vscode.shop import Shop
 from tests.e2e.vscode.window import Window
 
@@ -154,3 +155,19 @@ def test_what_is_typed_wrong_is_not_taken(shop: Shop, window: Window) -> None:
     window.quick_input().fill("--exec=rm")
     window.expect(message).to_contain_text("cannot be a revision")
     window.page.keyboard.press("Escape")
+
+
+def test_a_replay_can_be_called_off(shop: Shop, window: Window) -> None:
+    till = Till(shop)
+    id = till.fails()
+    window.eventually(lambda: window.host("return flux.status?.failing") == 1, "the failure")
+    till.write(BROKEN.replace("    order =", "    import time\n    time.sleep(300)\n    order ="))
+    window.host("void vscode.commands.executeCommand('flux.replay', given[0])", id)
+    toast = window.toast("running it again")
+    toast.locator("a, button", has_text="Cancel").click()
+    window.expect(toast).to_be_hidden(timeout=40_000)
+    assert window.host("return vscode.window.tabGroups.all.flatMap((group) => group.tabs).length") == 1
+    # The server is free for the next one.
+    till.write(MENDED)
+    window.host("void vscode.commands.executeCommand('flux.replay', given[0])", id)
+    assert "1 passing" in window.page_text("replayed")

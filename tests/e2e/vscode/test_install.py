@@ -2,6 +2,7 @@
 
 import os
 import sys
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def bare(extensions: Path, browser: Browser, tmp_path: Path) -> Iterator[tuple[W
     packages = tmp_path / "packages"
     packages.mkdir()
     for each in Path(pygls.__file__).parent.parent.iterdir():
-        if "flux" not in each.name and not each.name.startswith(("pip", "_virtualenv", "distutils")):
+        if "flux" not in each.name and not each.name.startswith(("_virtualenv", "distutils")):
             (packages / each.name).symlink_to(each)
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -41,7 +42,7 @@ def bare(extensions: Path, browser: Browser, tmp_path: Path) -> Iterator[tuple[W
         window.close()
 
 
-def test_one_click_installs_the_server_that_the_extension_carries(bare: tuple[Window, Shop]) -> None:
+def test_one_click_installs_the_server_that_the_extension_carries(bare: tuple[Window, Shop], tmp_path: Path) -> None:
     window, shop = bare
     toast = window.toast("flux-ls is not installed: it is not on PATH.")
     toast.wait_for()
@@ -55,3 +56,14 @@ def test_one_click_installs_the_server_that_the_extension_carries(bare: tuple[Wi
     assert window.host("return flux.server.life.candidate.source") == "installed"
     shop.fails()
     window.lens("1 failure · last").wait_for()
+
+    # With an interpreter selected, it goes where the service runs, if one says so.
+    python = tmp_path / "project" / "bin" / "python"
+    venv.create(tmp_path / "project", with_pip=False)
+    window.host("(await vscode.extensions.getExtension('ms-python.python').activate()).select(given[0])", str(python))
+    window.command("Flux: Install the language server")
+    window.pick("Into the selected interpreter")
+    source = "return flux.server.life.candidate?.source"
+    window.eventually(lambda: window.host(source) == "interpreter", "the server of the interpreter", within=180)
+    window.ready()
+    assert (python.parent / "flux").exists()

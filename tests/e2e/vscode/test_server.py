@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,22 @@ def test_a_server_that_dies_is_started_again_and_nothing_is_lost(shop: Shop, win
     shop.fails()
     window.lens("2 failures · last").wait_for()
     assert window.page.locator(".notification-toast").count() == 0
+
+
+def servers(window: Window) -> list[str]:
+    """The processes that the extension host has started of ours."""
+    host = str(window.host("return process.pid"))
+    told = subprocess.run(["pgrep", "-P", host, "-f", "flux-ls"], capture_output=True, text=True, check=False)
+    return told.stdout.split()
+
+
+def test_asked_to_start_anew_again_and_again_there_is_one(shop: Shop, window: Window) -> None:
+    window.host("for (let count = 0; count < 5; count++) void flux.server.restart('a test')")
+    window.host("await flux.server.restart('the last')", within=90)
+    assert window.life() == "running"
+    window.eventually(lambda: servers(window) == [str(window.host(PID))], "one server")
+    shop.fails()
+    window.lens("1 failure · last").wait_for()
 
 
 def test_one_that_dies_again_and_again_is_given_up_and_can_be_started(

@@ -173,6 +173,7 @@ class Window:
         """Closes what is open, and takes back settings and notifications; then the workspace has these settings."""
         self.page.keyboard.press("Escape")
         self.page.mouse.move(5, 5)
+        self.eventually(lambda: self.host("return flux !== undefined"), "the extension to be active")
         self.host(TIDY, settings, within=60)
         self.ready()
 

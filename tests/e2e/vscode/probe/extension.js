@@ -20,7 +20,8 @@ exports.activate = (context) => {
       let answer;
       try {
         const { code, given } = JSON.parse(Buffer.concat(parts).toString());
-        const flux = vscode.extensions.getExtension("flux-ls.flux")?.exports?.flux;
+        const extension = vscode.extensions.getExtension("flux-ls.flux");
+        const flux = extension?.isActive ? extension.exports.flux : undefined;
         const result = await new AsyncFunction("vscode", "flux", "given", code)(vscode, flux, given);
         answer = { result: result ?? null };
       } catch (error) {
