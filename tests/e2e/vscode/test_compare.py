@@ -60,3 +60,11 @@ def test_with_the_last_good_one_and_with_one_that_is_chosen(shop: Shop, window: 
     window.page.keyboard.press("Enter")
     frame = page(window, DIFFERENCES)
     window.expect(frame.locator(".verdict")).to_have_text("Regressed")
+
+
+def test_to_open_what_a_replay_came_to_runs_nothing(shop: Shop, window: Window) -> None:
+    id = shop.orders(people=0)
+    window.lens("1 failure · last").wait_for()
+    # A link that something recorded, or somebody sent, may name.
+    window.host("void vscode.commands.executeCommand('flux.openPage', given[0])", f"flux://request/{id}/replay")
+    window.toast("it has not been replayed here").wait_for()
