@@ -66,10 +66,17 @@ class Pane:
         return self.element.locator(f'.pane-header .action-label[aria-label^="{title}"]').first
 
     def context(self, row: str, title: str) -> None:
-        """Takes an entry of a row's menu."""
-        self.row(row).click(button="right")
+        """Takes an entry of a row's menu, which does not hear a click while it opens."""
         entry = self.window.page.locator(".monaco-menu .action-item", has_text=title).first
-        entry.click()
+        self.row(row).click(button="right")
+        entry.wait_for()
+
+        def taken() -> bool:
+            with suppress(Error):
+                entry.click(timeout=1000)
+            return not entry.is_visible()
+
+        self.window.eventually(taken, f"{title!r} to be taken")
 
 
 def page(window: Window, within: str) -> Frame:
