@@ -38,10 +38,10 @@ def draw(out: Path) -> list[Path]:
             ) as editor,
             code_server.browser() as browser,
         ):
-            window = Window(browser, editor, bills.folder, bills.file, size=(1180, 560), scale=2)
+            window = Window(browser, editor, bills.folder, bills.file, size=(1440, 600), scale=2)
             window.ready()
             bills.evening()
-            window.host("await vscode.commands.executeCommand('workbench.action.closeSidebar')")
+            window.host("await vscode.commands.executeCommand('workbench.view.extension.flux')")
             window.lens("1 failure · last").wait_for()
             window.still()
             window.screenshot(hint)
