@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from flux_ls.analysis.recorded import has_output, input_of, locals_of, output_of, row_changes
+from flux_ls.analysis.span_error import error_of
 from flux_ls.analysis.version import as_it_ran
 from flux_ls.answers.frames import Glance, frame_shape
 from flux_ls.answers.rows import row_shape
@@ -57,7 +58,7 @@ def span_shape(
         start_ms=milliseconds(span.start_ns - zero),
         duration_ms=milliseconds(span.end_ns - span.start_ns),
         status=span.status,
-        error=error_line(span),
+        error=error_of(span),
         input=input_of(span),
         output=output_of(span),
         frame=_frame(workspace, span),
@@ -109,17 +110,6 @@ def in_tree_order(spans: tuple[Span, ...]) -> list[tuple[Span, int]]:
     for span in spans:
         place(span)
     return ordered
-
-
-def error_line(span: Span) -> str | None:
-    """The span's error in one line; None when it has none."""
-    if span.exceptions:
-        raised = span.exceptions[-1].raised
-        return f"{raised.type}: {raised.message}" if raised.message else raised.type
-    if span.status != "error":
-        return None
-    status = span.attributes.get("http.response.status_code")
-    return span.status_message or (f"HTTP {status}" if status else "error")
 
 
 def _frame(workspace: Workspace | Glance, span: Span) -> FrameShape | None:

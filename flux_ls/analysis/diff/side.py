@@ -7,6 +7,7 @@ from typing import Any
 from flux_ls.analysis.diff import names
 from flux_ls.analysis.diff.values import masked, steady, without_ids
 from flux_ls.analysis.recorded import has_output, input_of, output_of, row_changes
+from flux_ls.analysis.span_error import error_of
 from flux_ls.analysis.tree import Tree, build
 from flux_ls.model import RowChange, Span
 from flux_ls.record import wire
@@ -204,14 +205,3 @@ def document(span: Span) -> dict[str, Any]:
     if events:
         told["events"] = events
     return told
-
-
-def error_of(span: Span) -> str | None:
-    """What went wrong in one line: the last exception, else what the status says."""
-    if span.exceptions:
-        raised = span.exceptions[-1].raised
-        return f"{raised.type}: {raised.message}" if raised.message else raised.type
-    if span.status != "error":
-        return None
-    status = span.attributes.get("http.response.status_code")
-    return span.status_message or (f"HTTP {status}" if status else "error")
