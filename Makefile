@@ -88,7 +88,8 @@ clean: ## remove what the other targets made
 	@missing=; command -v emacs >/dev/null || missing="emacs-nox elpa-eglot"; \
 	command -v chromium >/dev/null || missing="$$missing chromium fonts-dejavu-core"; \
 	test -z "$$missing" || test "$$(id -u)" -ne 0 || ! command -v apt-get >/dev/null || \
-	{ apt-get update -q && apt-get install -q -y --no-install-recommends $$missing; } || \
+	{ apt-get update -q -o Acquire::Retries=3 && \
+	apt-get install -q -y -o Acquire::Retries=3 --no-install-recommends $$missing; } || \
 	echo "could not install $$missing: the tests of these are skipped, or fail where CI is set"
 	mkdir -p .cache && touch $@
 

@@ -6,7 +6,7 @@ target=$(mkdir -p "${1:?usage: install.sh FOLDER}" && cd "$1" && pwd)
 case "$(uname -s)-$(uname -m)" in
   Linux-x86_64) platform=linux-x64 ;;
   Linux-aarch64) platform=linux-arm64 ;;
-  *) echo "the tests in a real VS Code run on Linux; this is $(uname -sm)" >&2; exit 1 ;;
+  *) echo "the tests in a real VS Code run on Linux; this is $(uname -sm): they are skipped" >&2; exit 0 ;;
 esac
 quietly=(--no-audit --no-fund --no-package-lock --ignore-scripts --loglevel error)
 
