@@ -72,7 +72,7 @@ def chromium() -> str | None:
 def missing() -> str | None:
     """What this machine lacks for a VS Code in a browser."""
     if not CODE_SERVER.exists():
-        return "code-server is not installed (make .cache/code-server)"
+        return "code-server is not installed (make .cache/code-server/installed)"
     return None if chromium() else "Chromium is not installed (Debian: apt install chromium)"
 
 
