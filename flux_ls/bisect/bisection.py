@@ -12,7 +12,7 @@ from flux_ls.bisect.journal import Evidence, Journal
 from flux_ls.bisect.oracles import Oracle, Said
 from flux_ls.bisect.prior import Prior
 from flux_ls.bisect.runs import Finished, Runs
-from flux_ls.bisect.search import Among, Found, Graph, Step, Try, Verdict, Widen, narrowed, step, undecided
+from flux_ls.bisect.search import Among, Found, Graph, Step, Try, Verdict, Widen, narrowed, repeats, step, undecided
 from flux_ls.bisect.shapes import (
     Bisect,
     EvidenceShape,
@@ -28,7 +28,6 @@ from flux_ls.bisect.weights import Ran, ran_in, together
 from flux_ls.bisect.worktrees import Scratch, sweep, unsuited
 from flux_ls.git.repository import Described, Repository
 
-_TWICE = 2
 _AGAIN = 3
 """How often a commit is tried again whose verdicts differ."""
 _SLOW_MS = 150
@@ -315,9 +314,8 @@ class _Bisection:
     def _confirmed(self, commit: str) -> Bisect:
         """Tries the deciding ones until each was tried twice: where they differ, nothing is sure."""
         self._left, self._about = 1, 0
-        deciding = [commit, *(each for each in self._graph[commit] if self._verdicts.get(each) != "skip")]
-        ahead = [each for each in deciding for _ in range(_TWICE - min(_TWICE, self._tried[each]))]
-        before = {each: self._verdicts.get(each, "good") for each in deciding}
+        ahead = repeats(self._graph, commit, self._verdicts, self._tried)
+        before = {each: self._verdicts.get(each, "good") for each in ahead}
         again = [finished.commit for finished in self._each(ahead, "repeat") if self._differs(finished, before)]
         unsteady = tuple(dict.fromkeys(again))
         described = self._repository.described([commit])[commit]

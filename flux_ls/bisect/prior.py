@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from flux_ls.bisect.signs import likely
+from flux_ls.bisect.signs import likely, signs_of
 from flux_ls.bisect.weights import Ran, by_files, followed
 from flux_ls.git.repository import Change, Repository
 
@@ -38,8 +38,12 @@ class Prior:
         if self._looked or len(candidates) > self._most:
             return self.weights
         self._looked = True
+        self.weights = likely(self.signs(bad, goods, candidates))
+        return self.weights
+
+    def signs(self, bad: str, goods: Sequence[str], candidates: Collection[str]) -> Mapping[str, Mapping[str, float]]:
+        """Of the candidates, which lie between these, in the lines that they changed. Raises GitError."""
         paths = sorted(self.ran.files | self.ran.imported)
         patches = self._repository.patches(bad, goods, paths, first_parent=self._first_parent) if paths else {}
         near = [commit for commit in self._changes if commit in candidates or commit == bad]
-        self.weights = likely(near, self._changes, patches, self.ran)
-        return self.weights
+        return signs_of(near, self._changes, patches, self.ran)

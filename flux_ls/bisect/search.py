@@ -52,6 +52,8 @@ class Widen(Struct, frozen=True):
 
 
 Step = Try | Found | Among | Widen
+_TWICE = 2
+"""So often a verdict is asked for that decides."""
 
 
 def step(
@@ -88,6 +90,12 @@ def undecided(graph: Graph, bad: str, verdicts: Mapping[str, Verdict]) -> frozen
     if len(candidates) > 1:
         return frozenset(each for each in candidates if each != suspect and each not in verdicts)
     return frozenset(each for each in graph[suspect] if each not in verdicts)
+
+
+def repeats(graph: Graph, commit: str, verdicts: Mapping[str, Verdict], tried: Mapping[str, int]) -> tuple[str, ...]:
+    """What is to be run until the first bad commit and its parents have been tried twice, given how often they were."""
+    deciding = (commit, *(each for each in graph[commit] if verdicts.get(each) != "skip"))
+    return tuple(each for each in deciding for _ in range(_TWICE - min(_TWICE, tried.get(each, 0))))
 
 
 def narrowed(graph: Graph, bad: str, verdicts: Mapping[str, Verdict]) -> tuple[str, Graph]:

@@ -60,13 +60,13 @@ class Looked(Struct, frozen=True):
     paths: frozenset[str]
 
 
-def likely(
+def signs_of(
     commits: Iterable[str],
     changes: Mapping[str, Sequence[Change]],
     patches: Mapping[str, Sequence[Patched]],
     ran: Ran,
-) -> Mapping[str, float]:
-    """How likely each is, the mean being 1. The latest come first: so a function is known by the name that it had."""
+) -> Mapping[str, Mapping[str, float]]:
+    """Those of each commit. The latest come first: so a function is known by the name that it had."""
     functions: dict[tuple[str, str], float] = {}
     for (path, name), grade in ran.functions.items():
         key = path, name.rpartition(".")[2]
@@ -74,13 +74,12 @@ def likely(
     looked = {each: _look(changes.get(each, ()), patches.get(each, ()), ran, functions) for each in commits}
     told = Counter(word for each in looked.values() for word in (each.put | each.taken) & ran.words)
     places = Counter(word for each in looked.values() for word in each.paths & ran.words)
-    sums = {
-        commit: math.fsum(
-            WEIGHTS[sign] * value
-            for sign, value in {**each.signs, **_said(each, ran, told, places, len(looked))}.items()
-        )
-        for commit, each in looked.items()
-    }
+    return {commit: {**each.signs, **_said(each, ran, told, places, len(looked))} for commit, each in looked.items()}
+
+
+def likely(signs: Mapping[str, Mapping[str, float]], weights: Mapping[str, float] = WEIGHTS) -> Mapping[str, float]:
+    """How likely each commit is, the mean being 1."""
+    sums = {commit: math.fsum(weights[sign] * value for sign, value in each.items()) for commit, each in signs.items()}
     most = max(sums.values(), default=0)
     chances = {commit: math.exp(each - most) for commit, each in sums.items()}
     mean = math.fsum(chances.values()) / max(1, len(chances))

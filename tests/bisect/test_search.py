@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_ls.bisect.search import Among, Found, Try, Widen, step
+from flux_ls.bisect.search import Among, Found, Try, Verdict, Widen, repeats, step
 from tests.bisect.histories import World, allowed, as_repository, git_bisect, random_world, search
 
 KINDS = ("linear", "merges", "octopus", "crisscross", "any")
@@ -187,3 +187,19 @@ def test_a_bad_parent_behind_a_good_commit_wants_its_history() -> None:
     graph = {"merge": ("side", "mended")}
     assert step(graph, "merge", {"merge": "bad"}) == Try(("side", "mended"), 1, 2, deciding=True)
     assert step(graph, "merge", {"merge": "bad", "side": "bad", "mended": "good"}) == Widen("side")
+
+
+@pytest.mark.parametrize(
+    ("tried", "verdicts", "expected"),
+    [
+        ({}, {}, ("merge", "merge", "main", "main", "side", "side")),
+        ({"merge": 1, "main": 2, "side": 1}, {}, ("merge", "side")),
+        ({"merge": 2, "main": 3, "side": 2}, {}, ()),
+        ({"merge": 1, "main": 1, "side": 1}, {"side": "skip"}, ("merge", "main")),
+    ],
+    ids=["known without a run", "tried once", "tried often", "a parent that cannot be tried"],
+)
+def test_what_decides_is_tried_twice(
+    tried: Mapping[str, int], verdicts: Mapping[str, Verdict], expected: tuple[str, ...]
+) -> None:
+    assert repeats({"merge": ("main", "side")}, "merge", verdicts, tried) == expected

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from flux_ls.bisect.changed import changed_functions
-from flux_ls.bisect.signs import likely
+from flux_ls.bisect.signs import likely, signs_of
 from flux_ls.bisect.traces import Code, Place, Traced
 from flux_ls.bisect.weights import (
     FAILING,
@@ -118,7 +118,7 @@ def test_what_makes_a_commit_likely(patched: Patched, ran: Ran) -> None:
     """Among others that changed the same file, and one that changed none that ran."""
     other = edit("def unused():", "    return 2", "    return 3")
     changes = {"it": (CART,), "other": (CART,), "another": (CART,), "none": (README,)}
-    chances = likely(changes, changes, {"it": (patched,), "other": (other,), "another": (other,)}, ran)
+    chances = likely(signs_of(changes, changes, {"it": (patched,), "other": (other,), "another": (other,)}, ran))
     assert chances["it"] > 1.3 * chances["other"]
     assert chances["other"] == chances["another"] > chances["none"] > 0
     assert sum(chances.values()) == pytest.approx(len(chances))
@@ -129,14 +129,14 @@ def test_what_makes_a_commit_likely(patched: Patched, ran: Ran) -> None:
 )
 def test_white_space_and_comments_change_nothing(removed: str, added: str) -> None:
     changes = {"it": (CART,), "other": (CART,)}
-    chances = likely(changes, changes, {"it": (edit("def price(item):", removed, added),)}, RAN_HERE)
+    chances = likely(signs_of(changes, changes, {"it": (edit("def price(item):", removed, added),)}, RAN_HERE))
     assert chances["it"] == chances["other"]
 
 
 def test_no_prior_is_so_sure_that_a_commit_is_out_of_reach() -> None:
     changes = {str(at): (README,) for at in range(500)} | {"it": (CART,)}
     named = replace(RAN_HERE, names=frozenset({"price"}), words=frozenset({"price"}))
-    chances = likely(changes, changes, {"it": (edit("", "price = 1", "price = 2"),)}, named)
+    chances = likely(signs_of(changes, changes, {"it": (edit("", "price = 1", "price = 2"),)}, named))
     assert max(chances, key=lambda each: chances[each]) == "it"
     assert min(chances.values()) >= 0.1, "a tenth of an even share, at the least"
 
@@ -166,7 +166,7 @@ def test_a_function_is_known_by_the_name_that_it_had() -> None:
         "earlier": (edit("def most(items):", "    return 1", "    return 2"),),
         "other": (edit("def least(items):", "    return 1", "    return 2"),),
     }
-    chances = likely(changes, changes, patches, ran)
+    chances = likely(signs_of(changes, changes, patches, ran))
     assert chances["earlier"] > chances["other"]
 
 
