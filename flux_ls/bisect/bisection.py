@@ -7,8 +7,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from flux_ls.bisect.ends import look_at
 from flux_ls.bisect.hunks import hunks_of
-from flux_ls.bisect.journal import Evidence, Journal
+from flux_ls.bisect.journal import Before, Ends, Evidence, Journal
 from flux_ls.bisect.oracles import Oracle, Said
 from flux_ls.bisect.prior import Prior
 from flux_ls.bisect.runs import Finished, Runs
@@ -24,7 +25,7 @@ from flux_ls.bisect.shapes import (
     Purpose,
     Report,
 )
-from flux_ls.bisect.weights import Ran, ran_in, together
+from flux_ls.bisect.weights import Ran, together
 from flux_ls.bisect.worktrees import Scratch, sweep, unsuited
 from flux_ls.git.repository import Described, Repository
 
@@ -105,13 +106,22 @@ class _Bisection:
 
     def answer(self) -> Bisect:
         asked = self._asked
-        before = () if asked.fresh else self._journal.unfinished()
+        before = Before() if asked.fresh else self._journal.unfinished()
         self._journal.begin(asked.bad, asked.goods, first_parent=asked.first_parent)
-        for evidence in (*asked.evidence, *before):
+        for evidence in (*asked.evidence, *before.verdicts):
             self._know(evidence, None)
-        if before:
-            self._notes.append(f"goes on where it was stopped: {len(before)} verdicts are known")
-        self._check_ends()
+        ends = before.ends.verdicts if before.ends is not None else ()
+        if known := len(ends) + len(before.verdicts):
+            told = "1 verdict is" if known == 1 else f"{known} verdicts are"
+            self._notes.append(f"goes on where it was stopped: {told} known")
+        if before.ends is not None:
+            for evidence in ends:
+                self._know(evidence, None)
+            self._take_up(before.ends)
+        else:
+            self._check_ends()
+        for good in asked.goods:
+            self._check_bases(good)
         self._graph = self._range(asked.bad, self._goods_for(asked.bad))
         self._candidates = len(self._graph)
         if not self._graph:
@@ -151,9 +161,22 @@ class _Bisection:
                 how = "is bad as well" if self._judged(said) == "bad" else "cannot be tried"
                 why = f": {said.reason}" if said.reason else ""
                 raise NothingToFind(f"{self._short(good)}, said to be good, {how}{why}; name another with --good")
-        self._look_at(bad, told.get(asked.goods[0]))
-        for good in asked.goods:
-            self._check_bases(good)
+        looked = look_at(bad, told.get(asked.goods[0]), self._repository.root, recorded=asked.ran is not None)
+        tried = [
+            Evidence(each.revision, self._verdicts[each.revision], "run", each.reason, each.duration_ms)
+            for each in self._evidence
+            if each.purpose == "end"
+        ]
+        self._take_up(Ends(tuple(tried), self._symptom, looked.ran, looked.notes))
+
+    def _take_up(self, ends: Ends) -> None:
+        """What was found out of the ends, now or before."""
+        self._symptom = ends.symptom
+        self._notes += ends.notes
+        if ends.ran is not None:
+            self._ran = together(self._ran, ends.ran) if self._ran is not None else ends.ran
+        self._took(ends.verdicts[0].duration_ms)
+        self._journal.add_ends(ends)
 
     def _check_bases(self, good: str) -> None:
         """A good revision beside the bad one tells only of what they have in common, and not before that is good."""
@@ -165,38 +188,16 @@ class _Bisection:
                 raise NotPossible(
                     f"{self._short(good)} has the bad revision behind it: are --good and --bad the right way round?"
                 )
-            if base in self._verdicts or base == good:
+            if base == good:
                 continue
-            (told,) = self._each([base], "end")
+            if base not in self._verdicts:
+                self._each([base], "end")
             if self._verdicts[base] == "bad":
                 mended = f"it was mended on the way to {self._short(good)}"
                 raise NothingToFind(f"{self._short(base)}, which both have behind them, is bad: {mended}")
             if self._verdicts[base] == "skip":
-                self._notes.append(
-                    f"{self._short(base)}, which both have behind them, cannot be tried: {told.said.reason}"
-                )
-
-    def _look_at(self, bad: Finished, good: Finished | None) -> None:
-        """What the traced runs tell of what ran."""
-        traced = bad.said.traced
-        if traced is None or not traced.calls:
-            if self._ran is None:
-                told = (
-                    "nothing of the revision" if traced is not None else "no Python, or one that hears of no PYTHONPATH"
-                )
-                self._notes.append(
-                    f"which functions ran cannot be told (the command ran {told}): all commits count the same"
-                )
-        else:
-            before = good.said.traced if good is not None else None
-            ran = ran_in(traced, before, bad.texts, good.texts if good is not None else {}, bad.said.told)
-            self._ran = together(self._ran, ran) if self._ran is not None else ran
-        for name, file in (traced.elsewhere if traced is not None else {}).items():
-            if Path(file).is_relative_to(self._repository.root):
-                raise NotPossible(
-                    f"{name} was imported from your checkout ({file}), not from the revision that was tried"
-                )
-            self._notes.append(f"{name} was imported from {file}, not from the revision that was tried")
+                reasons = [each.reason for each in self._evidence if each.revision == base]
+                self._notes.append(f"{self._short(base)}, which both have behind them, cannot be tried: {reasons[-1]}")
 
     # The search.
 
@@ -280,8 +281,7 @@ class _Bisection:
         self._count += 1
         self._tried[finished.commit] += 1
         said = finished.said
-        self._slow = said.duration_ms > _SLOW_MS
-        self._run_s = said.duration_ms / 1000
+        self._took(said.duration_ms)
         verdict = self._judged(said)
         evidence = Evidence(finished.commit, verdict, "run", said.reason, said.duration_ms)
         if purpose == "repeat":
@@ -290,12 +290,17 @@ class _Bisection:
         else:
             self._know(evidence, purpose)
 
+    def _took(self, duration_ms: float) -> None:
+        self._slow = duration_ms > _SLOW_MS
+        self._run_s = duration_ms / 1000
+
     def _judged(self, said: Said) -> Verdict:
         return "bad" if said.early is not None and said.early == self._symptom else said.verdict
 
     def _know(self, evidence: Evidence, purpose: Purpose | None) -> None:
         self._verdicts[evidence.revision] = evidence.verdict
-        if purpose != "end":
+        # The log begins with the ends.
+        if evidence.revision not in (self._asked.bad, *self._asked.goods):
             self._journal.add(evidence)
         self._tell(evidence, purpose)
 

@@ -3,10 +3,12 @@
 The file is a log of git's. What git does not ask for stands in comments of ours, which git passes over.
 """
 
+import base64
 import contextlib
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -15,10 +17,12 @@ import msgspec
 from msgspec import Struct
 
 from flux_ls.bisect.search import Verdict
+from flux_ls.bisect.weights import Ran
 
 Source = Literal["recorded", "run", "told"]
 """Whether telemetry, a run or the user says so."""
 _OURS = "# flux: "
+_ENDS = "# flux ends: "
 _ENDED = "# flux ended"
 _DAY_S = 24 * 60 * 60
 
@@ -31,6 +35,23 @@ class Evidence(Struct, frozen=True):
     source: Source
     reason: str | None = None
     duration_ms: float = 0.0
+
+
+class Ends(Struct, frozen=True):
+    """What the runs of the ends told. Git's lines for these are those that the log begins with."""
+
+    verdicts: tuple[Evidence, ...]
+    symptom: str | None
+    """What the bad one died of before the code under test ran."""
+    ran: Ran | None
+    notes: tuple[str, ...]
+
+
+class Before(Struct, frozen=True):
+    """What was found out before a search was stopped."""
+
+    ends: Ends | None = None
+    verdicts: tuple[Evidence, ...] = ()
 
 
 def prune(folder: Path, days: float, now_s: float) -> int:
@@ -56,21 +77,28 @@ class Journal:
         key = hashlib.blake2b("\0".join(question).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
         return cls(folder / f"{key}.log")
 
-    def unfinished(self) -> tuple[Evidence, ...]:
-        """What was found out before a search was stopped; nothing of one that came to its end."""
+    def unfinished(self) -> Before:
+        """What runs told before a search was stopped; nothing of one that came to its end."""
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines()
         except (OSError, ValueError):
-            return ()
+            return Before()
         if _ENDED in lines:
-            return ()
+            return Before()
+        ends: Ends | None = None
         found: dict[str, Evidence] = {}
         for line in lines:
-            if line.startswith(_OURS):
-                with contextlib.suppress(msgspec.MsgspecError):
+            # A line may be half a line, or of another version.
+            with contextlib.suppress(ValueError, zlib.error):
+                if line.startswith(_OURS):
                     evidence = msgspec.json.decode(line.removeprefix(_OURS), type=Evidence)
-                    found[evidence.revision] = evidence
-        return tuple(found.values())
+                    # What is recorded is asked of the store each time.
+                    if evidence.source == "run":
+                        found[evidence.revision] = evidence
+                elif line.startswith(_ENDS):
+                    packed = zlib.decompress(base64.b64decode(line.removeprefix(_ENDS)))
+                    ends = msgspec.msgpack.decode(packed, type=Ends)
+        return Before(ends, tuple(found.values()))
 
     def begin(self, bad: str, goods: Sequence[str], *, first_parent: bool) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -86,6 +114,11 @@ class Journal:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(f"{_OURS}{told}\n# {evidence.verdict}: [{evidence.revision}] {shown}\n")
             file.write(f"git bisect {evidence.verdict} {evidence.revision}\n")
+
+    def add_ends(self, ends: Ends) -> None:
+        packed = base64.b64encode(zlib.compress(msgspec.msgpack.encode(ends))).decode("ascii")
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{_ENDS}{packed}\n")
 
     def end(self, first_bad: str | None, described: Mapping[str, str]) -> None:
         with self.path.open("a", encoding="utf-8") as file:

@@ -114,15 +114,36 @@ def test_recorded_verdicts_need_no_run(tmp_path: Path) -> None:
     assert [each.source for each in answer.evidence[:2]] == ["recorded", "recorded"]
 
 
-def test_what_was_stopped_goes_on(tmp_path: Path) -> None:
-    project = Project(tmp_path, line(17))
-    with pytest.raises(Cancelled):
-        project.bisect(Reads(stop_after=4))
-    oracle = Reads()
-    assert project.first_bad(project.bisect(oracle)) == "c17"
-    whole = Reads()
+@pytest.mark.parametrize("runs", [2, 3, 4, 6])
+def test_what_was_stopped_goes_on_and_runs_nothing_again(tmp_path: Path, runs: int) -> None:
+    project, first, whole = Project(tmp_path, line(17)), Reads(stop_after=runs), Reads()
     project.bisect(whole)
-    assert len(oracle.asked) == len(whole.asked) - 2, "what came to its end begins anew"
+    told = (Evidence(project.ids["c30"], "bad", "recorded", "told"),)
+    expected = Reads()
+    project.bisect(expected, evidence=told, fresh=True)
+    with pytest.raises(Cancelled):
+        project.bisect(first, evidence=told)
+    oracle = Reads()
+    answer = project.bisect(oracle, evidence=told)
+    assert project.first_bad(answer) == "c17"
+    # The last one was stopped, and told nothing.
+    assert list(dict.fromkeys((*first.asked[:-1], *oracle.asked))) == list(dict.fromkeys(expected.asked))
+    assert {"c39", "c0"}.isdisjoint(oracle.asked), "the ends are what they are said to be"
+    assert sum(each.source == "recorded" for each in answer.evidence) == 1, "what is recorded is told once"
+    assert any(f"{runs} verdicts are known" in note for note in answer.notes)
+    oracle = Reads()
+    project.bisect(oracle)
+    assert oracle.asked == whole.asked, "what came to its end begins anew"
+
+
+def test_an_end_that_ran_alone_is_tried_again(tmp_path: Path) -> None:
+    """Both are compared, so that one of them tells too little."""
+    project, oracle, whole = Project(tmp_path, line(17)), Reads(), Reads()
+    with pytest.raises(Cancelled):
+        project.bisect(Reads(stop_after=1))
+    assert project.first_bad(project.bisect(oracle)) == "c17"
+    project.bisect(whole)
+    assert oracle.asked == whole.asked
 
 
 def test_a_fresh_start_forgets_what_was_stopped(tmp_path: Path) -> None:
@@ -189,6 +210,16 @@ def test_a_good_revision_beside_the_bad_one_has_its_base_tried(tmp_path: Path) -
 def test_what_was_mended_on_the_good_side_is_no_regression(tmp_path: Path) -> None:
     with pytest.raises(NothingToFind, match="is bad: it was mended on the way to"):
         Project(tmp_path, beside("bad")).bisect(Reads())
+
+
+def test_a_base_that_is_known_to_be_bad_need_not_be_tried(tmp_path: Path) -> None:
+    project = Project(tmp_path, beside("bad"))
+    told = (Evidence(project.ids["base"], "bad", "recorded", "told"),)
+    for evidence, runs in ((told, 2), ((), 3), ((), 0)):
+        oracle = Reads()
+        with pytest.raises(NothingToFind, match="is bad: it was mended on the way to"):
+            project.bisect(oracle, evidence=evidence, fresh=bool(runs))
+        assert len(oracle.asked) == runs
 
 
 def test_good_and_bad_the_wrong_way_round(tmp_path: Path) -> None:
