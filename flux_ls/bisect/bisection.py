@@ -27,6 +27,7 @@ from flux_ls.bisect.shapes import (
 )
 from flux_ls.bisect.weights import Ran, together
 from flux_ls.bisect.worktrees import Scratch, sweep, unsuited
+from flux_ls.git.asking import GitError
 from flux_ls.git.repository import Described, Repository
 
 _AGAIN = 3
@@ -205,10 +206,14 @@ class _Bisection:
         if self._ran is not None:
             self._say("reading what the commits changed")
             goods = self._goods_for(self._asked.bad)
-            changes = self._repository.changes(self._asked.bad, goods, first_parent=self._asked.first_parent)
-            self._prior = Prior(
-                self._repository, changes, self._ran, self._run_s, first_parent=self._asked.first_parent
-            )
+            first_parent = self._asked.first_parent
+            try:
+                changes = self._repository.changes(self._asked.bad, goods, first_parent=first_parent)
+            except GitError as error:
+                # What only makes it quicker does not end it.
+                self._notes.append(f"what the commits changed cannot be told, so that all count the same: {error}")
+            else:
+                self._prior = Prior(self._repository, changes, self._ran, self._run_s, first_parent=first_parent)
 
     def _narrowed(self) -> Found | Among:
         runs = self._runs
@@ -335,9 +340,13 @@ class _Bisection:
             )
         self._journal.end(commit, {commit: described.subject})
         parents = self._graph[commit]
-        changes = self._repository.changes(commit, parents, first_parent=self._asked.first_parent).get(commit, ())
         ran = self._prior.ran if self._prior is not None else self._ran
-        hunks = hunks_of(self._repository, commit, parents[0] if parents else None, changes, ran)
+        hunks: tuple[HunkShape, ...] = ()
+        try:
+            changes = self._repository.changes(commit, parents, first_parent=self._asked.first_parent).get(commit, ())
+            hunks = hunks_of(self._repository, commit, parents[0] if parents else None, changes, ran)
+        except GitError as error:
+            self._notes.append(f"what it changed cannot be shown: {error}")
         return self._told(first_bad=_first_bad(described), hunks=hunks)
 
     def _differs(self, finished: Finished, before: Mapping[str, Verdict]) -> bool:

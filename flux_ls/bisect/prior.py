@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from flux_ls.bisect.signs import likely, signs_of
 from flux_ls.bisect.weights import Ran, by_files, followed
+from flux_ls.git.asking import GitError
 from flux_ls.git.repository import Change, Repository
 
 _CLOSE_LOOK = 600
@@ -34,7 +35,7 @@ class Prior:
         self.weights: Mapping[str, float] = {commit: by_files(each, self.ran) for commit, each in changes.items()}
 
     def look(self, bad: str, goods: Sequence[str], candidates: Collection[str]) -> Mapping[str, float]:
-        """The weights; from when there are few candidates, which lie between these, by their lines. Raises GitError."""
+        """The weights; from when there are few candidates, which lie between these, by their lines."""
         if self._looked or len(candidates) > self._most:
             return self.weights
         self._looked = True
@@ -44,6 +45,10 @@ class Prior:
     def signs(self, bad: str, goods: Sequence[str], candidates: Collection[str]) -> Mapping[str, Mapping[str, float]]:
         """Of the candidates, which lie between these, in the lines that they changed. Raises GitError."""
         paths = sorted(self.ran.files | self.ran.imported)
-        patches = self._repository.patches(bad, goods, paths, first_parent=self._first_parent) if paths else {}
+        try:
+            patches = self._repository.patches(bad, goods, paths, first_parent=self._first_parent) if paths else {}
+        except GitError:
+            # It takes too long, say: the files have to do.
+            return self.weights
         near = [commit for commit in self._changes if commit in candidates or commit == bad]
         return signs_of(near, self._changes, patches, self.ran)

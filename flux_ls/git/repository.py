@@ -15,7 +15,7 @@ _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _WHOLE = (40, 64)
 """Digits of an id, in either kind of repository."""
 _MOST_RENAMES = "-l5000"
-_PATCHES_SECONDS = 60.0
+_RANGE_SECONDS = 60.0
 """How long it may take to compare the files of a whole range of commits."""
 
 
@@ -199,7 +199,7 @@ class Repository:
         merges = ("--first-parent", "--diff-merges=first-parent") if first_parent else ("--diff-merges=combined",)
         told = self._run(
             "log", "-z", "--raw", "--root", "--no-abbrev", "--no-show-signature", "--format=%x01%H", *merges,
-            *DIFF, "--find-renames", "-l1000", bad, "--not", *goods, "--",
+            *DIFF, "--find-renames", "-l1000", bad, "--not", *goods, "--", seconds=_RANGE_SECONDS,
         )  # fmt: skip
         return dict(_changes_of(told))
 
@@ -210,7 +210,7 @@ class Repository:
         merges = ("--first-parent", "--diff-merges=first-parent") if first_parent else ("--diff-merges=off",)
         told = self._run(
             "-c", f"core.attributesFile={patches.ATTRIBUTES}", "log", *patches.OPTIONS, "--root", "--no-show-signature",
-            *merges, *DIFF, "--find-renames", "-l1000", bad, "--not", *goods, "--", *paths, seconds=_PATCHES_SECONDS,
+            *merges, *DIFF, "--find-renames", "-l1000", bad, "--not", *goods, "--", *paths, seconds=_RANGE_SECONDS,
         )  # fmt: skip
         return patches.read(told)
 

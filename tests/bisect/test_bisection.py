@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ from flux_ls.bisect.bisection import Asked, bisect
 from flux_ls.bisect.journal import Evidence, prune
 from flux_ls.bisect.oracles import Aborted, Cancelled, Said
 from flux_ls.bisect.shapes import Bisect, NothingToFind, NotPossible, Progress
+from flux_ls.bisect.weights import RAN, Ran
 from flux_ls.bisect.worktrees import unsuited
+from flux_ls.git.asking import GitError
 from flux_ls.git.repository import Repository
 from tests.bisect.histories import World, as_repository, git, random_world
 
@@ -268,3 +271,39 @@ def test_submodules_and_lfs_are_said(tmp_path: Path) -> None:
     said = unsuited(repository, repository.resolve("HEAD"))
     assert said[0] == "submodules stay empty in the checkouts: vendor/lib"
     assert "Git LFS" in said[1]
+
+
+class NotToBeRead(Repository):
+    """What its commits changed takes git too long."""
+
+    def __init__(self, root: Path, lacking: str) -> None:
+        super().__init__(root)
+        self._lacking = lacking
+
+    def changes(self, *words: Any, **more: Any) -> Any:
+        self._take("changes")
+        return super().changes(*words, **more)
+
+    def patches(self, *words: Any, **more: Any) -> Any:
+        self._take("patches")
+        return super().patches(*words, **more)
+
+    def _take(self, what: str) -> None:
+        if what == self._lacking:
+            raise GitError("git could not answer (Timeout): 'git status' in that checkout may tell more")
+
+
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        ("changes", ["what the commits changed cannot be told", "what it changed cannot be shown"]),
+        ("patches", []),
+    ],
+)
+def test_what_only_makes_it_quicker_does_not_end_it(tmp_path: Path, lacking: str, said: list[str]) -> None:
+    project = Project(tmp_path, line(17))
+    ran = Ran({("name", "f"): RAN}, frozenset(("name",)), frozenset())
+    asked = Asked(bad=project.ids["c39"], goods=(project.ids["c0"],), ran=ran)
+    answer = bisect(NotToBeRead(project.root, lacking), Reads(), asked, logs=project.logs)
+    assert project.first_bad(answer) == "c17"
+    assert [each.partition(":")[0].partition(",")[0] for each in answer.notes] == said
