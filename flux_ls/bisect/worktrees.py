@@ -142,6 +142,8 @@ class Scratch:
 
     def close(self) -> None:
         try:
+            # What has left its run's session, as services do, is still there.
+            _end(self.folder)
             remove(self.folder)
         finally:
             self._lock.release()
@@ -248,7 +250,7 @@ def _ours(base: Path) -> bool:
 
 
 def _end(folder: Path) -> None:
-    """Ends what a killed run has left running, known by its environment; where there is no /proc, it ends by itself."""
+    """Ends what runs have left running, known by its environment; where there is no /proc, it ends by itself."""
     if sys.platform != "linux":
         return
     mark = os.fsencode(f"{MARK}={os.path.realpath(folder)}")

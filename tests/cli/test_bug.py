@@ -1,6 +1,7 @@
 """`flux bug bisect`: what it prints, and how it ends."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,30 @@ def test_the_first_bad_commit_is_shown(history: Path, flux: Flux) -> None:
     assert "the command ran no Python" in ran.out
     assert "git bisect replay" in ran.out
     assert "8 commits left, about 3 runs" in ran.err or "9 commits left, about 4 runs" in ran.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="they are known by their environment, in /proc")
+def test_what_a_run_leaves_behind_is_ended(history: Path, flux: Flux, tmp_path: Path) -> None:
+    """A service that has a session of its own, as most have."""
+    left = tmp_path / "left"
+    left.touch()
+    service = f"setsid -f sh -c 'echo $$ >> {left}; exec sleep 300'"
+    is_there = f"while test $(wc -l < {left}) = $there; do sleep 0.01; done"
+    ran = flux("bug", "bisect", "--good", "v0", "--run", f"there=$(wc -l < {left}); {service}; {is_there}; {RUN}")
+    assert ran.code == 0, ran.err
+    pids = [int(line) for line in left.read_text().split()]
+    assert len(pids) > 2
+    deadline = time.monotonic() + 10
+    while (still := [pid for pid in pids if _runs(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not still
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_json(history: Path, flux: Flux) -> None:
