@@ -148,6 +148,7 @@ class WhatToBisect(Answered, frozen=True):
         Annotated[float, Meta(ge=0, le=3600, description="Skip a revision that takes longer; 0 for no limit.")]
         | UnsetType
     ) = UNSET
+    fresh: Annotated[bool, Meta(description="Begin anew, where the same search was stopped that would go on.")] = False
 
 
 P = TypeVar("P", bound=Answered)

@@ -96,6 +96,7 @@ def bisect(asked: parameters.WhatToBisect, desk: Desk) -> Bisect:
         at_once=asked.jobs,
         first_parent=asked.first_parent,
         timeout_s=given(asked.timeout_s),
+        fresh=asked.fresh,
     )
     desk.job.report("looking at the history", 0)
     try:

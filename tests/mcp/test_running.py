@@ -107,7 +107,7 @@ async def test_a_bisect_names_the_commit(history: History) -> None:
     till = history.till
     before = till.git("status", "--porcelain=v2", "--branch")
     async with agent(till.root, till.shop.store, "--allow-bisect", asked=nobody) as asking:
-        result = await asking.call("bisect", id=history.id, good=[history.good])
+        result = await asking.call("bisect", id=history.id, good=[history.good], fresh=True)
         assert result.structured_content["first_bad"]["revision"] == history.culprit, text_of(result)
         assert "Trust what guests say" in fenced(text_of(result))
         for arguments, words in (
