@@ -25,6 +25,8 @@ from flux_ls.store.reader import Reader
 
 COMMAND_S, REPLAY_S = 600.0, 30.0
 """How long a run may take, if nobody says."""
+_NO_LIMIT_S = 7 * 24 * 60 * 60.0
+"""A replay has to have one."""
 
 
 class Given(Struct, frozen=True):
@@ -110,7 +112,7 @@ def _replay(
         python=python,
         allow=settings.replay_allow,
         environ=os.environ,
-        timeout_s=given.timeout_s or REPLAY_S,
+        timeout_s=REPLAY_S if given.timeout_s is None else given.timeout_s or _NO_LIMIT_S,
         settings=settings,
     )
     recording = recording_of(reader, request, conditions)

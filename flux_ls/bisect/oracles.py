@@ -21,6 +21,7 @@ from flux_ls.bisect.importing import unimportable
 from flux_ls.bisect.search import Verdict
 from flux_ls.bisect.traces import Traced, read_traces
 from flux_ls.bisect.worktrees import MARK
+from flux_ls.record.redaction import redact_text
 from flux_ls.replay.replay import replay_one
 from flux_ls.replay.shapes import Cancelled as ReplayCancelled
 from flux_ls.replay.shapes import Conditions, Recording
@@ -90,16 +91,16 @@ class ReplayOracle:
 
     def __init__(self, recording: Recording, conditions: Conditions, workspace: Workspace) -> None:
         self._recording = recording
-        self._conditions = conditions
+        self.conditions = conditions
         self._workspace = workspace
 
     def ask(self, folder: Path, stop: threading.Event, *, scratch: Path, trace: bool = False) -> Said:
         with tempfile.TemporaryDirectory(dir=scratch, prefix="run-", ignore_cleanup_errors=True) as own:
-            given = self._conditions.environ if self._conditions.environ is not None else os.environ
-            environ = environment(given, self._conditions.root, folder, scratch)
+            given = self.conditions.environ if self.conditions.environ is not None else os.environ
+            environ = environment(given, self.conditions.root, folder, scratch)
             if trace:
                 environ |= tracing(environ, folder, Path(own))
-            conditions = replace(self._conditions, root=folder, environ=environ)
+            conditions = replace(self.conditions, root=folder, environ=environ)
             try:
                 ran = replay_one(self._recording, self._workspace, conditions, stop)
             except ReplayCancelled:
@@ -269,4 +270,5 @@ def _tail(output: Path) -> str:
 
 def _last_line(output: str) -> str:
     lines = output.strip().splitlines()
-    return f": {lines[-1].strip()[:200]}" if lines else ""
+    # It goes into the log, and to whoever asked.
+    return f": {redact_text(lines[-1].strip())[:200]}" if lines else ""

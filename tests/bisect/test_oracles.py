@@ -29,6 +29,7 @@ def ask(
     [
         ("exit 0", "good", None),
         ("echo oh no; exit 1", "bad", "exit status 1: oh no"),
+        ("echo the password=hunter2hunter2; exit 1", "bad", "exit status 1: the password=[redacted]"),
         ("exit 126", "bad", "exit status 126"),
         ("exit 127", "bad", "exit status 127"),
         ("exit 125", "skip", "exit status 125"),

@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 from msgspec import json
 
+from flux_ls.bisect.asking import Given, ask
 from flux_ls.bisect.evidence import recorded
+from flux_ls.bisect.oracles import ReplayOracle
+from flux_ls.config import Settings
 from flux_ls.git.repository import Repository
+from flux_ls.source.workspace import Workspace
 from flux_ls.store.reader import Reader
 from tests.bisect.histories import git
 from tests.cli.conftest import Flux, flux
@@ -83,6 +87,20 @@ def test_what_the_store_knows(project: Project) -> None:
     assert {each.revision: each.verdict for each in known.evidence} == {ids[9]: "bad", ids[11]: "bad", ids[6]: "good"}
     assert known.maybe_good == (ids[2],), "another input proves nothing"
     assert {each.source for each in known.evidence} == {"recorded"}
+
+
+@pytest.mark.parametrize(("timeout_s", "least", "most"), [(None, 30, 30), (5.0, 5, 5), (0.0, 24 * 60 * 60, 10**7)])
+def test_how_long_a_run_of_the_request_may_take(
+    project: Project, timeout_s: float | None, least: float, most: float
+) -> None:
+    ids = history(project)
+    id = failing(project, ids[11])
+    given = Given(id=id, goods=(ids[0],), bad=None, command=None, timeout_s=timeout_s)
+    workspace = Workspace([project.root])
+    settings = Settings(store=project.request_store)
+    _, oracle, _, _ = ask(lambda: Reader(project.request_store), workspace, settings, "python3", project.root, given)
+    assert isinstance(oracle, ReplayOracle)
+    assert least <= oracle.conditions.timeout_s <= most, "0 is no limit"
 
 
 @pytest.mark.slow
