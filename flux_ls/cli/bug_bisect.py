@@ -9,11 +9,12 @@ import click
 
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.failures import BAD_NEWS, NOT_FOUND, OK, UNREACHABLE, WRONG_USE, complain
-from flux_ls.cli.options import Session, command_options
+from flux_ls.cli.options import Session, command_options, requests_named
 from flux_ls.cli.phrases import counted, latency
 from flux_ls.cli.terminal import Terminal, clipped, plain, wrapped
 
 if TYPE_CHECKING:
+    from flux_ls.bisect.asking import Given
     from flux_ls.bisect.shapes import Bisect, EvidenceShape, FirstBad, HunkShape, Progress
 
 _SHORT = 12
@@ -25,6 +26,7 @@ Examples:
   flux bug bisect 550e --good v1.4       run the recorded request again at each revision
   flux bug bisect --good v1.4 --run 'pytest -x tests/test_signup.py'
   flux bug bisect --good v1.4 --bad main --run 'python /tmp/check.py' -j 2 --json
+  flux tail --errors-only --no-follow --json | flux bug bisect - --good v1.4 --json
 
 \b
 CMD says good with exit status 0, bad with 1 to 127 but for 124 and 125,
@@ -38,7 +40,7 @@ Exit codes:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("id", required=False, metavar="[ID]", shell_complete=complete_id)
+@click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=complete_id)
 @click.option("--good", "goods", multiple=True, metavar="R", help="A revision that was good; repeat to name several.")
 @click.option("--bad", metavar="R", help="A revision that is bad: that of the request, or HEAD, if not given.")
 @click.option("--run", "command_line", metavar="CMD", help="What tells good from bad, run in the checkout's root.")
@@ -53,7 +55,7 @@ Exit codes:
 @command_options("app", "python", "path_map", "in_app_include", "in_app_exclude")
 def command(
     session: Session,
-    id: str | None,
+    ids: tuple[str, ...],
     goods: tuple[str, ...],
     bad: str | None,
     command_line: str | None,
@@ -66,18 +68,38 @@ def command(
 
     Good and bad are what a command says, or the recorded request, run again with its side effects off. Revisions are
     tried in throw-away checkouts: your files, index, branches and stash are not touched. Commits that changed what ran
-    are tried first, and the answer is the one that git bisect gives. Stopped, it goes on when asked again.
+    are tried first, and the answer is the one that git bisect gives. Stopped, it goes on when asked again. Of several
+    requests, each is searched for in its turn.
     """
-    from flux_ls.bisect.asking import Given, ask
+    from flux_ls.bisect.asking import Given
+
+    if not ids and command_line is None:
+        raise click.UsageError("Give the ID of a failed request, or --run CMD.")
+    wanted: list[str | None] = [None]
+    worst = OK
+    if ids:
+        # A wrong id is told before the others are searched for, and not some minutes later.
+        with session.reader() as reader:
+            requests, worst = requests_named(reader, ids)
+        wanted = [request.id for request in requests]
+        if not wanted and not worst:
+            complain("standard input names no request: give an id, or a line of `flux tail --json`")
+            return NOT_FOUND
+    for id in wanted:
+        given = Given(id, goods, bad, command_line, at_once, first_parent, timeout, fresh)
+        worst = max(worst, _search(session, given))
+        session.terminal.flush()
+    return worst
+
+
+def _search(session: Session, given: "Given") -> int:
+    from flux_ls.bisect.asking import ask
     from flux_ls.bisect.bisection import bisect
     from flux_ls.bisect.oracles import Aborted, Cancelled
     from flux_ls.bisect.shapes import NothingToFind, NotPossible
     from flux_ls.git.asking import GitError, Missing
     from flux_ls.replay.interpreter import interpreter_for
 
-    if id is None and command_line is None:
-        raise click.UsageError("Give the ID of a failed request, or --run CMD.")
-    given = Given(id, goods, bad, command_line, at_once, first_parent, timeout, fresh)
     stop = threading.Event()
     live = Live(session.terminal, session.as_json)
     try:

@@ -11,8 +11,8 @@ import click
 
 from flux_ls.answers.shapes import to_json
 from flux_ls.cli.completing import complete_id
-from flux_ls.cli.failures import BAD_NEWS, NOT_FOUND, OK, complain, of_request, report
-from flux_ls.cli.options import Session, command_options, given_ids
+from flux_ls.cli.failures import BAD_NEWS, NOT_FOUND, OK, complain
+from flux_ls.cli.options import Session, command_options, requests_named
 from flux_ls.cli.phrases import counted, latency
 from flux_ls.cli.terminal import Paint, Terminal, clipped_middle, padded, plain, wrapped
 from flux_ls.config import Rejected
@@ -22,7 +22,6 @@ from flux_ls.replay.guard_words import guard_words
 from flux_ls.replay.interpreter import interpreter_for
 from flux_ls.replay.shapes import Conditions, Outcome, Progress, Replay, Replayed
 from flux_ls.replay.window import Window, between, parse_window
-from flux_ls.store.errors import AmbiguousRequest, BadRequestId, RequestNotFound
 
 if TYPE_CHECKING:
     from flux_ls.store.reader import Reader
@@ -153,7 +152,7 @@ def command(
     )
     with session.reader() as reader:
         if asked is None:
-            requests, worst = _named(reader, ids)
+            requests, worst = requests_named(reader, ids)
         else:
             requests, worst = _within(session, reader, asked, service, errors_only=errors_only), OK
         if not requests:
@@ -182,21 +181,6 @@ def _window(window: str | None, first: str | None, last: str | None) -> Window |
         return between(first or "", last or "", now) if first or last else None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-
-
-def _named(reader: "Reader", ids: Sequence[str]) -> tuple[list[Request], int]:
-    """The requests of the ids, each once; and the exit code for those that name none."""
-    found: dict[str, Request] = {}
-    worst = OK
-    for id in given_ids(ids):
-        try:
-            request = reader.resolve(id)
-        except (AmbiguousRequest, BadRequestId, RequestNotFound) as error:
-            report(error)
-            worst = max(worst, of_request(error))
-        else:
-            found.setdefault(request.id, request)
-    return list(found.values()), worst
 
 
 def _within(

@@ -18,7 +18,7 @@ from flux_ls.cli.terminal import Terminal
 from flux_ls.config import Loaded, Option, Place, Rejected, Settings
 
 if TYPE_CHECKING:
-    from flux_ls.model import Frame
+    from flux_ls.model import Frame, Request
     from flux_ls.otlp.stacktrace import InAppRule
     from flux_ls.source.workspace import Workspace
     from flux_ls.store.reader import Reader
@@ -141,6 +141,24 @@ def for_each(
         session.terminal.flush()
         worst = max(worst, judge(answer))
     return worst
+
+
+def requests_named(reader: "Reader", ids: Iterable[str]) -> tuple[list["Request"], int]:
+    """The requests of the ids, each once; and the exit code for those that name none, which is said."""
+    from flux_ls.cli.failures import of_request, report
+    from flux_ls.store.errors import AmbiguousRequest, BadRequestId, RequestNotFound
+
+    found: dict[str, Request] = {}
+    worst = 0
+    for id in given_ids(ids):
+        try:
+            request = reader.resolve(id)
+        except (AmbiguousRequest, BadRequestId, RequestNotFound) as error:
+            report(error)
+            worst = max(worst, of_request(error))
+        else:
+            found.setdefault(request.id, request)
+    return list(found.values()), worst
 
 
 def given_ids(ids: Iterable[str]) -> Iterator[str]:

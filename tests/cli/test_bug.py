@@ -122,6 +122,23 @@ def test_an_id_that_fits_several(history: Path, recorded: Recorded, flux: Flux) 
     assert flux("bug", "bisect", "aaaa", "--good", "v0").code == 4
 
 
+def test_several_requests_one_after_the_other(history: Path, recorded: Recorded, flux: Flux) -> None:
+    failed = [recorded.add(http("GET", f"/{name}", 500), trace_id=name * 32) for name in "ab"]
+    fine = recorded.add(http("GET", "/"), trace_id="c" * 32)
+    words = ("--good", "v0", "--bad", "v9", "--run", RUN, "--json")
+    ran = flux("bug", "bisect", failed[0], "-", *words, stdin=f'{{"id": "{failed[1]}"}}\n{failed[0][:8]}\n')
+    assert ran.code == 0, ran.err
+    answers = [json.decode(line) for line in ran.out.splitlines()]
+    assert [each["request_id"] for each in answers] == failed
+    assert {each["first_bad"]["subject"] for each in answers} == {f"change {CULPRIT}"}
+    ran = flux("bug", "bisect", fine, "dddd", failed[0], *words)
+    assert ran.code == 3, ran.err
+    assert "no request 'dddd' is recorded" in ran.err.splitlines()[0], "before anything is run"
+    assert f"req:{fine[:8]} did not fail" in ran.err
+    assert [json.decode(line)["request_id"] for line in ran.out.splitlines()] == failed[:1]
+    assert flux("bug", "bisect", "-", *words, stdin="").code == 3, "no id is not the command alone"
+
+
 def test_without_a_checkout(recorded: Recorded, flux: Flux) -> None:
     ran = flux("bug", "bisect", "--good", "v0", "--run", RUN)
     assert (ran.code, "is in no git checkout" in ran.err) == (2, True)
