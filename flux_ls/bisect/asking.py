@@ -47,6 +47,8 @@ def ask(
 ) -> tuple[Repository, Oracle, Asked, Path]:
     """All that `bisect` takes: the checkout, what tells good from bad, the question, and the folder of the logs.
 
+    `root` is the project whose application runs, in the checkout.
+
     Raises NotPossible, NothingToFind, GitError, and a StoreError where a request is asked about.
     """
     repository = Repository.around(root)
@@ -64,7 +66,8 @@ def ask(
                 raise NothingToFind(f"req:{request.short_id} did not fail")
             known = recorded(reader, repository, request.id, failure.fingerprint)
             if given.command is None:
-                oracle = _replay(reader, workspace, settings, python, repository, request, given)
+                inside = repository.inside(root) or "."
+                oracle = _replay(reader, workspace, settings, python, repository, inside, request, given)
     bad = _bad(repository, request, given)
     if given.command is not None:
         if (word := only_in_checkout(given.command, repository.root, repository.tree(bad).paths)) is not None:
@@ -103,6 +106,7 @@ def _replay(
     settings: Settings,
     python: str,
     repository: Repository,
+    inside: str,
     request: Request,
     given: Given,
 ) -> ReplayOracle:
@@ -120,7 +124,7 @@ def _replay(
         raise NotPossible(
             f"req:{request.short_id} cannot be replayed: {recording.reason}; {recording.mend}, or give --run CMD"
         )
-    return ReplayOracle(recording, conditions, workspace)
+    return ReplayOracle(recording, conditions, workspace, inside)
 
 
 def _bad(repository: Repository, request: Request | None, given: Given) -> str:

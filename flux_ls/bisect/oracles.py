@@ -89,18 +89,23 @@ class CommandOracle:
 class ReplayOracle:
     """The recorded request: bad is the same failure, good is none; another failure tells nothing of this one."""
 
-    def __init__(self, recording: Recording, conditions: Conditions, workspace: Workspace) -> None:
+    def __init__(self, recording: Recording, conditions: Conditions, workspace: Workspace, inside: str = ".") -> None:
+        """`inside` is the folder of the checkout whose application runs; the conditions' root is the checkout."""
         self._recording = recording
+        self._inside = inside
         self.conditions = conditions
         self._workspace = workspace
 
     def ask(self, folder: Path, stop: threading.Event, *, scratch: Path, trace: bool = False) -> Said:
+        project = folder / self._inside
+        if not project.is_dir():
+            return Said("skip", f"it has no folder {self._inside}")
         with tempfile.TemporaryDirectory(dir=scratch, prefix="run-", ignore_cleanup_errors=True) as own:
             given = self.conditions.environ if self.conditions.environ is not None else os.environ
             environ = environment(given, self.conditions.root, folder, scratch)
             if trace:
                 environ |= tracing(environ, folder, Path(own))
-            conditions = replace(self.conditions, root=folder, environ=environ)
+            conditions = replace(self.conditions, root=project, environ=environ)
             try:
                 ran = replay_one(self._recording, self._workspace, conditions, stop)
             except ReplayCancelled:

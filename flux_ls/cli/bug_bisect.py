@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -99,15 +100,15 @@ def _search(session: Session, given: "Given") -> int:
     from flux_ls.bisect.shapes import NothingToFind, NotPossible
     from flux_ls.git.asking import GitError, Missing
     from flux_ls.replay.interpreter import interpreter_for
+    from flux_ls.replay.project import project_around
 
     stop = threading.Event()
     live = Live(session.terminal, session.as_json)
     try:
         origin = session.loaded.origin["python"]
         python = interpreter_for(session.root, session.settings.python, origin, os.environ)
-        repository, oracle, asked, logs = ask(
-            session.reader, session.workspace, session.settings, python, session.root, given
-        )
+        root = project_around(session.root, Path.cwd())
+        repository, oracle, asked, logs = ask(session.reader, session.workspace, session.settings, python, root, given)
         with stopped_by_signals(stop):
             answer = bisect(repository, oracle, asked, logs=logs, cancel=stop, report=live.show)
     except NotPossible as error:

@@ -20,6 +20,7 @@ from flux_ls.config.values import service
 from flux_ls.model import Request
 from flux_ls.replay.guard_words import guard_words
 from flux_ls.replay.interpreter import interpreter_for
+from flux_ls.replay.project import project_around
 from flux_ls.replay.shapes import Conditions, Outcome, Progress, Replay, Replayed
 from flux_ls.replay.window import Window, between, parse_window
 
@@ -33,7 +34,6 @@ _MARKS: dict[Outcome, tuple[str, Paint]] = {
     "skipped": ("-", "dim"),
     "error": ("!", "bad"),
 }
-_PROJECT = ("pyproject.toml", "setup.py", "manage.py", "requirements.txt")
 _WIDEST = 60
 
 EPILOG = """\b
@@ -136,7 +136,7 @@ def command(
         raise click.UsageError("it takes ids, or a window: --window A-B, --from and --to")
     settings = session.settings
     conditions = Conditions(
-        root=_root(session.root, Path.cwd()),
+        root=project_around(session.root, Path.cwd()),
         app=settings.app,
         python=interpreter_for(session.root, settings.python, session.loaded.origin["python"], os.environ),
         timeout_s=timeout,
@@ -313,13 +313,3 @@ def _notes(answers: Iterable[Replayed]) -> list[str]:
         for note in dict.fromkeys(answer.notes):
             counts[note] = counts.get(note, 0) + 1
     return list(counts)
-
-
-def _root(checkout: Path, here: Path) -> Path:
-    """The project that the user is in, below the checkout's root: there may be several."""
-    for folder in (here, *here.parents):
-        if folder == checkout or not folder.is_relative_to(checkout):
-            break
-        if any((folder / name).exists() for name in _PROJECT):
-            return folder
-    return checkout

@@ -9,8 +9,8 @@ from msgspec import Struct
 from flux_ls.config import Loaded
 from flux_ls.model import Span
 from flux_ls.replay.after import recorded_paths
-from flux_ls.replay.child.finding import is_project
 from flux_ls.replay.interpreter import interpreter_for
+from flux_ls.replay.project import project_around
 from flux_ls.replay.shapes import Conditions
 from flux_ls.source.lines import decode_source
 from flux_ls.source.workspace import Workspace
@@ -37,7 +37,7 @@ class Ground(Struct, frozen=True):
         for recorded in dict.fromkeys(recorded_paths(spans)):
             for folder in self.folders:
                 if (file := _held_by(folder, recorded)) is not None:
-                    votes[_project(folder, file)] += 1
+                    votes[project_around(folder, file.parent)] += 1
         if votes:
             return votes.most_common(1)[0][0]
         return self.folders[0] if self.folders else None
@@ -73,16 +73,6 @@ def _held_by(folder: Path, recorded: str) -> Path | None:
         if ".." not in parts and file.is_file():
             return file
     return None
-
-
-def _project(folder: Path, file: Path) -> Path:
-    """The innermost project that holds the file; there may be several in a folder."""
-    for each in file.parents:
-        if each == folder or not each.is_relative_to(folder):
-            break
-        if is_project(each):
-            return each
-    return folder
 
 
 def _on_disk(path: Path) -> str | None:

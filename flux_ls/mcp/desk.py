@@ -12,7 +12,7 @@ from flux_ls.config import Loaded, Settings
 from flux_ls.model import Frame
 from flux_ls.otlp.stacktrace import InAppRule
 from flux_ls.record import redaction
-from flux_ls.replay.child.finding import is_project
+from flux_ls.replay.project import project_around
 from flux_ls.source.workspace import Workspace
 from flux_ls.store.errors import StoreError
 from flux_ls.store.reader import Reader
@@ -77,12 +77,7 @@ class Desk:
 
     def project(self) -> Path:
         """The project that runs: the innermost around where the server was started, in the checkout."""
-        for folder in (self.here, *self.here.parents):
-            if folder == self.root or not folder.is_relative_to(self.root):
-                break
-            if is_project(folder):
-                return folder
-        return self.root
+        return project_around(self.root, self.here)
 
     def _recorded(self) -> list[Frame]:
         try:

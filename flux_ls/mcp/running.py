@@ -101,7 +101,7 @@ def bisect(asked: parameters.WhatToBisect, desk: Desk) -> Bisect:
     desk.job.report("looking at the history", 0)
     try:
         repository, oracle, whole, logs = ask(
-            desk.reader, desk.workspace, desk.settings, _python(desk), desk.root, question
+            desk.reader, desk.workspace, desk.settings, _python(desk), desk.project(), question
         )
         return search(
             repository, oracle, whole, logs=logs, cancel=desk.job.stop, report=lambda told: _report(desk, told)

@@ -1,6 +1,8 @@
 """The recorded request as what tells good from bad, and what the store knows of revisions."""
 
 import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from msgspec import json
 from flux_ls.bisect.asking import Given, ask
 from flux_ls.bisect.evidence import recorded
 from flux_ls.bisect.oracles import ReplayOracle
+from flux_ls.bisect.worktrees import Scratch
 from flux_ls.config import Settings
 from flux_ls.git.repository import Repository
 from flux_ls.source.workspace import Workspace
@@ -87,6 +90,45 @@ def test_what_the_store_knows(project: Project) -> None:
     assert {each.revision: each.verdict for each in known.evidence} == {ids[9]: "bad", ids[11]: "bad", ids[6]: "good"}
     assert known.maybe_good == (ids[2],), "another input proves nothing"
     assert {each.source for each in known.evidence} == {"recorded"}
+
+
+@pytest.mark.timeout(120)
+def test_the_project_of_several_in_a_checkout(project: Project) -> None:
+    """Named as seen from it, the application is not found from the checkout's root."""
+    git(project.root.parent, "init", "-q", "-b", "main", str(project.root))
+    project.write("README", "")
+    git(project.root, "add", ".")
+    git(project.root, "commit", "-qm", "nothing yet")
+    for service in ("one", "two"):
+        project.write(f"{service}/pyproject.toml", "")
+        project.write(f"{service}/shop/__init__.py", "")
+        project.write(f"{service}/shop/app.py", APP)
+        project.write(f"{service}/shop/plans.py", PLANS.format(number=service == "two", body=BROKEN))
+    git(project.root, "add", ".")
+    git(project.root, "commit", "-qm", "two services")
+    bad, empty = (git(project.root, "rev-parse", each).strip() for each in ("HEAD", "HEAD~1"))
+    where = (
+        (str(project.root / "two/shop/app.py"), 10, "signup", 'return {"price": price(request.json["plan"])}'),
+        (str(project.root / "two/shop/plans.py"), 5, "price", BROKEN),
+    )
+    told = {**RECORDER, "vcs.ref.head.revision": bad, "flux.vcs.dirty": False}
+    id = project.add(
+        "POST", "/signup", 500, body={"plan": "gold"}, raises=Raises("KeyError", "'gold'", where), resource=told
+    )
+    settings = Settings(store=project.request_store, app="shop.app:app")
+    given = Given(id=id, goods=(empty,), bad=None, command=None)
+    workspace, root = Workspace([project.root]), project.root / "two"
+    repository, oracle, asked, _ = ask(
+        lambda: Reader(project.request_store), workspace, settings, sys.executable, root, given
+    )
+    with Scratch(repository, 0) as scratch:
+        for commit, *expected in (
+            (asked.bad, "bad", "KeyError: 'gold'"),
+            (empty, "skip", "it has no folder two"),
+        ):
+            with scratch.at(commit) as tree:
+                said = oracle.ask(tree.folder, threading.Event(), scratch=scratch.folder)
+            assert [said.verdict, said.reason] == expected
 
 
 @pytest.mark.parametrize(("timeout_s", "least", "most"), [(None, 30, 30), (5.0, 5, 5), (0.0, 24 * 60 * 60, 10**7)])
