@@ -49,6 +49,8 @@ def new_test(recording: Recording, conditions: Conditions, file: Path | None = N
     told = line(failure, recording.request.status) if recording.request.failed else None
     name = test_name(recording.request)
     path = _free(root, *folder_of_tests(root), name) if file is None else _inside(root, file)
+    if not (root / path).parent.resolve().is_relative_to(root):
+        raise NotWritable(f"{path.parent} leads out of {root}: make another folder one of `testpaths`")
     target = _target(root, conditions.app, seen)
     text = regression_test(recording, target, told, up=len(path.parts) - 1)
     return NewTest(str(path), text, name)

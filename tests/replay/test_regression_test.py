@@ -438,6 +438,15 @@ def test_a_link_out_of_the_project_is_no_tests_folder(tmp_path: Path) -> None:
     assert str(folder_of_tests((tmp_path / "project").resolve())[0]) == "test"
 
 
+def test_nothing_is_written_through_a_link_out_of_the_project(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.write("app.py", "from flask import Flask\n\napp = Flask(__name__)\n")
+    (tmp_path / "elsewhere").mkdir()
+    (project.root / "tests").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(NotWritable, match="tests leads out of"):
+        made(project, project.add("GET", "/"))
+
+
 def test_an_earlier_test_stays(project: Project) -> None:
     project.write("web.py", "import flask\napp = flask.Flask(__name__)\n")
     id = project.add("GET", "/a", 500)
