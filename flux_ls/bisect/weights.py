@@ -23,10 +23,6 @@ FAILING = 100.0
 UNLIKE = 60.0
 """A function that ran more often or less often in the bad run than in the good one."""
 RAN = 30.0
-CLASS_LEVEL = 10.0
-"""What stands outside of functions in a file that ran."""
-FILE = 3.0
-"""A function that did not run, of a file that did."""
 IMPORTED = 0.3
 PYTHON = 0.05
 OTHER = 0.01

@@ -1,6 +1,5 @@
 """An answer's data within a size: the largest values are cut first, then lists are, and every cut is told."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -112,16 +111,3 @@ def _shortened(value: str, most: int, path: str, cuts: list[Cut]) -> str:
     kept = value.encode()[:most].decode("utf-8", "ignore")
     cuts.append(Cut(path, "bytes", len(kept.encode()), whole))
     return f"{kept}… [{whole - len(kept.encode()):,} bytes cut]"
-
-
-def leaves(tree: Any) -> Iterator[str]:
-    """Every text in it."""
-    if isinstance(tree, str):
-        yield tree
-    elif isinstance(tree, list | tuple):
-        for each in tree:
-            yield from leaves(each)
-    elif isinstance(tree, dict):
-        for name, each in tree.items():
-            yield name
-            yield from leaves(each)

@@ -57,11 +57,7 @@ def _harmless(tree: Any) -> Any:
     if isinstance(tree, dict):
         told = {harmless(name): _harmless(each) for name, each in tree.items()}
         columns = told.get("columns")
-        if (
-            isinstance(columns, list)
-            and columns
-            and all(isinstance(each, dict) and set(each) == _AS_LIST for each in columns)
-        ):
+        if isinstance(columns, list) and columns and all(map(_is_column, columns)):
             told["columns"] = {each["column"]: {side: each[side] for side in _SIDES} for each in columns}
         return told
     return tree
