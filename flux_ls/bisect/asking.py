@@ -18,6 +18,7 @@ from flux_ls.config import Settings
 from flux_ls.git.asking import Missing
 from flux_ls.git.repository import Repository
 from flux_ls.model import Failure, Request
+from flux_ls.replay.process import sweep
 from flux_ls.replay.replay import recording_of
 from flux_ls.replay.shapes import Conditions, Skipped
 from flux_ls.source.workspace import Workspace
@@ -90,6 +91,8 @@ def ask(
         fresh=given.fresh,
         words=(given.command or "", request.id if request is not None else ""),
     )
+    # A bisect that was killed leaves a folder of the replay that ran in it, too.
+    sweep()
     logs = logs_of(settings)
     prune(logs, settings.retention_days, time.time())
     return repository, oracle, asked, logs

@@ -199,7 +199,7 @@ def sweep() -> None:
     """Removes the folders of processes that were killed before they could."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
         pid = folder.name.removeprefix(_FOLDER).partition("-")[0]
-        if pid.isdigit() and not alive(int(pid)):
+        if pid.isdecimal() and not alive(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
 
 

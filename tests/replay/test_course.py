@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from flux_ls.replay.process import sweep
 from flux_ls.replay.shapes import Cancelled, Progress
 from tests.e2e.processes import eventually
 from tests.replay.canaries import canary
@@ -367,3 +368,20 @@ def test_nothing_is_sent_where_the_recorder_would(project: Project) -> None:
         answer = project.one(project.add("GET", "/x", 500), environ=environ, namespace=False)
         assert answer.outcome == "failing"
         assert collector.came == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "stays"),
+    [("{gone}-a", False), ("{mine}-a", True), ("9" * 40 + "-a", False), ("\N{SUPERSCRIPT TWO}-a", True), ("a", True)],
+)
+def test_folders_of_processes_that_were_killed_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, stays: bool
+) -> None:
+    """Anybody may make a folder of any name where temporary files are."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    folder = tmp_path / f"flux-replay-{name.format(gone=gone.pid, mine=os.getpid())}"
+    (folder / "run-1").mkdir(parents=True)
+    sweep()
+    assert folder.exists() is stays
