@@ -147,6 +147,9 @@ class _Bisection:
         known_good = {each.revision for each in asked.evidence if each.verdict == "good"}
         ends = [asked.bad, *(good for good in asked.goods if good not in known_good)]
         told = {each.commit: each for each in self._each(ends, "end", trace=trace)}
+        # To be traced takes longer, and some programs mind: what is unlike what it is said to be runs without it.
+        if told[asked.bad].said.verdict != "bad" and told[asked.bad].said.early is None:
+            (told[asked.bad],) = self._each([asked.bad], "end")
         bad = told[asked.bad]
         if bad.said.early is not None:
             # That it cannot be imported is what is looked for.
@@ -157,18 +160,20 @@ class _Bisection:
             how = "is good" if bad.said.verdict == "good" else "cannot be tried"
             raise NothingToFind(f"{self._short(asked.bad)}, said to be bad, {how}{why}")
         for good in ends[1:]:
+            if good in trace and self._judged(told[good].said) != "good":
+                (told[good],) = self._each([good], "end")
             said = told[good].said
             if self._judged(said) != "good":
                 how = "is bad as well" if self._judged(said) == "bad" else "cannot be tried"
                 why = f": {said.reason}" if said.reason else ""
                 raise NothingToFind(f"{self._short(good)}, said to be good, {how}{why}; name another with --good")
         looked = look_at(bad, told.get(asked.goods[0]), self._repository.root, recorded=asked.ran is not None)
-        tried = [
-            Evidence(each.revision, self._verdicts[each.revision], "run", each.reason, each.duration_ms)
+        tried = {
+            each.revision: Evidence(each.revision, self._verdicts[each.revision], "run", each.reason, each.duration_ms)
             for each in self._evidence
             if each.purpose == "end"
-        ]
-        self._take_up(Ends(tuple(tried), self._symptom, looked.ran, looked.notes))
+        }
+        self._take_up(Ends(tuple(tried.values()), self._symptom, looked.ran, looked.notes))
 
     def _take_up(self, ends: Ends) -> None:
         """What was found out of the ends, now or before."""

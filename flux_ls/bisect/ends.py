@@ -21,7 +21,11 @@ def look_at(bad: Finished, good: Finished | None, checkout: Path, *, recorded: b
     notes: list[str] = []
     if traced is None or not traced.calls:
         if not recorded:
-            told = "nothing of the revision" if traced is not None else "no Python, or one that hears of no PYTHONPATH"
+            told = (
+                "nothing of the revision"
+                if traced is not None
+                else "no Python, one that hears of no PYTHONPATH, or one that minds being traced"
+            )
             notes.append(f"which functions ran cannot be told (the command ran {told}): all commits count the same")
     else:
         before = good.said.traced if good is not None else None

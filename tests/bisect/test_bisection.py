@@ -3,7 +3,7 @@
 import os
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from flux_ls.bisect.bisection import Asked, bisect
 from flux_ls.bisect.journal import Evidence, prune
 from flux_ls.bisect.oracles import Aborted, Cancelled, Said
+from flux_ls.bisect.search import Verdict
 from flux_ls.bisect.shapes import Bisect, NothingToFind, NotPossible, Progress
 from flux_ls.bisect.weights import RAN, Ran
 from flux_ls.bisect.worktrees import unsuited
@@ -195,6 +196,31 @@ def test_ends_that_are_not_what_they_are_said_to_be(
         return
     with pytest.raises(error, match=words):
         project.bisect(Reads(), **ends)
+
+
+class MindsTheTrace(Reads):
+    """Says of some commits something else where it is traced."""
+
+    def __init__(self, minds: Mapping[str, Verdict]) -> None:
+        super().__init__()
+        self._minds = minds
+
+    def ask(self, folder: Path, stop: threading.Event, *, scratch: Path, trace: bool = False) -> Said:
+        name = (folder / "name").read_text()
+        said = super().ask(folder, stop, scratch=scratch)
+        return Said(self._minds.get(name, said.verdict), "it took too long") if trace else said
+
+
+@pytest.mark.parametrize(
+    "minds",
+    [{"c39": "skip"}, {"c39": "good"}, {"c0": "skip"}, {"c0": "bad"}, {"c39": "skip", "c0": "skip"}],
+)
+def test_ends_that_are_otherwise_when_they_are_traced(tmp_path: Path, minds: dict[str, Verdict]) -> None:
+    project, oracle = Project(tmp_path, line(17)), MindsTheTrace(minds)
+    answer = project.bisect(oracle)
+    assert project.first_bad(answer) == "c17"
+    assert answer.runs == len(oracle.asked)
+    assert [oracle.asked.count(end) for end in ("c39", "c0")] == [1 + (end in minds) for end in ("c39", "c0")]
 
 
 def beside(base: str) -> World:
