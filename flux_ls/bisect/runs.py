@@ -10,7 +10,7 @@ from typing import Self
 
 from msgspec import Struct
 
-from flux_ls.bisect.oracles import Cancelled, Oracle, Said
+from flux_ls.bisect.oracles import Aborted, Cancelled, Oracle, Said
 from flux_ls.bisect.traces import Traced
 from flux_ls.bisect.worktrees import Scratch
 from flux_ls.git.asking import GitError
@@ -71,7 +71,8 @@ class Runs:
             for future in done:
                 _, stop = self._running.pop(future)
                 if stop.is_set():
-                    with contextlib.suppress(Cancelled):
+                    # Nobody asks any more, not even whether the search is to end.
+                    with contextlib.suppress(Cancelled, Aborted, GitError):
                         future.result()
                     return None
                 return future.result()
