@@ -79,6 +79,20 @@ class Progress(Struct, frozen=True):
     """What it does when it tries nothing."""
 
 
+def in_words(progress: Progress) -> str:
+    """`12 commits left, about 4 runs · trying 1a2b3c4d5e6f`"""
+    parts = [f"{progress.doing} …"] if progress.doing else []
+    if progress.about:
+        parts.append(f"{_counted(progress.left, 'commit')} left, about {_counted(progress.about, 'run')}")
+    if progress.trying:
+        parts.append(f"trying {', '.join(commit[:12] for commit in progress.trying)}")
+    return " · ".join(parts)
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 Report = Callable[[Progress], None]
 
 

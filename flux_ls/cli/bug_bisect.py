@@ -173,13 +173,15 @@ class Live:
     def show(self, progress: "Progress") -> None:
         if self._quiet:
             return
+        from flux_ls.bisect.shapes import in_words
+
         self.clear()
         if progress.latest is not None:
             self._say(self._verdict(progress.latest) + "\n")
         if self._tty:
-            self._say(clipped(_going_on(progress), self._terminal.width or 79))
+            self._say(clipped(in_words(progress), self._terminal.width or 79))
         elif progress.latest is not None and progress.left > 1:
-            self._say(f"  {_going_on(progress)}\n")
+            self._say(f"  {in_words(progress)}\n")
 
     def clear(self) -> None:
         if self._tty and not self._quiet:
@@ -196,14 +198,6 @@ class Live:
 
     def _say(self, text: str) -> None:
         click.echo(text, err=True, nl=False, color=self._terminal.color)
-
-
-def _going_on(progress: "Progress") -> str:
-    if progress.doing:
-        return f"{progress.doing} …"
-    trying = ", ".join(commit[:_SHORT] for commit in progress.trying)
-    left = f"{counted(progress.left, 'commit')} left, about {counted(progress.about, 'run')}" if progress.about else ""
-    return "; ".join(filter(None, (left, f"trying {trying}" if trying else "")))
 
 
 def show(terminal: Terminal, answer: "Bisect") -> None:

@@ -10,7 +10,7 @@ from flux_ls.analysis.assess import assess
 from flux_ls.bisect.asking import Given, ask
 from flux_ls.bisect.bisection import bisect as search
 from flux_ls.bisect.oracles import Aborted, Cancelled
-from flux_ls.bisect.shapes import NothingToFind, NotPossible, Progress
+from flux_ls.bisect.shapes import NothingToFind, NotPossible, Progress, in_words
 from flux_ls.git.asking import GitError, Missing
 from flux_ls.lsp import commands, pages
 from flux_ls.lsp.addresses import address
@@ -100,11 +100,5 @@ def _parameters(asked: commands.WhatToBisect) -> Iterator[tuple[str, str]]:
 
 
 def _report(job: Job, progress: Progress) -> None:
-    """`12 commits left, about 4 runs · trying 1a2b3c4d5e6f`"""
-    parts = [progress.doing] if progress.doing else []
-    if progress.about:
-        parts.append(f"{progress.left} commits left, about {progress.about} runs")
-    if progress.trying:
-        parts.append(f"trying {', '.join(commit[:12] for commit in progress.trying)}")
     percentage = 100 * progress.runs // max(1, progress.runs + progress.about)
-    job.report(" · ".join(parts) or "searching", percentage)
+    job.report(in_words(progress) or "searching", percentage)

@@ -10,7 +10,7 @@ from flux_ls.bisect.asking import Given, ask
 from flux_ls.bisect.bisection import bisect as search
 from flux_ls.bisect.oracles import Aborted
 from flux_ls.bisect.oracles import Cancelled as BisectCancelled
-from flux_ls.bisect.shapes import Bisect, NothingToFind, NotPossible
+from flux_ls.bisect.shapes import Bisect, NothingToFind, NotPossible, in_words
 from flux_ls.bisect.shapes import Progress as BisectProgress
 from flux_ls.git.asking import GitError
 from flux_ls.mcp import parameters
@@ -117,9 +117,4 @@ def _python(desk: Desk) -> str:
 
 
 def _report(desk: Desk, told: BisectProgress) -> None:
-    parts = [told.doing] if told.doing else []
-    if told.about:
-        parts.append(f"{told.left} commits left, about {told.about} runs")
-    if told.trying:
-        parts.append(f"trying {', '.join(commit[:12] for commit in told.trying)}")
-    desk.job.said = (" · ".join(parts) or "searching", told.runs / max(1, told.runs + told.about))
+    desk.job.said = (in_words(told) or "searching", told.runs / max(1, told.runs + told.about))

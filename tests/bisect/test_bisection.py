@@ -12,10 +12,11 @@ import pytest
 from flux_ls.bisect.bisection import Asked, bisect
 from flux_ls.bisect.journal import Evidence, prune
 from flux_ls.bisect.oracles import Aborted, Cancelled, Said
+from flux_ls.bisect.runs import Runs
 from flux_ls.bisect.search import Verdict
-from flux_ls.bisect.shapes import Bisect, NothingToFind, NotPossible, Progress
+from flux_ls.bisect.shapes import Bisect, NothingToFind, NotPossible, Progress, in_words
 from flux_ls.bisect.weights import RAN, Ran
-from flux_ls.bisect.worktrees import unsuited
+from flux_ls.bisect.worktrees import Scratch, unsuited
 from flux_ls.git.asking import GitError
 from flux_ls.git.repository import Repository
 from tests.bisect.histories import World, as_repository, git, random_world
@@ -275,6 +276,36 @@ def test_a_run_that_aborts_ends_it(tmp_path: Path) -> None:
 
     with pytest.raises(Aborted):
         Project(tmp_path, line(3)).bisect(Aborts())
+
+
+def test_a_run_that_nobody_asks_about_any_more_ends_nothing(tmp_path: Path) -> None:
+    class EndsAllWhenStopped:
+        def ask(self, folder: Path, stop: threading.Event, *, scratch: Path, trace: bool = False) -> Said:
+            assert stop.wait(30)
+            raise Aborted("it was ended by a signal")
+
+    project = Project(tmp_path, line(2, 4))
+    asking, never = EndsAllWhenStopped(), threading.Event()
+    with Scratch(Repository(project.root), 0) as scratch, Runs(scratch, asking, 2, never) as runs:
+        runs.start(project.ids["c1"])
+        runs.drop({project.ids["c1"]})
+        assert runs.next() is None
+
+
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        (Progress(0, 0, 0, ()), ""),
+        (Progress(1, 1, 3, ("a" * 40,)), "1 commit left, about 1 run · trying aaaaaaaaaaaa"),
+        (
+            Progress(1200, 11, 2, ("a" * 40, "b" * 40)),
+            "1,200 commits left, about 11 runs · trying " + "a" * 12 + ", " + "b" * 12,
+        ),
+        (Progress(0, 0, 2, (), doing="reading"), "reading …"),
+    ],
+)
+def test_progress_in_words(progress: Progress, words: str) -> None:
+    assert in_words(progress) == words
 
 
 def test_progress_tells_what_is_left(tmp_path: Path) -> None:
