@@ -96,8 +96,7 @@ class _Bisection:
         self._verdicts: dict[str, Verdict] = {}
         self._tried: Counter[str] = Counter()
         self._count = 0
-        self._slow = False
-        self._run_s = 0.0
+        self._slow, self._run_s = False, 0.0
         self._symptom: str | None = None
         self._left, self._about = 0, 0
         self._prior: Prior | None = None
@@ -309,6 +308,8 @@ class _Bisection:
 
     def _know(self, evidence: Evidence, purpose: Purpose | None) -> None:
         self._verdicts[evidence.revision] = evidence.verdict
+        if purpose is None and evidence.source == "run":
+            self._tried[evidence.revision] += 1
         # The log begins with the ends.
         if evidence.revision not in (self._asked.bad, *self._asked.goods):
             self._journal.add(evidence)

@@ -132,7 +132,7 @@ def test_what_was_stopped_goes_on_and_runs_nothing_again(tmp_path: Path, runs: i
     answer = project.bisect(oracle, evidence=told)
     assert project.first_bad(answer) == "c17"
     # The last one was stopped, and told nothing.
-    assert list(dict.fromkeys((*first.asked[:-1], *oracle.asked))) == list(dict.fromkeys(expected.asked))
+    assert sorted((*first.asked[:-1], *oracle.asked)) == sorted(expected.asked)
     assert {"c39", "c0"}.isdisjoint(oracle.asked), "the ends are what they are said to be"
     assert sum(each.source == "recorded" for each in answer.evidence) == 1, "what is recorded is told once"
     assert any(f"{runs} verdicts are known" in note for note in answer.notes)
