@@ -19,8 +19,8 @@ from msgspec import Struct
 from flux_ls.bisect.search import Verdict
 from flux_ls.bisect.weights import Ran
 
-Source = Literal["recorded", "run", "told"]
-"""Whether telemetry, a run or the user says so."""
+Source = Literal["recorded", "run"]
+"""Whether telemetry or a run says so."""
 _OURS = "# flux: "
 _ENDS = "# flux ends: "
 _ENDED = "# flux ended"

@@ -126,7 +126,9 @@ class WhatToReplay(Answered, frozen=True):
         str | UnsetType,
         Meta(description="Instead of ids, the HTTP requests of a time: 14:00-14:30, A..B in RFC 3339, or 30m."),
     ] = UNSET
-    errors_only: Annotated[bool, Meta(description="Of a window, only those that failed.")] = False
+    errors_only: Annotated[bool, Meta(description="Of a window, only those that failed or were answered with 4xx.")] = (
+        False
+    )
     timeout_s: Annotated[float, Meta(ge=0.1, le=600, description="Seconds for each.")] = 30.0
     pin: Annotated[bool, Meta(description="Pin clock, uuid4 and random to the recording.")] = False
     diff: Annotated[bool, Meta(description="Also what differs from the recording, span by span.")] = False

@@ -23,8 +23,9 @@ from flux_ls.replay.shapes import Cancelled, Conditions, Progress, Replay
 from flux_ls.replay.window import parse_window
 from flux_ls.store.reader import Reader
 
-_FLAGS = re.compile(r"--(good|bad|run)(?: CMD)?\b")
-"""The terminal's flags, which are parameters here."""
+_FLAGS = re.compile(r"--(good|bad|run|timeout)(?: CMD)?\b")
+_PARAMETERS = {"timeout": "timeout_s"}
+"""What the terminal's flags are called here, where it is something else."""
 
 
 def replay(asked: parameters.WhatToReplay, desk: Desk) -> Replay:
@@ -109,7 +110,7 @@ def bisect(asked: parameters.WhatToBisect, desk: Desk) -> Bisect:
     except BisectCancelled:
         raise Stopped from None
     except (NotPossible, NothingToFind, Aborted, GitError) as error:
-        raise Refused(_FLAGS.sub(r"`\1`", str(error))) from None
+        raise Refused(_FLAGS.sub(lambda flag: f"`{_PARAMETERS.get(flag[1], flag[1])}`", str(error))) from None
 
 
 def _python(desk: Desk) -> str:

@@ -154,6 +154,8 @@ async def test_allowed_commands_are_not_asked_about(history: History) -> None:
         data = await asking.data("bisect", run=COMMAND, good=[history.good])
         assert data["first_bad"]["revision"] == history.culprit
         assert "good with `good`" in await asking.refused("bisect", run=COMMAND)
+        hung = await asking.refused("bisect", run="sleep 50", good=[history.good], timeout_s=0.2)
+        assert "it took longer than 0.2 s (`timeout_s`)" in hung
 
 
 @pytest.mark.parametrize(
