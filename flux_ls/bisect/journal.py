@@ -78,7 +78,7 @@ class Journal:
         return cls(folder / f"{key}.log")
 
     def unfinished(self) -> Before:
-        """What runs told before a search was stopped; nothing of one that came to its end."""
+        """Whether runs were good or bad before a search was stopped; nothing of one that came to its end."""
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines()
         except (OSError, ValueError):
@@ -92,8 +92,8 @@ class Journal:
             with contextlib.suppress(ValueError, zlib.error):
                 if line.startswith(_OURS):
                     evidence = msgspec.json.decode(line.removeprefix(_OURS), type=Evidence)
-                    # What is recorded is asked of the store each time.
-                    if evidence.source == "run":
+                    # What is recorded is asked of the store each time; and why it was stopped may have been mended.
+                    if evidence.source == "run" and evidence.verdict != "skip":
                         found[evidence.revision] = evidence
                 elif line.startswith(_ENDS):
                     packed = zlib.decompress(base64.b64decode(line.removeprefix(_ENDS)))

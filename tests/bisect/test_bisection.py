@@ -141,6 +141,22 @@ def test_what_was_stopped_goes_on_and_runs_nothing_again(tmp_path: Path, runs: i
     assert oracle.asked == whole.asked, "what came to its end begins anew"
 
 
+def test_what_was_skipped_is_tried_again(tmp_path: Path) -> None:
+    """A dependency was missing, say, or the time too short: that is why somebody stops it."""
+
+    class LacksSomething(Reads):
+        def ask(self, folder: Path, stop: threading.Event, *, scratch: Path, trace: bool = False) -> Said:
+            said = super().ask(folder, stop, scratch=scratch, trace=trace)
+            return said if trace else Said("skip", "a dependency is missing")
+
+    project, oracle = Project(tmp_path, line(17)), Reads()
+    with pytest.raises(Cancelled):
+        project.bisect(LacksSomething(stop_after=6))
+    answer = project.bisect(oracle)
+    assert project.first_bad(answer) == "c17"
+    assert {each.verdict for each in answer.evidence} == {"good", "bad"}
+
+
 def test_an_end_that_ran_alone_is_tried_again(tmp_path: Path) -> None:
     """Both are compared, so that one of them tells too little."""
     project, oracle, whole = Project(tmp_path, line(17)), Reads(), Reads()
