@@ -1,5 +1,6 @@
 """The weights of a range's commits, read from git as far as the search has need of them."""
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 
 from flux_ls.bisect.signs import likely, signs_of
@@ -39,16 +40,14 @@ class Prior:
         if self._looked or len(candidates) > self._most:
             return self.weights
         self._looked = True
-        self.weights = likely(self.signs(bad, goods, candidates))
+        # It takes git too long, say: then the files have to do.
+        with contextlib.suppress(GitError):
+            self.weights = likely(self.signs(bad, goods, candidates))
         return self.weights
 
     def signs(self, bad: str, goods: Sequence[str], candidates: Collection[str]) -> Mapping[str, Mapping[str, float]]:
         """Of the candidates, which lie between these, in the lines that they changed. Raises GitError."""
         paths = sorted(self.ran.files | self.ran.imported)
-        try:
-            patches = self._repository.patches(bad, goods, paths, first_parent=self._first_parent) if paths else {}
-        except GitError:
-            # It takes too long, say: the files have to do.
-            return self.weights
+        patches = self._repository.patches(bad, goods, paths, first_parent=self._first_parent) if paths else {}
         near = [commit for commit in self._changes if commit in candidates or commit == bad]
         return signs_of(near, self._changes, patches, self.ran)
