@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from flux_ls.git.asking import ENVIRONMENT, answer, git_in, paths_of
+from flux_ls.git.asking import ENVIRONMENT, GitError, answer, git_in, paths_of
 from flux_ls.git.repository import Repository
 
 _CHECKOUT_SECONDS = 300.0
@@ -20,7 +20,7 @@ class Checkouts:
     def __init__(self, home: Path, repository: Repository) -> None:
         """Raises GitError."""
         self._home = home
-        self._git = git_in(home)
+        self._repository = repository
         format, objects = repository.object_format(), repository.objects()
         (home / "objects" / "info").mkdir(parents=True)
         (home / "refs").mkdir()
@@ -39,14 +39,15 @@ class Checkouts:
         (own / "HEAD").write_text("ref: refs/heads/none\n")
         folder.mkdir(parents=True)
         (folder / ".git").write_text(f"gitdir: {own}\n")
-        return Checkout(own, self._home, folder)
+        return Checkout(own, self._home, folder, self._repository)
 
 
 class Checkout:
     """One of these folders."""
 
-    def __init__(self, own: Path, common: Path, folder: Path) -> None:
+    def __init__(self, own: Path, common: Path, folder: Path, repository: Repository) -> None:
         self.folder = folder
+        self._repository = repository
         self._own = own
         self._git = git_in(folder)
         self._environment = {
@@ -65,7 +66,15 @@ class Checkout:
     def put(self, commit: str) -> None:
         """Makes the folder's tracked files those of the commit, whatever was done to them. Raises GitError."""
         words = ("-c", "core.bare=false", "read-tree", "-u", "--reset", commit)
-        answer(self._git, words, environment=self._environment, seconds=_CHECKOUT_SECONDS)
+        try:
+            answer(self._git, words, environment=self._environment, seconds=_CHECKOUT_SECONDS)
+        except GitError as error:
+            if self._repository.is_partial():
+                how = "git fetch --refetch --no-filter"
+                raise GitError(
+                    f"this clone does not have all files of {commit[:12]}, and nothing is fetched: {how}"
+                ) from error
+            raise
         (self._own / "HEAD").write_text(f"{commit}\n")
 
     def left(self) -> tuple[str, ...]:

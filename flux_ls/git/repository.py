@@ -259,6 +259,10 @@ class Repository:
         told = os.fsdecode(self._run("rev-parse", "--git-path", "objects")).rstrip("\n")
         return Path(os.path.realpath(self.root / told))
 
+    def is_partial(self) -> bool:
+        """Whether it was cloned without all files of its history. Raises GitError."""
+        return bool(self._run("config", "--get-regexp", r"^remote\..*\.promisor$", fine=(0, 1)))
+
     def object_format(self) -> str:
         """Raises GitError."""
         return self._run("rev-parse", "--show-object-format").decode().strip()

@@ -144,6 +144,18 @@ def test_without_a_checkout(recorded: Recorded, flux: Flux) -> None:
     assert (ran.code, "is in no git checkout" in ran.err) == (2, True)
 
 
+def test_a_clone_without_all_files(history: Path, flux: Flux, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is fetched behind the user's back."""
+    git(history, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "-q", "--filter=blob:none", history.as_uri(), "part")
+    monkeypatch.chdir(tmp_path / "part")
+    words = ("bug", "bisect", "--good", "v0", "--run", RUN)
+    ran = flux(*words)
+    assert (ran.code, "does not have all files of" in ran.err) == (5, True), ran.err
+    git(tmp_path / "part", *ran.err.rpartition(": git ")[2].split())
+    assert flux(*words).code == 0, "the mend that it names is one"
+
+
 def test_a_copy_that_shadows_the_revision_is_refused(history: Path, recorded: Recorded, flux: Flux) -> None:
     recorded.write("shop/__init__.py", "")
     git(history, "add", ".")
