@@ -4,7 +4,6 @@ Each takes one object of named parameters and answers with the same data as `flu
 a Markdown document, for clients that show it, and `uri`: that document's address.
 """
 
-import json
 import types as builtin
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 import attrs
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+
+from flux_ls.lsp.json_text import json_text
 
 if TYPE_CHECKING:
     from flux_ls.lsp.server import FluxServer
@@ -194,7 +195,7 @@ async def execute(server: "FluxServer", params: types.ExecuteCommandParams) -> o
 def _as_json_text(answer: Mapping[str, object]) -> dict[str, object]:
     beside = {name: answer[name] for name in ("text", "uri") if name in answer}
     data = {name: value for name, value in answer.items() if name not in beside}
-    return {"json": json.dumps(data, separators=(",", ":")), **beside}
+    return {"json": json_text(data), **beside}
 
 
 async def document_text(server: "FluxServer", uri: str) -> str:

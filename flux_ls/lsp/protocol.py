@@ -6,7 +6,6 @@ module name them one by one.
 
 import asyncio
 import contextvars
-import json
 import logging
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
@@ -29,6 +28,8 @@ from pygls.protocol import (
     LanguageServerProtocol,
     lsp_method,
 )
+
+from flux_ls.lsp.json_text import json_text
 
 if TYPE_CHECKING:
     from flux_ls.lsp.documents import Documents
@@ -216,13 +217,7 @@ class FluxProtocol(LanguageServerProtocol):
             log.warning("the client is gone")
 
     def _body(self, data: Any) -> bytes:
-        try:
-            text = json.dumps(data, default=self._serialize_message, allow_nan=False, separators=(",", ":"))
-        except ValueError:
-            # Recorded numbers may be NaN or infinite, which JSON does not have.
-            loose = json.dumps(data, default=self._serialize_message)
-            text = json.dumps(json.loads(loose, parse_constant=lambda _: None), separators=(",", ":"))
-        return text.encode()
+        return json_text(data, self._serialize_message).encode()
 
     # The life of the session.
 

@@ -247,3 +247,20 @@ async def test_answers_as_json_text_forget_nothing(shop: Shop) -> None:
         assert (told, list(told)) == (body, list(body))
     async with editor(shop.root, store=shop.store) as client:
         assert "json" not in await client.command("debug", {"id": request})
+
+
+@pytest.mark.asyncio
+async def test_json_text_has_null_for_a_number_that_json_has_not(shop: Shop) -> None:
+    odd = {"share": float("nan"), "most": float("inf"), "half": 0.5}
+    request = shop.send(http("GET", "/odd", 500, attributes=odd))
+
+    def wanting(capabilities: types.ClientCapabilities) -> None:
+        capabilities.experimental = {"flux": {"json": True}}
+
+    def refused(name: str) -> None:
+        pytest.fail(f"{name} is not JSON")
+
+    async with editor(shop.root, store=shop.store, capabilities=wanting) as client:
+        answer = await client.command("trace", {"id": request})
+        told = json.loads(answer["json"], parse_constant=refused)["spans"][0]["attributes"]
+        assert {name: told[name] for name in odd} == {"share": None, "most": None, "half": 0.5}
