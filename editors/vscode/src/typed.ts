@@ -1,5 +1,7 @@
 // What a person types: an id, a time, a revision, the key of a row; and what is wrong with it.
 
+import { digits, written } from "./answer";
+
 /** The id that a person typed: `550e`, `req:550e8400`, or the service's own; nothing for what cannot be one. */
 export function typedId(text: string): string | undefined {
   const id = text.trim().replace(/^req:/i, "");
@@ -29,11 +31,11 @@ export function wrongRevision(text: string, needed: boolean): string | undefined
 
 /** A key as the terminal takes it: its value, or the values by name where there are several. */
 export function typedKey(key: Readonly<Record<string, unknown>>): string {
-  const values = Object.entries(key);
+  const values = Object.entries(key).map(([name, value]) => [name, digits(value) ?? value] as const);
   if (values.length === 1) {
     const [, value] = values[0] ?? [];
-    return typeof value === "object" ? JSON.stringify(key) : String(value);
+    return typeof value === "object" ? written(key) : String(value);
   }
   const simple = values.every(([, value]) => typeof value === "number" || /^[\w.-]+$/.test(String(value)));
-  return simple ? values.map(([name, value]) => `${name}=${value}`).join(",") : JSON.stringify(key);
+  return simple ? values.map(([name, value]) => `${name}=${value}`).join(",") : written(key);
 }

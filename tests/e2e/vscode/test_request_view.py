@@ -11,6 +11,8 @@ from tests.e2e.vscode.window import Window
 from tests.telemetry import RECORDER, Raises, http, recorded, row, span, transaction
 
 SPANS = "section.spans"
+SNOWFLAKE = 175928847299117063
+"""No double holds it."""
 HOSTILE = "<img src=x onerror=\"document.title='pwned'\"> [why](command:workbench.action.closeWindow) \u202e🙂"
 
 
@@ -88,7 +90,12 @@ def test_a_request_step_by_step(shop: Shop, window: Window) -> None:
 
 def test_recorded_text_is_only_text(shop: Shop, window: Window) -> None:
     frame_of = (str(shop.checkout), FAULT_LINE, "per_person", "share")
-    values = {HOSTILE: HOSTILE, "long": "🙂" + "x" * 3000, "deep": {"a": {"b": [1, {"$cut": "cut", "length": 9000}]}}}
+    values = {
+        "id": SNOWFLAKE,
+        HOSTILE: HOSTILE,
+        "long": "🙂" + "x" * 3000,
+        "deep": {"a": {"b": [1, {"$cut": "cut", "length": 9000}]}},
+    }
     changed = row("users", {"id": HOSTILE}, before={"name": HOSTILE}, after={"name": None}, at_ms=1, by=HOSTILE)
     inner = span(HOSTILE, ms=5, raises=Raises("Boom", HOSTILE, (frame_of,)), attributes=recorded(values, values))
     children = [inner, transaction("committed", changed, ms=3)]
@@ -107,6 +114,7 @@ def test_recorded_text_is_only_text(shop: Shop, window: Window) -> None:
     refused += " const made = document.createElement('script'); made.textContent = 'document.title = 1';"
     refused += " document.body.append(made); setTimeout(() => done(false), 2000); })"
     assert frame.evaluate(refused) is True
+    window.expect(details.locator(".section", has_text="Input").locator(".leaf").first).to_have_text(f"id{SNOWFLAKE}")
     long = details.locator(".section", has_text="Input").locator("button", has_text="show all").first
     long.click()
     window.expect(details.locator(".section", has_text="Input")).to_contain_text("x" * 2900)

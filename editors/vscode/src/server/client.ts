@@ -7,11 +7,15 @@ import {
   CloseAction,
   ErrorAction,
   type ErrorHandler,
+  ExecuteCommandRequest,
   LanguageClient,
   type LanguageClientOptions,
+  type MessageSignature,
   RevealOutputChannelOn,
   ShowMessageNotification,
+  type StaticFeature,
 } from "vscode-languageclient/node";
+import { CAPABILITY, read } from "../answer";
 import { linked } from "../hover";
 import { TRUST } from "../messages";
 import { textOf } from "../pages";
@@ -52,6 +56,17 @@ export function makeClient(server: Candidate, interpreter: string | undefined, o
     // Of a hover, nothing may run but what `linked` puts in.
     markdown: { isTrusted: false, supportHtml: false },
     middleware: {
+      // Whoever asks for it, each answer of a command comes through here.
+      sendRequest: async <P, R>(
+        type: string | MessageSignature,
+        params: P | undefined,
+        token: vscode.CancellationToken | undefined,
+        next: (type: string | MessageSignature, params?: P, token?: vscode.CancellationToken) => Promise<R>,
+      ): Promise<R> => {
+        const answer = await next(type, params, token);
+        const method = typeof type === "string" ? type : type.method;
+        return method === ExecuteCommandRequest.method ? (read(answer) as R) : answer;
+      },
       workspace: {
         // With another folder, nothing may run until it is said again.
         didChangeWorkspaceFolders: async (event, next) => {
@@ -81,8 +96,21 @@ export function makeClient(server: Candidate, interpreter: string | undefined, o
   };
   const executable = { command: server.command, args: [...server.args], options: { env: environment(interpreter) } };
   const client = new LanguageClient("flux", "Flux", executable, options);
+  client.registerFeature(answersInText());
   client.onNotification(ShowMessageNotification.type, ({ message }) => owner.say(message));
   return client;
+}
+
+/** Has the data of commands sent as JSON text: what the protocol's own messages hold is read into doubles. */
+function answersInText(): StaticFeature {
+  return {
+    fillClientCapabilities: (capabilities) => {
+      capabilities.experimental = { ...capabilities.experimental, ...CAPABILITY };
+    },
+    initialize: () => {},
+    getState: () => ({ kind: "static" }),
+    clear: () => {},
+  };
 }
 
 /** As in a terminal where the interpreter's environment is active: what the project itself names comes before it. */

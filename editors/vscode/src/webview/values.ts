@@ -1,5 +1,6 @@
 // Recorded values as people look through them: one line for each, what is inside on demand, long texts cut.
 
+import { digits } from "../answer";
 import { className, inside, nameWords, words } from "../views/model/values";
 import { button, h } from "./dom";
 
@@ -67,7 +68,7 @@ function leaf(name: string, value: unknown): HTMLElement {
 
 /** A value by itself; a long text is cut until it is asked for. */
 export function shown(value: unknown): HTMLElement {
-  const kind = value === null ? "null" : typeof value;
+  const kind = value === null ? "null" : digits(value) === undefined ? typeof value : "number";
   if (typeof value !== "string" || value.length <= LONG) {
     return h("span", `value ${kind}`, {}, words(value, LONG * 2));
   }

@@ -1,5 +1,6 @@
 // Recorded values in words: what a recorder marked (cut, bytes, not loaded, redacted) reads as what it stands for.
 
+import { digits } from "../../answer";
 import { cut, plain } from "./plain";
 
 export const REDACTED = "[redacted]";
@@ -14,9 +15,9 @@ export function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Whether an object stands for one value: a text that was cut, bytes, what could not be read. */
+/** Whether an object stands for one value: a long integer, a text that was cut, bytes, what could not be read. */
 export function isMark(value: unknown): value is Json {
-  return isObject(value) && MARKS.some((mark) => mark in value);
+  return isObject(value) && (digits(value) !== undefined || MARKS.some((mark) => mark in value));
 }
 
 const MARKS = ["$cut", "$bytes", "$ref", "$deep", "$unloaded", "$unreadable", "$float", "$repr"];
@@ -94,8 +95,12 @@ function said(value: unknown, limit: number, depth: number): string {
   );
 }
 
-/** A value that the recorder marked; nothing for an ordinary object. */
+/** A value that is marked; nothing for an ordinary object. */
 function markWords(value: Json, limit: number, depth: number): string | undefined {
+  const integer = digits(value);
+  if (integer !== undefined) {
+    return integer;
+  }
   if (typeof value.$cut === "string") {
     const note = typeof value.length === "number" ? ` (${size(value.length)})` : "";
     const text = quoted(value.$cut, Math.max(limit - note.length - 1, 8));
