@@ -47,7 +47,8 @@ def hint(nvim: Neovim, line: int, severity: str, *, unverified: bool = False) ->
 @pytest.mark.parametrize("versioned", [True, False], ids=["with its revision", "by function and text"])
 def test_a_hint_moves_fades_follows_its_file_and_clears(nvim: Neovim, shop: Shop, versioned: bool) -> None:
     told = {"resource": {"vcs.ref.head.revision": commit(shop)}} if versioned else {}
-    shop.orders(people=0, **told)
+    # Long enough before the mend that the file's time tells which came first.
+    shop.orders(people=0, at_ns=time.time_ns() - 10_000_000_000, **told)
     nvim.open(shop.checkout)
     assert hint(nvim, FAULT_LINE, "ERROR")["marked"].endswith('/ order["people"]')
 
