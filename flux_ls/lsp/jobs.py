@@ -124,13 +124,16 @@ class Jobs:
         try:
             progress.begin(token, types.WorkDoneProgressBegin(job.title, cancellable=True))
             progress.tokens[token].add_done_callback(lambda _: job.stop.set())
-            while not future.done():
-                # What was said last is shown, however soon it came after something else.
+            while True:
+                done = future.done()
+                # What was said last is shown, however soon it came after something else, or before the end.
                 said, job.said = job.said, None
                 if said is not None:
                     message, percentage = said
                     report = types.WorkDoneProgressReport(cancellable=True, message=message, percentage=percentage)
                     progress.report(token, report)
+                if done:
+                    break
                 await asyncio.wait({future}, timeout=REPORT_EVERY_S)
             progress.end(token, types.WorkDoneProgressEnd())
         finally:
