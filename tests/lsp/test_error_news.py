@@ -20,7 +20,7 @@ async def test_what_changes_is_told(shop: Shop) -> None:
 
         async def groups() -> list[tuple[str, str, int]]:
             told = (await client.command("errors"))["groups"]
-            return [(group["type"], group["state"], group["count"]) for group in told]
+            return sorted((group["type"], group["state"], group["count"]) for group in told)
 
         async def changes(expected: list[tuple[str, str, int]], what: str) -> None:
             """The client asks when it is told to, and never else."""

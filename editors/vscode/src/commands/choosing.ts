@@ -127,8 +127,12 @@ function pickRequest(flux: Flux, wanted: Wanted): Promise<string | undefined> {
       if (chosen?.more) {
         limit *= 4;
         void load();
-      } else if (chosen?.id !== undefined) {
-        resolve(chosen.id);
+        return;
+      }
+      // Who types an id and Enter at once does not wait for the list.
+      const id = chosen?.id ?? typedId(pick.value);
+      if (id !== undefined) {
+        resolve(id);
         pick.hide();
       }
     });
