@@ -59,7 +59,9 @@ def test_with_the_last_good_one_and_with_one_that_is_chosen(shop: Shop, window: 
     window.quick_input().fill(good[:8])
     window.page.keyboard.press("Enter")
     frame = page(window, DIFFERENCES)
-    window.expect(frame.locator(".verdict")).to_have_text("Regressed")
+    # As they were named: what failed, then what did not.
+    window.expect(frame.locator(".verdict")).to_have_text("Fixed")
+    window.expect(frame.locator("header")).to_contain_text(f"req:{good[:8]}")
 
 
 def test_to_open_what_a_replay_came_to_runs_nothing(shop: Shop, window: Window) -> None:

@@ -37,7 +37,7 @@ export async function diff(flux: Flux, given?: unknown, second?: unknown): Promi
   const other = await chooseRequest(flux, second, {
     title: `Compare req:${id.slice(0, 8)} with which other?`,
     atCursor: false,
-    before: [{ label: "$(pass) The last good one", description: GOOD, alwaysShow: true, id: GOOD }],
+    before: [{ label: "$(pass) The last good one", description: GOOD, id: GOOD }],
   });
   if (other !== undefined) {
     await show(flux, "diff", other === GOOD ? { id } : { id, other });
