@@ -57,7 +57,7 @@ def test_by_mouse(story: tuple[Window, Bills], pictures: Path) -> None:
     assert "1 passing" in window.page_text("replayed")
     window.screenshot(pictures / "4-replayed.png")
     window.tab("bills.py").click()
-    window.lens("fixed: replay of req:").wait_for()
+    window.eventually(lambda: window.lens("fixed: replay of req:").is_visible(), "the lens to say that it is fixed")
     window.eventually(lambda: marks(window) == 0 and not hint(window, MENDED), "no hint")
     window.screenshot(pictures / "5-fixed.png")
 
@@ -91,5 +91,5 @@ def test_by_keyboard(story: tuple[Window, Bills], pictures: Path) -> None:
     keys.press("Control+Alt+R")
     assert "1 passing" in window.page_text("replayed")
     back(window)
-    window.lens("fixed: replay of req:").wait_for()
+    window.eventually(lambda: window.lens("fixed: replay of req:").is_visible(), "the lens to say that it is fixed")
     window.screenshot(pictures / "by-keyboard.png")
