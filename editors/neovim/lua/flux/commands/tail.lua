@@ -2,9 +2,8 @@
 
 local leads = require('flux.leads')
 local notice = require('flux.notice')
-local phrases = require('flux.phrases')
-local request_of = require('flux.request')
 local stream = require('flux.stream')
+local tail_screen = require('flux.tail_screen')
 local view = require('flux.view')
 
 ---@class flux.command.Tail: flux.Command
@@ -29,56 +28,25 @@ local M = {
   },
 }
 
-local PATH_CELLS = { 20, 44 }
 local MOST_AT_START = 200
 local FLUSH_MS = 30
 
 ---@class flux.Tail
----@field bufnr integer
+---@field screen flux.TailScreen
 ---@field options table<string, string|true>
----@field path_cells integer Wide enough for the paths so far.
 ---@field waiting flux.Request[] Come in since the last write.
 ---@field writing boolean
----@field order string[] Ids on the screen, the oldest first.
----@field shown table<string, { request: flux.Request, height: integer }> By id; height in lines.
 ---@field state flux.StreamState
 ---@field words? string
 ---@field hints string The keys, for the bar.
 ---@field stop fun()
 ---@field watcher flux.Watcher
----@field brought integer How many older ones were asked for: they have room beyond the limit.
 ---@field earlier? string Where the next older ones are.
 
 local empty_namespace = vim.api.nvim_create_namespace('flux.tail.empty')
 
 ---@type flux.Tail?
 local current
-
----@param tail flux.Tail
----@param request flux.Request
----@return flux.Line[]
-local function render(tail, request)
-  local group = request_of.group(request)
-  local kind, name = request_of.what(request)
-  local cells = math.max(PATH_CELLS[1], math.min(vim.fn.strdisplaywidth(name), PATH_CELLS[2]))
-  tail.path_cells = math.max(tail.path_cells, cells)
-  ---@type flux.Line[]
-  local lines = {
-    view.line(
-      { '  ' },
-      { view.fit(kind, 7) .. ' ', 'FluxMethod' },
-      { view.fit(name, tail.path_cells), group ~= 'FluxOk' and group or nil },
-      { '  ' .. view.fit(request_of.outcome(request), 4), group },
-      { ('%8s'):format(phrases.latency(request.duration_ms)), 'FluxDuration' },
-      { '  req:' .. request.short_id, 'FluxId' },
-      { request.complete and '' or '  incomplete', 'FluxQuiet' }
-    ),
-  }
-  if request.failed and request.error then
-    lines[2] = view.line({ '   └─ ', 'FluxQuiet' }, { request.error, 'FluxError' })
-  end
-  return lines
-end
 
 ---@param tail flux.Tail
 ---@return string winbar
@@ -100,66 +68,23 @@ end
 --- Says how the stream is: in the bar above it, and in place of requests as long as there are none.
 ---@param tail flux.Tail
 local function show_state(tail)
-  vim.api.nvim_buf_clear_namespace(tail.bufnr, empty_namespace, 0, -1)
-  if #tail.order == 0 then
+  vim.api.nvim_buf_clear_namespace(tail.screen.bufnr, empty_namespace, 0, -1)
+  if #tail.screen.order == 0 then
     local words = tail.words or (tail.state == 'connecting' and 'Connecting…' or '')
     if tail.state == 'live' then
       words = words .. ' No request yet: each shows here as it finishes. :Flux doctor tells what is missing.'
     end
-    vim.api.nvim_buf_set_extmark(tail.bufnr, empty_namespace, 0, 0, {
+    vim.api.nvim_buf_set_extmark(tail.screen.bufnr, empty_namespace, 0, 0, {
       virt_text = { { '  ' .. vim.trim(view.one_line(words)), 'FluxQuiet' } },
       virt_text_pos = 'overlay',
     })
   end
-  for _, window in ipairs(vim.fn.win_findbuf(tail.bufnr)) do
+  for _, window in ipairs(vim.fn.win_findbuf(tail.screen.bufnr)) do
     vim.wo[window][0].winbar = bar_of(tail)
   end
 end
 
---- The request whose lines hold a row, or the row where a request's lines start.
----@param tail flux.Tail
----@param wanted string|integer An id, or a row counting from 0.
----@return string? id
----@return integer row Where the lines of `id` start.
-local function find(tail, wanted)
-  local row = 0
-  for _, id in ipairs(tail.order) do
-    local below = row + tail.shown[id].height
-    if id == wanted or (type(wanted) == 'number' and wanted < below) then
-      return id, row
-    end
-    row = below
-  end
-  return nil, row
-end
-
---- Lines of requests that are new to the screen go to its end, all in one write.
----@param tail flux.Tail
----@param lines flux.Line[]
-local function append(tail, lines)
-  if #lines > 0 then
-    local empty = #tail.order == 0
-    view.write(tail.bufnr, empty and 0 or -1, -1, lines)
-  end
-end
-
----@param tail flux.Tail
-local function forget_oldest(tail)
-  local surplus = #tail.order - require('flux.config').get().tail.limit - tail.brought
-  if surplus <= 0 then
-    return
-  end
-  local height = 0
-  for position = 1, surplus do
-    local id = tail.order[position]
-    height = height + tail.shown[id].height
-    tail.shown[id] = nil
-  end
-  tail.order = vim.list_slice(tail.order, surplus + 1)
-  view.write(tail.bufnr, 0, height, {})
-end
-
---- Writes what has come in, corrects what is on the screen already, and forgets the oldest.
+--- Writes what has come in since the last time.
 ---@param tail flux.Tail
 local function flush(tail)
   tail.writing = false
@@ -168,40 +93,9 @@ local function flush(tail)
   if current ~= tail then
     return
   end
-  local following = vim.tbl_filter(function(window)
-    return vim.api.nvim_win_get_cursor(window)[1] == vim.api.nvim_buf_line_count(tail.bufnr)
-  end, vim.fn.win_findbuf(tail.bufnr))
-  local news, lines = {}, {}
-  for _, request in ipairs(incoming) do
-    local known = tail.shown[request.id]
-    if known then
-      local corrected = render(tail, request)
-      local _, row = find(tail, request.id)
-      view.write(tail.bufnr, row, row + known.height, corrected)
-      tail.shown[request.id] = { request = request, height = #corrected }
-    else
-      news[request.id] = request
-    end
-  end
-  local appended = {}
-  for _, request in ipairs(incoming) do
-    local latest = news[request.id]
-    if latest then
-      news[request.id] = nil
-      local rendered = render(tail, latest)
-      vim.list_extend(lines, rendered)
-      appended[#appended + 1] = latest.id
-      tail.shown[latest.id] = { request = latest, height = #rendered }
-    end
-  end
-  append(tail, lines)
-  vim.list_extend(tail.order, appended)
-  forget_oldest(tail)
-  for _, window in ipairs(following) do
-    vim.api.nvim_win_set_cursor(window, { vim.api.nvim_buf_line_count(tail.bufnr), 0 })
-  end
-  if #tail.order > 0 then
-    vim.api.nvim_buf_clear_namespace(tail.bufnr, empty_namespace, 0, -1)
+  tail_screen.put(tail.screen, incoming)
+  if #tail.screen.order > 0 then
+    vim.api.nvim_buf_clear_namespace(tail.screen.bufnr, empty_namespace, 0, -1)
   end
 end
 
@@ -217,44 +111,15 @@ local function take(tail, requests)
   end
 end
 
---- Puts requests from before those on the screen above them; the cursor stays on its line.
----@param tail flux.Tail
----@param requests flux.Request[]
-local function prepend(tail, requests)
-  local ids, lines = {}, {}
-  for _, request in ipairs(requests) do
-    if not tail.shown[request.id] then
-      local rendered = render(tail, request)
-      vim.list_extend(lines, rendered)
-      ids[#ids + 1] = request.id
-      tail.shown[request.id] = { request = request, height = #rendered }
-    end
-  end
-  tail.brought = tail.brought + #ids
-  if #ids == 0 then
-    return
-  end
-  local cursors = {}
-  for _, window in ipairs(vim.fn.win_findbuf(tail.bufnr)) do
-    cursors[window] = vim.api.nvim_win_get_cursor(window)
-  end
-  local empty = #tail.order == 0
-  view.write(tail.bufnr, 0, empty and -1 or 0, lines)
-  for window, cursor in pairs(cursors) do
-    vim.api.nvim_win_set_cursor(window, { empty and #lines or cursor[1] + #lines, cursor[2] })
-  end
-  tail.order = vim.list_extend(ids, tail.order)
-  show_state(tail)
-end
-
 ---@param tail flux.Tail
 local function bring_older(tail)
-  stream.older(tail.watcher, tail.earlier or tail.order[1], function(requests, earlier)
+  stream.older(tail.watcher, tail.earlier or tail.screen.order[1], function(requests, earlier)
     if current ~= tail then
       return
     end
     tail.earlier = earlier
-    prepend(tail, requests)
+    tail_screen.put_above(tail.screen, requests)
+    show_state(tail)
     if not earlier then
       notice.info('these are all that are kept')
     elseif #requests == 0 then
@@ -266,8 +131,7 @@ end
 ---@param tail flux.Tail
 ---@return flux.Request?
 local function under_cursor(tail)
-  local id = find(tail, vim.api.nvim_win_get_cursor(0)[1] - 1)
-  return id and tail.shown[id].request
+  return tail_screen.at(tail.screen, vim.api.nvim_win_get_cursor(0)[1] - 1)
 end
 
 ---@param options table<string, string|true>
@@ -348,17 +212,13 @@ local function start(options, bufnr, last)
     end,
   }
   tail = {
-    bufnr = bufnr,
+    screen = tail_screen.new(bufnr),
     options = options,
-    path_cells = PATH_CELLS[1],
     waiting = {},
     writing = false,
-    order = {},
-    shown = {},
     state = 'connecting',
     hints = '',
     watcher = watcher,
-    brought = 0,
     stop = function() end,
   }
   tail.stop = stream.watch(watcher)
@@ -384,7 +244,7 @@ function M.run(arguments)
       return
     end
     -- Another filter is asked of what was on the screen too, and not only of what is to come.
-    last = math.max(last, math.min(#current.order, MOST_AT_START))
+    last = math.max(last, math.min(#current.screen.order, MOST_AT_START))
     current.stop()
     view.write(bufnr, 0, -1, {})
   end
@@ -396,7 +256,7 @@ function M.run(arguments)
       once = true,
       desc = 'Flux: end the tail',
       callback = function()
-        if current and current.bufnr == bufnr then
+        if current and current.screen.bufnr == bufnr then
           current.stop()
           current = nil
         end
