@@ -13,11 +13,11 @@ export function labelOf(request: RequestShape, now = Date.now()): Label {
   const icon = request.failed ? "$(error)" : isRefused(request) ? "$(warning)" : "$(pass)";
   const outcome = request.status ?? (request.failed ? "err" : "ok");
   return {
-    label: `${icon} ${plain(what(request))}`,
+    label: `${icon} ${withoutIcons(what(request))}`,
     description: [outcome, latency(request.duration_ms), `req:${request.short_id}`, ago(request.started_at, now)].join(
       "  ",
     ),
-    ...(request.error ? { detail: plain(request.error.split(/\r?\n/)[0] ?? "") } : {}),
+    ...(request.error ? { detail: withoutIcons(request.error.split(/\r?\n/)[0] ?? "") } : {}),
   };
 }
 
@@ -33,7 +33,7 @@ export function isRefused(request: RequestShape): boolean {
 }
 
 /** Recorded text for where `$(name)` would be drawn as an icon, and a control character would be nothing. */
-export function plain(text: string): string {
+export function withoutIcons(text: string): string {
   return text.replace(/\$\(/g, "$\u200b(").replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, " ");
 }
 

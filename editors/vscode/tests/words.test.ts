@@ -5,7 +5,7 @@ import { blocks, type Finding, type FluxData, findingsAt, findingsOf, type Publi
 import { hintsOf } from "../src/hints/hints";
 import { withCommands } from "../src/links";
 import type { RequestShape, Status } from "../src/messages";
-import { ago, labelOf, latency, plain } from "../src/requests";
+import { ago, labelOf, latency, withoutIcons } from "../src/requests";
 import type { Life } from "../src/server/lifecycle";
 import { asTyped } from "../src/shell";
 import { said } from "../src/status/text";
@@ -338,5 +338,5 @@ describe("links of a hover", () => {
 });
 
 test("what is drawn has no icons and no control characters of a trace", () => {
-  expect(plain("a$(trash)\u001b[31m\u202eb")).toBe("a$\u200b(trash) [31m b");
+  expect(withoutIcons("a$(trash)\u001b[31m\u202eb")).toBe("a$\u200b(trash) [31m b");
 });

@@ -5,7 +5,7 @@ import { telling } from "../asking";
 import { type Finding, findingsAt, findingsOf } from "../cursor";
 import type { Flux } from "../flux";
 import type { RequestShape } from "../messages";
-import { labelOf, plain } from "../requests";
+import { labelOf, withoutIcons } from "../requests";
 import { typedId } from "../typed";
 
 const PAGE = 50;
@@ -73,7 +73,7 @@ export async function chooseRequest(flux: Flux, given: unknown, wanted: Wanted):
 
 export async function chooseFinding(findings: readonly Finding[], title: string): Promise<Finding | undefined> {
   const items = findings.map((finding) => ({
-    label: plain(finding.message),
+    label: withoutIcons(finding.message),
     description: `line ${finding.line + 1}  req:${finding.id.slice(0, 8)}`,
     finding,
   }));

@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 import { ask, show } from "../asking";
 import type { Finding } from "../cursor";
 import type { Flux } from "../flux";
-import { ago, plain } from "../requests";
+import { ago, withoutIcons } from "../requests";
 import { chooseFinding, findingsAtCursor } from "./choosing";
 
 interface Group {
@@ -69,8 +69,10 @@ async function chooseGroup(
     return undefined;
   }
   const items = groups.map((group) => ({
-    label: plain(group.message === "" ? group.type : (`${group.type}: ${group.message}`.split(/\r?\n/)[0] ?? "")),
-    description: `${group.count}×  ${plain(group.route ?? "")}  last ${ago(group.last_seen)}`,
+    label: withoutIcons(
+      group.message === "" ? group.type : (`${group.type}: ${group.message}`.split(/\r?\n/)[0] ?? ""),
+    ),
+    description: `${group.count}×  ${withoutIcons(group.route ?? "")}  last ${ago(group.last_seen)}`,
     fingerprint: group.fingerprint,
   }));
   return (await vscode.window.showQuickPick(items, { title, matchOnDescription: true }))?.fingerprint;

@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 import { ResponseError } from "vscode-languageclient/node";
 import { ask, show } from "../asking";
 import type { Flux } from "../flux";
-import { plain } from "../requests";
+import { withoutIcons } from "../requests";
 import { typedKey } from "../typed";
 
 interface Row {
@@ -65,7 +65,7 @@ async function chooseKey(flux: Flux, title: string, table: string, all: boolean)
   const chosen = await vscode.window.showQuickPick(
     [
       ...(all ? [{ label: "$(list-unordered) All rows", key: "" }] : []),
-      ...keys.map((key) => ({ label: plain(key), key })),
+      ...keys.map((key) => ({ label: withoutIcons(key), key })),
       another,
     ],
     { title, placeHolder: `Which row of ${table}? Those that changed last come first` },

@@ -2,7 +2,7 @@
 
 import * as vscode from "vscode";
 import type { Flux } from "../flux";
-import { plain } from "../requests";
+import { withoutIcons } from "../requests";
 import { said } from "./text";
 
 interface Item extends vscode.QuickPickItem {
@@ -21,7 +21,7 @@ export async function showMenu(flux: Flux): Promise<void> {
   };
   const told: Item[] = lines.map(([name, text]) => ({
     label: name === "Broken link" ? `$(warning) ${name}` : name,
-    description: plain(text),
+    description: withoutIcons(text),
     ...(does[name] === undefined ? {} : { run: does[name] }),
   }));
   const actions: Item[] = [
