@@ -17,3 +17,8 @@ def fixed(proof: Proof | ProofShape) -> str:
     """The run that showed something mended: `fixed: req:7b1d3f9a 201`."""
     status = "" if proof.status is None else f" {proof.status}"
     return f"fixed: req:{proof.request_id[:8]}{status}"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """`1 run`, `1,204 runs`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

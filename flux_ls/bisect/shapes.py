@@ -5,6 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from flux_ls.answers.words import counted
 from flux_ls.bisect.journal import Source
 from flux_ls.bisect.search import Verdict
 
@@ -83,14 +84,10 @@ def in_words(progress: Progress) -> str:
     """`12 commits left, about 4 runs · trying 1a2b3c4d5e6f`"""
     parts = [f"{progress.doing} …"] if progress.doing else []
     if progress.about:
-        parts.append(f"{_counted(progress.left, 'commit')} left, about {_counted(progress.about, 'run')}")
+        parts.append(f"{counted(progress.left, 'commit')} left, about {counted(progress.about, 'run')}")
     if progress.trying:
         parts.append(f"trying {', '.join(commit[:12] for commit in progress.trying)}")
     return " · ".join(parts)
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 Report = Callable[[Progress], None]

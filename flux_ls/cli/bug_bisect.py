@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flux_ls.answers.words import counted
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.failures import BAD_NEWS, NOT_FOUND, OK, UNREACHABLE, WRONG_USE, complain
 from flux_ls.cli.options import Session, command_options, requests_named
-from flux_ls.cli.phrases import counted, latency
+from flux_ls.cli.phrases import latency
 from flux_ls.cli.terminal import Terminal, clipped, plain, wrapped
 
 if TYPE_CHECKING:

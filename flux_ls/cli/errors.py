@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from flux_ls.answers.errors import errors
 from flux_ls.answers.shapes import Dismissal, Errors, Group, to_json
-from flux_ls.answers.words import fixed
+from flux_ls.answers.words import counted, fixed
 from flux_ls.cli.failures import NOT_FOUND, OK, complain
 from flux_ls.cli.options import Session, command_options
-from flux_ls.cli.phrases import SINCE, ago, counted, told
+from flux_ls.cli.phrases import SINCE, ago, told
 from flux_ls.cli.places import place
 from flux_ls.cli.terminal import Paint, Terminal, clipped, first_line, plain
 

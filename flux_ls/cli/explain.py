@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from flux_ls.answers.explain import explain
 from flux_ls.answers.shapes import Explain
+from flux_ls.answers.words import counted
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.failures import UNREACHABLE
 from flux_ls.cli.options import Session, command_options, for_each
-from flux_ls.cli.phrases import counted
 from flux_ls.cli.terminal import Terminal, plain, plain_lines
 from flux_ls.config import Rejected, read_size
 from flux_ls.explain.prompt import DEFAULT_BYTES, LEAST_BYTES, MOST_BYTES

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from flux_ls.answers.shapes import to_json
+from flux_ls.answers.words import counted
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.failures import BAD_NEWS, NOT_FOUND, OK, complain
 from flux_ls.cli.options import Session, command_options, requests_named
-from flux_ls.cli.phrases import counted, latency
+from flux_ls.cli.phrases import latency
 from flux_ls.cli.terminal import Paint, Terminal, clipped_middle, padded, plain, wrapped
 from flux_ls.config import Rejected
 from flux_ls.config.values import service

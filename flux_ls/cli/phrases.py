@@ -41,10 +41,6 @@ def told(type: str, message: str) -> str:
     return f"{type}: {message}" if message else type
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def size(count: int) -> str:
     """Bytes: `512 B`, `1.5 MiB`."""
     amount = float(count)

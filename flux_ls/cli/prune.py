@@ -6,8 +6,9 @@ import click
 
 from flux_ls.answers.shapes import to_json
 from flux_ls.answers.upkeep import PruneShape
+from flux_ls.answers.words import counted
 from flux_ls.cli.options import Session, command_options
-from flux_ls.cli.phrases import counted, size
+from flux_ls.cli.phrases import size
 from flux_ls.config import Rejected, read_size
 from flux_ls.store.retention import prune
 

@@ -7,7 +7,7 @@ from flux_ls.answers.rows import OPERATIONS, OUTCOMES, Run, beyond, change_text,
 from flux_ls.answers.rows import row_name as raw_name
 from flux_ls.answers.shapes import ColumnShape, RowShape
 from flux_ls.answers.values import bare, shown
-from flux_ls.cli.phrases import counted
+from flux_ls.answers.words import counted
 from flux_ls.cli.terminal import Paint, Terminal, columns, padded, plain
 from flux_ls.model import RowOperation, RowOutcome
 from flux_ls.record.wire import REDACTED

@@ -6,9 +6,10 @@ import click
 
 from flux_ls.answers.blame import blame_row, blame_table
 from flux_ls.answers.shapes import Blame, BlamedColumn, to_json
+from flux_ls.answers.words import counted
 from flux_ls.cli.failures import OK
 from flux_ls.cli.options import Session, command_options
-from flux_ls.cli.phrases import ago, counted
+from flux_ls.cli.phrases import ago
 from flux_ls.cli.places import place
 from flux_ls.cli.rows import cell, change_line, row_name
 from flux_ls.cli.terminal import Terminal, clipped, columns, padded, plain

@@ -7,9 +7,10 @@ import click
 from flux_ls.answers.history import history
 from flux_ls.answers.rows import OPERATIONS, telling
 from flux_ls.answers.shapes import History, RowShape, to_json
+from flux_ls.answers.words import counted
 from flux_ls.cli.failures import OK
 from flux_ls.cli.options import Session, command_options
-from flux_ls.cli.phrases import ago, clock, counted
+from flux_ls.cli.phrases import ago, clock
 from flux_ls.cli.places import place
 from flux_ls.cli.rows import column_lines, outcome, row_name
 from flux_ls.cli.terminal import Terminal

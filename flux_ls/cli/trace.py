@@ -8,9 +8,10 @@ import click
 from flux_ls.answers.shapes import SpanShape, Trace
 from flux_ls.answers.steps import omitted_rows
 from flux_ls.answers.trace import trace
+from flux_ls.answers.words import counted
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.options import Session, answer_each, command_options
-from flux_ls.cli.phrases import counted, latency
+from flux_ls.cli.phrases import latency
 from flux_ls.cli.places import place
 from flux_ls.cli.requests import NO_NAME, request_line
 from flux_ls.cli.rows import change_line, outcome, shortened

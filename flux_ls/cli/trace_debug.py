@@ -8,9 +8,9 @@ import click
 from flux_ls.answers.debug import debug
 from flux_ls.answers.shapes import Debug, RowState
 from flux_ls.answers.steps import news
+from flux_ls.answers.words import counted
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.options import Session, answer_each, command_options
-from flux_ls.cli.phrases import counted
 from flux_ls.cli.requests import request_line
 from flux_ls.cli.steps import name_of, step_lines
 from flux_ls.cli.terminal import columns

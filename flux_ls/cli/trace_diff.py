@@ -11,10 +11,11 @@ from flux_ls.analysis.diff.paths import read, written
 from flux_ls.answers.diff import Diff, FieldShape, NothingToCompare, RowDiff, SpanDiff, diff, diff_with_good
 from flux_ls.answers.shapes import RowShape, SpanShape, to_json
 from flux_ls.answers.values import bare, pairs
+from flux_ls.answers.words import counted
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.failures import BAD_NEWS, NOT_FOUND, OK, complain
 from flux_ls.cli.options import Session, command_options, given_ids
-from flux_ls.cli.phrases import counted, latency
+from flux_ls.cli.phrases import latency
 from flux_ls.cli.requests import NO_NAME, request_line
 from flux_ls.cli.terminal import Paint, Terminal, first_line, plain, wrapped
 from flux_ls.record import wire

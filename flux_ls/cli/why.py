@@ -11,10 +11,10 @@ import click
 from flux_ls.answers.shapes import FrameShape, Why
 from flux_ls.answers.values import LIMIT
 from flux_ls.answers.why import why
-from flux_ls.answers.words import LINK_WORDS, fixed
+from flux_ls.answers.words import LINK_WORDS, counted, fixed
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.options import Session, answer_each, command_options
-from flux_ls.cli.phrases import ago, clock, counted, told
+from flux_ls.cli.phrases import ago, clock, told
 from flux_ls.cli.places import anchor_note, place, source_lines
 from flux_ls.cli.requests import request_line
 from flux_ls.cli.rows import cell, change_lines, shortened, value

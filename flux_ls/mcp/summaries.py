@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from flux_ls.answers.values import pairs, shown
+from flux_ls.answers.words import counted
 
 Data = Mapping[str, Any]
 
@@ -38,10 +39,6 @@ def _request(request: Data) -> str:
         f"req:{request['short_id']}  {request['name']}  {status}  {request['duration_ms']:g} ms  {request['service']}  "
         f"{request['started_at']}{error}"
     )
-
-
-def _counted(count: int, one: str) -> str:
-    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
 def _place(frame: Data | None) -> str:
@@ -106,14 +103,14 @@ def _why(data: Data) -> Iterator[str]:
         yield "in common: {}: {}/{} failures, {}/{} successes".format(each["condition"], *counts)
     if (group := data["group"]) is not None:
         span = f"{group['first_seen']} to {group['last_seen']}"
-        yield f"seen {_counted(group['count'], 'time')}, {span}, {group['state']}"
+        yield f"seen {counted(group['count'], 'time')}, {span}, {group['state']}"
 
 
 def _trace(data: Data) -> Iterator[str]:
     yield _request(data["request"])
     for span in data["spans"][:_MOST_SPANS]:
         error = f"  ERROR {span['error']}" if span["error"] else ""
-        rows = f"  {_counted(len(span['row_changes']), 'row change')}" if span["row_changes"] else ""
+        rows = f"  {counted(len(span['row_changes']), 'row change')}" if span["row_changes"] else ""
         indent = "  " * (span["depth"] + 1)
         yield f"{indent}{span['name']}  {span['duration_ms']:g} ms  span_id {span['span_id']}{rows}{error}"
     if len(data["spans"]) == 1:
@@ -124,7 +121,7 @@ def _trace(data: Data) -> Iterator[str]:
         yield from _rows("data changes", span["row_changes"])
     left = data["total"] - min(len(data["spans"]), _MOST_SPANS)
     if left > 0:
-        yield f"… {_counted(left, 'more span')}"
+        yield f"… {counted(left, 'more span')}"
 
 
 def _diff(data: Data) -> Iterator[str]:
@@ -141,7 +138,7 @@ def _diff(data: Data) -> Iterator[str]:
 
 
 def _history(data: Data) -> Iterator[str]:
-    yield f"{data['table']} {pairs(data['key'], 120)}: {_counted(data['total'], 'change')}"
+    yield f"{data['table']} {pairs(data['key'], 120)}: {counted(data['total'], 'change')}"
     yield from _rows("newest first", data["changes"])
 
 
@@ -164,11 +161,11 @@ def _errors(data: Data) -> Iterator[str]:
         yield f"  {_place(group['location'])}"
         first = f", since {group['first_revision'][:12]}" if group["first_revision"] else ""
         yield (
-            f"  {group['state']}, {_counted(group['count'], 'time')}, last {group['last_seen']}{first}, "
+            f"  {group['state']}, {counted(group['count'], 'time')}, last {group['last_seen']}{first}, "
             f"req:{group['sample_request_id'][:8]}"
         )
     if (left := data["total"] - len(data["groups"])) > 0:
-        yield _counted(left, "more group")
+        yield counted(left, "more group")
     if data["hidden"]:
         yield f"{data['hidden']} resolved or dismissed"
 
@@ -200,7 +197,7 @@ def _bisect(data: Data) -> Iterator[str]:
         yield f"no first bad commit: {data['reason']}"
         yield from (f"  maybe {each['revision']}  {each['subject']}" for each in data["among"])
     ends = f"good {', '.join(data['good'])}, bad {data['bad']}"
-    yield f"{_counted(data['runs'], 'run')} for {_counted(data['candidates'], 'commit')}, {ends}"
+    yield f"{counted(data['runs'], 'run')} for {counted(data['candidates'], 'commit')}, {ends}"
     for hunk in data["hunks"]:
         yield f"{hunk['path']}:{hunk['line']} in {hunk['function']}"
         yield from (f"  {line}" for line in hunk["diff"].split("\n"))

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from flux_ls.cli.phrases import ago, counted, latency, size
+from flux_ls.answers.words import counted
+from flux_ls.cli.phrases import ago, latency, size
 
 
 @pytest.mark.parametrize(
