@@ -38,7 +38,7 @@ lint: .venv/develop .cache/stylua $(VSCODE)/node_modules/installed ## lint, type
 	npm --prefix editors/neovim run --silent check
 	npm --prefix $(VSCODE) run --silent check
 	@if command -v luacheck >/dev/null; then cd editors/neovim && luacheck --quiet . ; \
-	else echo "luacheck is not installed here (Debian: lua-check): Lua is checked without it"; fi
+	else echo "luacheck is not installed here (Debian: lua-check): Lua is checked without it"; test -z "$$CI"; fi
 	@if test -x $(EMMYLUA); then cd editors/neovim && VIMRUNTIME="$$(../../$(BIN)/nvim --headless --clean \
 	+'lua io.write(vim.env.VIMRUNTIME)' +qa)" ../../$(EMMYLUA) --warnings-as-errors . ; \
 	else echo "emmylua_check is not here (with Rust: make .cache/emmylua): the types of Lua are not checked"; fi
@@ -83,14 +83,16 @@ clean: ## remove what the other targets made
 	$(BIN)/pip install --quiet --upgrade --target $@/site-packages 'sqlalchemy~=$*.0' greenlet psycopg2-binary
 	touch $@
 
-# The editors and the browser that the tests drive, where they can be installed; the tests of what is missing say so.
+# The editors and the browser that the tests drive and the linter of Lua, where they can be installed; what needs one
+# that is missing says so.
 .cache/debian:
 	@missing=; command -v emacs >/dev/null || missing="emacs-nox elpa-eglot"; \
+	command -v luacheck >/dev/null || missing="$$missing lua-check"; \
 	command -v chromium >/dev/null || missing="$$missing chromium fonts-dejavu-core"; \
 	test -z "$$missing" || test "$$(id -u)" -ne 0 || ! command -v apt-get >/dev/null || \
 	{ apt-get update -q -o Acquire::Retries=3 && \
 	apt-get install -q -y -o Acquire::Retries=3 --no-install-recommends $$missing; } || \
-	echo "could not install $$missing: the tests of these are skipped, or fail where CI is set"
+	echo "could not install $$missing: what tests with these is skipped, or fails where CI is set"
 	mkdir -p .cache && touch $@
 
 .cache/stylua: editors/neovim/package.json
