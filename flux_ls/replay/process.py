@@ -123,6 +123,8 @@ class Process:
                     return False
                 continue
             if line is None:
+                # Who hears the rest is told, too, that there is none.
+                self._lines.put(None)
                 return True
             forked = told.has("forked")
             told.hear(line)

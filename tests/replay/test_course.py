@@ -47,6 +47,16 @@ def test_a_run_that_does_not_end_by_itself(project: Project, text: str, reason: 
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.parametrize(("text", "ends_well"), [("return {}", True), ("os._exit(0)", False)])
+def test_nobody_waits_for_words_of_a_process_that_has_ended(
+    project: Project, text: str, ends_well: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Longer than a test may take.
+    monkeypatch.setattr("flux_ls.replay.process._GRACE_S", 600)
+    project.write("web.py", HEAD + handler(text))
+    assert (project.ran(project.add("GET", "/x")).trouble is None) is ends_well
+
+
 def test_sys_exit_is_a_failure_like_another(project: Project) -> None:
     project.write("web.py", HEAD + handler("sys.exit(3)"))
     answer = project.one(project.add("GET", "/x"))
