@@ -1,6 +1,7 @@
 """Canaries: servers of this machine that count who comes, and files that nobody may change."""
 
 import hashlib
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,11 +16,26 @@ class Canary:
         family = socket.AF_INET if path is None else socket.AF_UNIX
         self.socket = socket.socket(family, kind)
         self.socket.bind(("127.0.0.1", 0) if path is None else path)
-        self.came = 0
         self._kind = kind
+        self._count = 0
+        self._own: object = None
+        self._heard = threading.Event()
         if kind == socket.SOCK_STREAM:
             self.socket.listen(64)
         threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def came(self) -> int:
+        """How many came before now: whoever knocks last is heard last."""
+        self._heard.clear()
+        with socket.socket(self.socket.family, self._kind) as own:
+            own.bind(("127.0.0.1", 0) if self.socket.family == socket.AF_INET else f"\0canary-{id(own)}-{os.getpid()}")
+            self._own = own.getsockname()
+            own.connect(self.socket.getsockname())
+            if self._kind == socket.SOCK_DGRAM:
+                own.send(b"me")
+            assert self._heard.wait(30)
+        return self._count
 
     @property
     def port(self) -> int:
@@ -29,20 +45,28 @@ class Canary:
         while True:
             try:
                 if self._kind == socket.SOCK_DGRAM:
-                    self.socket.recvfrom(4096)
-                    self.came += 1
+                    self._note(self.socket.recvfrom(4096)[1])
                     continue
-                connection, _ = self.socket.accept()
+                connection, peer = self.socket.accept()
             except OSError:
                 return
-            self.came += 1
             with connection:
+                if self._note(peer):
+                    continue
                 connection.settimeout(2)
                 try:
                     connection.sendall(b"220 canary\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
                     connection.recv(4096)
                 except OSError:
                     pass
+
+    def _note(self, peer: object) -> bool:
+        """Whether that was this program, which asks how many came."""
+        if mine := peer == self._own:
+            self._heard.set()
+        else:
+            self._count += 1
+        return mine
 
 
 @contextmanager

@@ -46,7 +46,10 @@ def test_a_failure_that_was_mended_goes_and_the_lens_says_by_which_run(nvim: Neo
     nvim.eventually(f"{on_screen}..., 1, true) ~= nil", title, what="the proof on the screen")
     # What is edited later takes nothing back, nor does a server that starts anew.
     nvim.lua("vim.api.nvim_buf_set_lines(0, -1, -1, false, { '', '# more' }) vim.cmd.write()")
+    before = nvim.lua("return vim.lsp.get_clients({ name = 'flux' })[1].id")
     nvim.command("Flux restart")
+    # Until it has gone, its lenses are there and run nothing.
+    nvim.eventually("return vim.lsp.get_client_by_id(...) == nil", before, what="the end of the old server")
     nvim.eventually("return vim.lsp.get_clients({ name = 'flux' })[1] ~= nil", what="the new server")
     nvim.attached()
     nvim.eventually(
