@@ -56,7 +56,8 @@ SLOW = (
 """Tests that start programs, servers and databases, or try a great many examples: quick each, and not together."""
 
 
-ONE_WORKER = {"tests/e2e/test_suggestions.py": "tests/e2e/test_apps.py"}
+ONE_WORKER = (("tests/e2e/test_apps.py", "tests/e2e/test_suggestions.py"), ("tests/e2e/vscode/",))
+"""Files that ask about the same runs of the applications, or look at the same window: to start one takes long."""
 
 
 MEMORY = Path("/dev/shm")
@@ -114,7 +115,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """As `--dist loadfile` does it, and files that ask about the same runs of the applications are with one worker."""
+    """As `--dist loadfile` does it, and files that share more than most are with one worker."""
     if config.getoption("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -122,7 +123,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
-            return ONE_WORKER.get(file, file)
+            return next((group[0] for group in ONE_WORKER if file.startswith(group)), file)
 
     return Scheduling(config, log)
 

@@ -1,7 +1,7 @@
-"""What the VS Code tests share: the packaged extension, and for each module one window that is put in order again.
+"""What the VS Code tests share: the packaged extension, and one window that is put in order again.
 
-To open a window takes longer than most tests, so those of a module share it: `shop` has files and a store of its own
-for each test, and `window` shows them, with nothing left of the test before.
+To open a window takes longer than most tests, so they share it: `shop` has files and a store of its own for each test,
+and `window` shows them, with nothing left of the test before.
 """
 
 from collections.abc import Callable, Iterator
@@ -43,23 +43,24 @@ def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "extensions"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def editor(extensions: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeServer]:
-    """The editor of a module. No collector is started: what the tests send is in the store at once."""
+    """No collector is started: what the tests send is in the store at once."""
     folder = tmp_path_factory.mktemp("vscode")
     with CodeServer(folder, extensions, env={"FLUX_COLLECTOR": "false"}) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+# Not of the session: its event loop would be in the way of other tests.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with code_server.browser() as started:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def shared(editor: CodeServer, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
-    """The window that the tests of a module share."""
+    """The window that the tests share."""
     folder = tmp_path_factory.mktemp("workspace") / "work"
     Shop(folder, folder)
     window = Window(browser, editor, folder)
@@ -77,6 +78,7 @@ def window(shared: Window, shop: Shop, tmp_path: Path) -> Iterator[Window]:
     """The shop with its checkout open; a picture of how it ended stays where a test fails."""
     shared.tidy({"store": str(shop.store)})
     shared.open(shop.checkout)
+    shared.asked_hosts.clear()
     yield shared
     shared.screenshot(tmp_path / "window.png")
 

@@ -126,7 +126,7 @@ def test_quick_fixes_stand_on_the_line(shop: Shop, window: Window) -> None:
     window.lens("1 failure · last").wait_for()
     window.text("share =").click()
     # A little after the cursor came there the editor asks for the sake of the light bulb, and forgets who asked before.
-    window.page.get_by_label("Show Code Actions").first.wait_for()
+    window.page.locator(".lightBulbWidget").first.wait_for()
     window.page.keyboard.press("Control+.")
     menu = window.page.locator(".action-widget").first
     window.expect(menu).to_contain_text("Why? ZeroDivisionError")
