@@ -1,13 +1,13 @@
-"""The part of a commit's diff that touches what failed: hunks with the functions they stand in."""
+"""The part of a commit's diff that touches what failed: hunks with the functions they stand in and do change."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from flux_ls.bisect.changed import changed_functions
 from flux_ls.bisect.shapes import HunkShape
 from flux_ls.bisect.weights import RAN, UNLIKE, Ran
 from flux_ls.git.repository import Change, Repository
+from flux_ls.source.bodies import code_lines
 from flux_ls.source.lines import decode_source
 from flux_ls.source.places import Text
 from flux_ls.source.text_cache import parsed
@@ -29,7 +29,7 @@ def hunks_of(
             _text(contents.get(id or ""), path)
             for id, path in ((change.before_id, change.before), (change.after_id, change.path))
         )
-        changed = {name for name, kind in changed_functions(before, after) if kind == "def"}
+        changed = changed_functions(before, after)
         paths = list(dict.fromkeys((change.before, change.path)))
         for old, new, diff in _split(repository.patch(parent, commit, paths)):
             names = [
@@ -48,6 +48,41 @@ def hunks_of(
     floor = UNLIKE if best >= UNLIKE else RAN if best >= RAN else best
     found.sort(key=lambda each: -each[0])
     return tuple(hunk for grade, hunk in found if grade >= floor)[:_MOST]
+
+
+def changed_functions(before: Text | None, after: Text | None) -> frozenset[str]:
+    """Which functions differ between two texts of a file in what they do.
+
+    White space, comments and where in the file it stands make no difference. A function around a changed one is
+    changed with it.
+    """
+    ours, theirs = _pieces(before, after), _pieces(after, before)
+    return frozenset(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+
+
+def _pieces(text: Text | None, other: Text | None) -> dict[str, list[str]]:
+    """The code of each function that reaches into what differs, those of one name together."""
+    pieces: dict[str, list[str]] = {}
+    if text is None or text.functions is None:
+        return pieces
+    first, last = _differing(text.lines, other.lines if other is not None else ())
+    for scope in text.functions.scopes:
+        if scope.kind == "def" and scope.first_line <= last and scope.last_line >= first:
+            code = code_lines(text, scope.first_line, scope.last_line)
+            pieces.setdefault(scope.name, []).append("".join(code))
+    return pieces
+
+
+def _differing(lines: Sequence[str], others: Sequence[str]) -> tuple[int, int]:
+    """The first and last line, from 1, between what both texts begin and end with."""
+    most = min(len(lines), len(others))
+    start = 0
+    while start < most and lines[start] == others[start]:
+        start += 1
+    end = 0
+    while end < most - start and lines[-1 - end] == others[-1 - end]:
+        end += 1
+    return start + 1, len(lines) - end
 
 
 def _grade(change: Change, name: str, ran: Ran | None) -> float:

@@ -11,7 +11,6 @@ from pathlib import PurePosixPath
 from msgspec import Struct
 from msgspec.structs import replace
 
-from flux_ls.bisect.changed import TOP
 from flux_ls.bisect.traces import Place, Traced
 from flux_ls.git.repository import Change
 from flux_ls.model import Frame
@@ -78,10 +77,8 @@ def ran_in(
         files |= {path for path, _ in before}
         for function in counts.keys() | before.keys():
             graded[function] = UNLIKE if counts.get(function, 0) != before.get(function, 0) else RAN
-        for path in bad.imported ^ good.imported:
-            # It came or went: what stands at its top ran in one of the runs alone.
-            files.add(path)
-            graded[path, TOP] = UNLIKE
+        # What came or went: what stands at its top ran in one of the runs alone.
+        files |= bad.imported ^ good.imported
     thrown_well = _named(dict.fromkeys(good.raised, 1), good_texts) if good is not None else {}
     for function in _named(dict.fromkeys(bad.raised, 1), texts):
         # An exception that is part of how it works is thrown in the good run as well.
