@@ -7,9 +7,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from flux_ls.bisect.ends import look_at
+from flux_ls.bisect.ends import hold_apart, look_at
 from flux_ls.bisect.hunks import hunks_of
-from flux_ls.bisect.journal import Before, Ends, Evidence, Journal
+from flux_ls.bisect.journal import Before, End, Evidence, Journal
 from flux_ls.bisect.oracles import Oracle, Said
 from flux_ls.bisect.prior import Prior
 from flux_ls.bisect.runs import Finished, Runs
@@ -103,23 +103,20 @@ class _Bisection:
         self._ran = asked.ran
         self._bad = asked.bad
         self._graph: Graph = {}
+        self._ends: dict[str, End] = {}
 
     def answer(self) -> Bisect:
         asked = self._asked
         before = Before() if asked.fresh else self._journal.unfinished()
-        self._journal.begin(asked.bad, asked.goods, first_parent=asked.first_parent)
-        for evidence in (*asked.evidence, *before.verdicts):
+        known = (*asked.evidence, *before.verdicts, *(end.evidence for end in before.ends))
+        self._journal.begin(asked.bad, asked.goods, before.ends, known, first_parent=asked.first_parent)
+        for evidence in known:
             self._know(evidence, None)
-        ends = before.ends.verdicts if before.ends is not None else ()
-        if known := len(ends) + len(before.verdicts):
-            told = "1 verdict is" if known == 1 else f"{known} verdicts are"
+        self._ends = {end.evidence.revision: end for end in before.ends}
+        if count := len(before.ends) + len(before.verdicts):
+            told = "1 verdict is" if count == 1 else f"{count} verdicts are"
             self._notes.append(f"goes on where it was stopped: {told} known")
-        if before.ends is not None:
-            for evidence in ends:
-                self._know(evidence, None)
-            self._take_up(before.ends)
-        else:
-            self._check_ends()
+        self._check_ends()
         for good in asked.goods:
             self._check_bases(good)
         self._graph = self._range(asked.bad, self._goods_for(asked.bad))
@@ -130,7 +127,7 @@ class _Bisection:
         found = self._narrowed()
         if isinstance(found, Among):
             described = self._repository.described(found.commits)
-            self._journal.end(None, {})
+            self._journal.end()
             return self._told(
                 reason="only commits that could not be tried are left: the first bad commit is one of these",
                 among=tuple(_first_bad(described[each]) for each in found.commits),
@@ -142,46 +139,46 @@ class _Bisection:
     def _check_ends(self) -> None:
         """Tries what is said to be bad and good, traced: were it otherwise, all that follows would be in vain."""
         asked = self._asked
+        recorded = {each.revision for each in asked.evidence if each.verdict == "good"}
+        goods = [good for good in asked.goods if good not in recorded]
         trace = {asked.bad, asked.goods[0]}
-        known_good = {each.revision for each in asked.evidence if each.verdict == "good"}
-        ends = [asked.bad, *(good for good in asked.goods if good not in known_good)]
-        told = {each.commit: each for each in self._each(ends, "end", trace=trace)}
+        if asked.bad in self._ends:
+            self._symptom = self._ends[asked.bad].early
+        told = self._each([each for each in (asked.bad, *goods) if each not in self._ends], "end", trace=trace)
+        said = {each.commit: each.said for each in told}
         # To be traced takes longer, and some programs mind: what is unlike what it is said to be runs without it.
-        if told[asked.bad].said.verdict != "bad" and told[asked.bad].said.early is None:
-            (told[asked.bad],) = self._each([asked.bad], "end")
-        bad = told[asked.bad]
-        if bad.said.early is not None:
-            # That it cannot be imported is what is looked for.
-            self._symptom = bad.said.early
-            self._verdicts[asked.bad] = "bad"
-        elif bad.said.verdict != "bad":
-            why = f": {bad.said.reason}" if bad.said.reason else ""
-            how = "is good" if bad.said.verdict == "good" else "cannot be tried"
-            raise NothingToFind(f"{self._short(asked.bad)}, said to be bad, {how}{why}")
-        for good in ends[1:]:
-            if good in trace and self._judged(told[good].said) != "good":
-                (told[good],) = self._each([good], "end")
-            said = told[good].said
-            if self._judged(said) != "good":
-                how = "is bad as well" if self._judged(said) == "bad" else "cannot be tried"
-                why = f": {said.reason}" if said.reason else ""
-                raise NothingToFind(f"{self._short(good)}, said to be good, {how}{why}; name another with --good")
-        looked = look_at(bad, told.get(asked.goods[0]), self._repository.root, recorded=asked.ran is not None)
-        tried = {
-            each.revision: Evidence(each.revision, self._verdicts[each.revision], "run", each.reason, each.duration_ms)
-            for each in self._evidence
-            if each.purpose == "end"
-        }
-        self._take_up(Ends(tuple(tried.values()), self._symptom, looked.ran, looked.notes))
+        if asked.bad not in self._ends:
+            said[asked.bad] = self._each([asked.bad], "end")[0].said
+        if asked.bad not in self._ends:
+            how = "is good" if said[asked.bad].verdict == "good" else "cannot be tried"
+            raise self._nothing(f"{self._short(asked.bad)}, said to be bad, {how}", said[asked.bad])
+        for good in goods:
+            if good not in self._ends and good in trace:
+                said[good] = self._each([good], "end")[0].said
+            if good not in self._ends:
+                how = "is bad as well" if self._judged(said[good]) == "bad" else "cannot be tried"
+                mend = "; name another with --good"
+                raise self._nothing(f"{self._short(good)}, said to be good, {how}", said[good], mend)
+        bad, before = self._ends[asked.bad], self._ends.get(asked.goods[0])
+        looked = look_at(bad.executed, before.executed if before is not None else None, recorded=asked.ran is not None)
+        self._notes += looked.notes
+        if looked.ran is not None:
+            self._ran = together(self._ran, looked.ran) if self._ran is not None else looked.ran
+        self._took(bad.evidence.duration_ms)
 
-    def _take_up(self, ends: Ends) -> None:
-        """What was found out of the ends, now or before."""
-        self._symptom = ends.symptom
-        self._notes += ends.notes
-        if ends.ran is not None:
-            self._ran = together(self._ran, ends.ran) if self._ran is not None else ends.ran
-        self._took(ends.verdicts[0].duration_ms)
-        self._journal.add_ends(ends)
+    def _nothing(self, what: str, said: Said, mend: str = "") -> NothingToFind:
+        # The next start asks the other end anew, too: what was wrong may have been wrong with both.
+        self._journal.end()
+        return NothingToFind(f"{what}{f': {said.reason}' if said.reason else ''}{mend}")
+
+    def _keep_end(self, finished: Finished, evidence: Evidence) -> None:
+        """Goes into the log as soon as it is known, so that a stop loses no run."""
+        said, executed = finished.said, finished.executed
+        if executed is not None:
+            hold_apart(executed, self._repository.root)
+        if evidence.verdict == ("bad" if finished.commit == self._asked.bad else "good"):
+            self._ends[finished.commit] = end = End(evidence, said.early, executed)
+            self._journal.add_end(end)
 
     def _check_bases(self, good: str) -> None:
         """A good revision beside the bad one tells only of what they have in common, and not before that is good."""
@@ -291,6 +288,10 @@ class _Bisection:
         self._tried[finished.commit] += 1
         said = finished.said
         self._took(said.duration_ms)
+        an_end = purpose == "end" and finished.commit in (self._asked.bad, *self._asked.goods)
+        if an_end and finished.commit == self._asked.bad:
+            # That it cannot be imported is what is looked for then.
+            self._symptom = said.early
         verdict = self._judged(said)
         evidence = Evidence(finished.commit, verdict, "run", said.reason, said.duration_ms)
         if purpose == "repeat":
@@ -298,6 +299,8 @@ class _Bisection:
             self._tell(evidence, purpose)
         else:
             self._know(evidence, purpose)
+        if an_end:
+            self._keep_end(finished, evidence)
 
     def _took(self, duration_ms: float) -> None:
         self._slow = duration_ms > _SLOW_MS
@@ -311,7 +314,7 @@ class _Bisection:
         if purpose is None and evidence.source == "run":
             self._tried[evidence.revision] += 1
         # The log begins with the ends.
-        if evidence.revision not in (self._asked.bad, *self._asked.goods):
+        if purpose is not None and evidence.revision not in (self._asked.bad, *self._asked.goods):
             self._journal.add(evidence)
         self._tell(evidence, purpose)
 
@@ -337,14 +340,14 @@ class _Bisection:
         described = self._repository.described([commit])[commit]
         if unsteady:
             self._each([each for each in unsteady for _ in range(_AGAIN)], "repeat")
-            self._journal.end(None, {})
+            self._journal.end()
             told = "; ".join(self._how_often(each) for each in unsteady)
             return self._told(
                 reason=f"the verdicts do not last: {told}. {self._short(commit)} is suspect, and no more than that",
                 among=(_first_bad(described),),
                 unsteady=unsteady,
             )
-        self._journal.end(commit, {commit: described.subject})
+        self._journal.end(commit, described.subject)
         parents = self._graph[commit]
         ran = self._prior.ran if self._prior is not None else self._ran
         hunks: tuple[HunkShape, ...] = ()

@@ -9,20 +9,20 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
+from flux_ls.bisect.executed import Executed
 from flux_ls.bisect.search import Verdict
-from flux_ls.bisect.weights import Ran
 
 Source = Literal["recorded", "run"]
 """Whether telemetry or a run says so."""
 _OURS = "# flux: "
-_ENDS = "# flux ends: "
+_END = "# flux end: "
 _ENDED = "# flux ended"
 _DAY_S = 24 * 60 * 60
 
@@ -37,20 +37,19 @@ class Evidence(Struct, frozen=True):
     duration_ms: float = 0.0
 
 
-class Ends(Struct, frozen=True):
-    """What the runs of the ends told. Git's lines for these are those that the log begins with."""
+class End(Struct, frozen=True):
+    """A run of one of the ends that was as it is said to be. Git's lines for these stand at the top of the log."""
 
-    verdicts: tuple[Evidence, ...]
-    symptom: str | None
-    """What the bad one died of before the code under test ran."""
-    ran: Ran | None
-    notes: tuple[str, ...]
+    evidence: Evidence
+    early: str | None
+    """What it died of before the code under test ran."""
+    executed: Executed | None
 
 
 class Before(Struct, frozen=True):
     """What was found out before a search was stopped."""
 
-    ends: Ends | None = None
+    ends: tuple[End, ...] = ()
     verdicts: tuple[Evidence, ...] = ()
 
 
@@ -85,7 +84,7 @@ class Journal:
             return Before()
         if _ENDED in lines:
             return Before()
-        ends: Ends | None = None
+        ends: dict[str, End] = {}
         found: dict[str, Evidence] = {}
         for line in lines:
             # A line may be half a line, or of another version.
@@ -95,33 +94,48 @@ class Journal:
                     # What is recorded is asked of the store each time; and why it was stopped may have been mended.
                     if evidence.source == "run" and evidence.verdict != "skip":
                         found[evidence.revision] = evidence
-                elif line.startswith(_ENDS):
-                    packed = zlib.decompress(base64.b64decode(line.removeprefix(_ENDS)))
-                    ends = msgspec.msgpack.decode(packed, type=Ends)
-        return Before(ends, tuple(found.values()))
+                elif line.startswith(_END):
+                    packed = zlib.decompress(base64.b64decode(line.removeprefix(_END)))
+                    end = msgspec.msgpack.decode(packed, type=End)
+                    ends[end.evidence.revision] = end
+        return Before(tuple(ends.values()), tuple(found.values()))
 
-    def begin(self, bad: str, goods: Sequence[str], *, first_parent: bool) -> None:
+    def begin(
+        self, bad: str, goods: Sequence[str], ends: Sequence[End], known: Sequence[Evidence], *, first_parent: bool
+    ) -> None:
+        """Writes it anew, with what is known already: all of it or, should this process die, nothing."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
-            start = " --first-parent" if first_parent else ""
-            file.write(f"git bisect start{start}\ngit bisect bad {bad}\n")
-            file.writelines(f"git bisect good {good}\n" for good in goods)
+        start = " --first-parent" if first_parent else ""
+        head = [f"git bisect start{start}", f"git bisect bad {bad}", *(f"git bisect good {good}" for good in goods)]
+        told = [*map(_told_end, ends), *(_told(each) for each in known if each.revision not in (bad, *goods))]
+        half = self.path.with_suffix(".half")
+        with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+            file.writelines(f"{line}\n" for line in (*head, *told))
+        half.replace(self.path)
 
-    def add(self, evidence: Evidence, subject: str = "") -> None:
+    def add(self, evidence: Evidence) -> None:
         """Survives the death of this process when this returns."""
-        told = json.dumps(msgspec.to_builtins(evidence))
-        shown = "".join(char if char.isprintable() else " " for char in subject)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{_OURS}{told}\n# {evidence.verdict}: [{evidence.revision}] {shown}\n")
-            file.write(f"git bisect {evidence.verdict} {evidence.revision}\n")
+        self._write(_told(evidence))
 
-    def add_ends(self, ends: Ends) -> None:
-        packed = base64.b64encode(zlib.compress(msgspec.msgpack.encode(ends))).decode("ascii")
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{_ENDS}{packed}\n")
+    def add_end(self, end: End) -> None:
+        self._write(_told_end(end))
 
-    def end(self, first_bad: str | None, described: Mapping[str, str]) -> None:
+    def end(self, first_bad: str | None = None, subject: str = "") -> None:
+        if first_bad is not None:
+            shown = "".join(char if char.isprintable() else " " for char in subject)
+            self._write(f"# first bad commit: [{first_bad}] {shown}")
+        self._write(_ENDED)
+
+    def _write(self, lines: str) -> None:
         with self.path.open("a", encoding="utf-8") as file:
-            if first_bad is not None:
-                file.write(f"# first bad commit: [{first_bad}] {described.get(first_bad, '')}\n")
-            file.write(f"{_ENDED}\n")
+            file.write(f"{lines}\n")
+
+
+def _told(evidence: Evidence) -> str:
+    ours = json.dumps(msgspec.to_builtins(evidence))
+    verdict, revision = evidence.verdict, evidence.revision
+    return f"{_OURS}{ours}\n# {verdict}: [{revision}]\ngit bisect {verdict} {revision}"
+
+
+def _told_end(end: End) -> str:
+    return _END + base64.b64encode(zlib.compress(msgspec.msgpack.encode(end))).decode("ascii")

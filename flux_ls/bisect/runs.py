@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +10,7 @@ from typing import Self
 
 from msgspec import Struct
 
+from flux_ls.bisect.executed import Executed, executed
 from flux_ls.bisect.oracles import Aborted, Cancelled, Oracle, Said
 from flux_ls.bisect.traces import Traced
 from flux_ls.bisect.worktrees import Scratch
@@ -22,11 +23,11 @@ _BEAT_S = 0.1
 
 
 class Finished(Struct, frozen=True):
-    """A run, and the texts of the files that ran in it, if it was traced."""
+    """A run, and what it executed, if it was traced and any Python ran."""
 
     commit: str
     said: Said
-    texts: Mapping[str, Text]
+    executed: Executed | None
 
 
 class Runs:
@@ -92,7 +93,9 @@ class Runs:
     def _one(self, commit: str, stop: threading.Event, trace: bool) -> Finished:
         with self._scratch.at(commit) as tree:
             said = self._oracle.ask(tree.folder, stop, scratch=self._scratch.folder, trace=trace)
-            return Finished(commit, said, _texts(said.traced, tree.folder) if said.traced is not None else {})
+            traced = said.traced
+            told = executed(traced, _texts(traced, tree.folder), said.told) if traced is not None else None
+            return Finished(commit, said, told)
 
     def _make_ready(self, commit: str) -> None:
         if commit in self._wanted:

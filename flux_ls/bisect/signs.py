@@ -13,7 +13,8 @@ from pathlib import PurePosixPath
 
 from msgspec import Struct
 
-from flux_ls.bisect.weights import FAILING, RAN, UNLIKE, Ran, by_files, code_of, words_of
+from flux_ls.bisect.executed import code_of, digest, words_of
+from flux_ls.bisect.weights import FAILING, RAN, UNLIKE, Ran, by_files
 from flux_ls.git.patches import Edit, Patched
 from flux_ls.git.repository import Change
 
@@ -132,11 +133,12 @@ def _by_place(changes: Sequence[Change], grade: float, ran: Ran) -> dict[str, fl
 
 def _by_lines(put: set[str], taken: set[str], ran: Ran) -> dict[str, float]:
     """What was put in and ran in the bad run alone, what was taken out and ran in the good one alone."""
+    came, went = set(map(digest, put)), set(map(digest, taken))
     counts = {
-        "put in a function": len(put & ran.bad.functions),
-        "taken out of a function": len(taken & ran.good.functions),
-        "put in a module": len(put & ran.bad.tops),
-        "taken out of a module": len(taken & ran.good.tops),
+        "put in a function": len(came & ran.bad.functions),
+        "taken out of a function": len(went & ran.good.functions),
+        "put in a module": len(came & ran.bad.tops),
+        "taken out of a module": len(went & ran.good.tops),
     }
     signs = {f"any {name}": float(count > 0) for name, count in counts.items()}
     return signs | {name: math.log1p(count) for name, count in counts.items()}

@@ -4,18 +4,16 @@ The grades were measured on real regressions. They choose what is tried first an
 costs a run and no more.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from flux_ls.bisect.traces import Place, Traced
+from flux_ls.bisect.executed import Executed, names_of, words_of
 from flux_ls.git.repository import Change
 from flux_ls.model import Frame
 from flux_ls.source.names import recorded_names
-from flux_ls.source.places import Text
 
 FAILING = 100.0
 """A function that the failure went through."""
@@ -27,22 +25,13 @@ PYTHON = 0.05
 OTHER = 0.01
 UNREAD = RAN
 """A file that ran, as long as nobody has looked what of it was changed."""
-_MOST_OF_A_STATEMENT = 30
-_SHORTEST_WORD = 3
-_ORDINARY = frozenset(
-    ("else:", "try:", "finally:", "return", "pass", "break", "continue", "raise", "return None", "return self",
-     "return False", "return True")
-)  # fmt: skip
-_LETTER = re.compile(r"[^\W\d_]")
-_WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
-_NAMED = re.compile(r"'([A-Za-z_][\w.]*)'|\b([A-Za-z_][\w.]*)\(\)")
 
 
 class Alone(Struct, frozen=True):
-    """Lines of code that ran in one of the runs and in the other one nowhere."""
+    """Digests of the lines of code that ran in one of the runs and in the other one nowhere."""
 
-    functions: frozenset[str] = frozenset()
-    tops: frozenset[str] = frozenset()
+    functions: frozenset[bytes] = frozenset()
+    tops: frozenset[bytes] = frozenset()
     """What ran when modules were imported."""
 
     def __or__(self, other: "Alone") -> "Alone":
@@ -64,38 +53,30 @@ class Ran(Struct, frozen=True):
     """What its last line names: `module 'shop' has no attribute 'price'`."""
 
 
-def ran_in(
-    bad: Traced, good: Traced | None, texts: Mapping[str, Text], good_texts: Mapping[str, Text], told: str = ""
-) -> Ran:
-    """What two traced runs tell; the texts are those of the files that ran, `told` is what the bad run printed."""
-    counts = _named(bad.calls, texts)
+def ran_in(bad: Executed, good: Executed | None) -> Ran:
+    """What the traced runs of both ends tell."""
+    counts = bad.calls
     graded = dict.fromkeys(counts, RAN)
     imported, files = set(bad.imported), {path for path, _ in counts}
     if good is not None:
-        before = _named(good.calls, good_texts)
+        before = good.calls
         imported |= good.imported
         files |= {path for path, _ in before}
         for function in counts.keys() | before.keys():
             graded[function] = UNLIKE if counts.get(function, 0) != before.get(function, 0) else RAN
         # What came or went: what stands at its top ran in one of the runs alone.
         files |= bad.imported ^ good.imported
-    thrown_well = _named(dict.fromkeys(good.raised, 1), good_texts) if good is not None else {}
-    for function in _named(dict.fromkeys(bad.raised, 1), texts):
         # An exception that is part of how it works is thrown in the good run as well.
-        if good is not None and function not in thrown_well:
-            graded[function] = FAILING
-    for function in _named(dict.fromkeys(bad.fatal, 1), texts):
-        graded[function] = FAILING
-    ours = lines_that_ran(bad, texts)
-    theirs = lines_that_ran(good, good_texts) if good is not None else ours
+        graded |= dict.fromkeys(bad.raised - good.raised, FAILING)
+    graded |= dict.fromkeys(bad.fatal, FAILING)
     return Ran(
         graded,
         frozenset(files),
         frozenset(imported),
-        bad=Alone(*(lines - theirs[0] - theirs[1] for lines in ours)),
-        good=Alone(*(lines - ours[0] - ours[1] for lines in theirs)),
-        words=words_of(told),
-        names=names_of(told),
+        bad=_alone(bad, good),
+        good=_alone(good, bad),
+        words=bad.words,
+        names=bad.names,
     )
 
 
@@ -145,42 +126,11 @@ def by_files(changes: Sequence[Change], ran: Ran) -> float:
     return max((_by_file(change, ran) for change in changes), default=OTHER)
 
 
-def lines_that_ran(traced: Traced, texts: Mapping[str, Text]) -> tuple[frozenset[str], frozenset[str]]:
-    """The code on them, by its text: that of functions, and that which ran when modules were imported."""
-    functions, tops = set[str](), set[str]()
-    for code in traced.codes:
-        text = texts.get(code.path)
-        if text is None:
-            continue
-        starts = sorted({**dict.fromkeys(code.still, False), **dict.fromkeys(code.lines, True)}.items())
-        for (line, ran), (after, _) in zip(starts, [*starts[1:], (0, False)], strict=True):
-            if ran:
-                # A statement that goes over several lines is told by its first one.
-                last = min(after or line + 1, line + _MOST_OF_A_STATEMENT)
-                (functions if code.function else tops).update(map(code_of, text.lines[line - 1 : last - 1]))
-    return frozenset(functions - {""}), frozenset(tops - {""})
-
-
-def code_of(line: str) -> str:
-    """A line without the white space around it and without its comment; nothing, where it is like many others."""
-    code = line.strip()
-    at = code.find(" #")
-    if at >= 0 and '"' not in code and "'" not in code:
-        code = code[:at].rstrip()
-    return "" if code.startswith("#") or code in _ORDINARY or not _LETTER.search(code) else code
-
-
-def words_of(text: str) -> frozenset[str]:
-    """Its words, the same ones in any spelling: `json_extract`, `JSON_EXTRACT` and `JsonExtract` are one."""
-    found = {word.replace("_", "").lower() for word in _WORD.findall(text)}
-    return frozenset(word for word in found if len(word) >= _SHORTEST_WORD)
-
-
-def names_of(told: str) -> frozenset[str]:
-    """What is quoted or called in its last line."""
-    lines = told.strip().splitlines()
-    found = (name for each in _NAMED.findall(lines[-1]) for name in each) if lines else ()
-    return frozenset(name.rpartition(".")[2] for name in found if name)
+def _alone(one: Executed | None, other: Executed | None) -> Alone:
+    if one is None or other is None:
+        return Alone()
+    theirs = other.lines | other.tops
+    return Alone(one.lines - theirs, one.tops - theirs)
 
 
 def _by_file(change: Change, ran: Ran) -> float:
@@ -189,27 +139,6 @@ def _by_file(change: Change, ran: Ran) -> float:
     if change.path in ran.imported or change.before in ran.imported:
         return IMPORTED
     return PYTHON if PurePosixPath(change.path).suffix == ".py" else OTHER
-
-
-def _named(counts: Mapping[Place, int], texts: Mapping[str, Text]) -> dict[tuple[str, str], int]:
-    """The functions by their qualified names; what runs when a module is imported is none."""
-    named: dict[tuple[str, str], int] = {}
-    first_lines = {
-        path: {each.first_line: each for each in text.functions.functions if each.kind == "def"}
-        for path, text in texts.items()
-        if text.functions is not None
-    }
-    for place, count in counts.items():
-        text = texts.get(place.path)
-        if text is None or text.functions is None:
-            continue
-        scope = first_lines[place.path].get(place.line)
-        if scope is None or place.name.startswith("<"):
-            # Comprehensions and lambdas are part of the function around them.
-            scope = text.functions.enclosing(place.line)
-        if scope is not None and scope.kind == "def" and place.name != "<module>":
-            named[place.path, scope.name] = named.get((place.path, scope.name), 0) + count
-    return named
 
 
 def _reachable(path: str, moved: Mapping[str, set[str]]) -> set[str]:

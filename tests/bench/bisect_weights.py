@@ -168,9 +168,9 @@ def _signed(root: Path, case: Case) -> Signed:
                 runs.start(commit, trace=True)
             ended = {each.commit: each for _ in range(2) if (each := runs.next()) is not None}
     after, before = ended[bad], ended[good]
-    if after.said.traced is None or not after.said.traced.calls:
+    if after.executed is None or not after.executed.anything:
         raise NothingToFind("the bad run told of nothing that ran")
-    ran = ran_in(after.said.traced, before.said.traced, after.texts, before.texts, after.said.told)
+    ran = ran_in(after.executed, before.executed)
     graph = repository.graph(bad, [good])
     prior = Prior(repository, repository.changes(bad, [good]), ran, 0, first_parent=False)
     signs = {

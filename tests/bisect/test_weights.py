@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from flux_ls.bisect.executed import code_of, digest, executed, names_of, words_of
 from flux_ls.bisect.signs import likely, signs_of
 from flux_ls.bisect.traces import Code, Place, Traced
 from flux_ls.bisect.weights import (
@@ -17,11 +18,8 @@ from flux_ls.bisect.weights import (
     Alone,
     Ran,
     by_files,
-    code_of,
     followed,
-    names_of,
     ran_in,
-    words_of,
 )
 from flux_ls.git.patches import Edit, Patched
 from flux_ls.git.repository import Change
@@ -65,6 +63,10 @@ CART = Change("shop/cart.py", "shop/cart.py", "a" * 40, "b" * 40)
 README = Change("README.md", "README.md", "a" * 40, "b" * 40)
 
 
+def lines(*code: str) -> frozenset[bytes]:
+    return frozenset(map(digest, code))
+
+
 def edit(within: str, removed: str, added: str) -> Patched:
     return Patched("shop/cart.py", "shop/cart.py", (Edit(within, (removed,), (added,)),))
 
@@ -75,12 +77,12 @@ def edit(within: str, removed: str, added: str) -> Patched:
         pytest.param(edit("def price(item):", "    return item", "    return 1"), RAN_HERE, id="a function that ran"),
         pytest.param(
             edit("", "    return item", "    return item * 2"),
-            replace(RAN_HERE, bad=Alone(frozenset({"return item * 2"}))),
+            replace(RAN_HERE, bad=Alone(lines("return item * 2"))),
             id="a line that ran in the bad run alone",
         ),
         pytest.param(
             edit("", "    log(item)", ""),
-            replace(RAN_HERE, good=Alone(frozenset({"log(item)"}))),
+            replace(RAN_HERE, good=Alone(lines("log(item)"))),
             id="a line that ran in the good run alone",
         ),
         pytest.param(
@@ -196,23 +198,23 @@ def test_lines_that_ran_in_one_of_the_runs_alone() -> None:
         calls={replace(price, line=2): 1},
         codes=(Code("cart.py", True, (3, 4), (5,)), Code("cart.py", False, (1, 2), ())),
     )
-    ran = ran_in(bad, good, {"cart.py": now}, {"cart.py": before})
-    assert ran.bad == Alone(frozenset({"return 1"}), frozenset({"LIMIT = ["}))
-    assert ran.good == Alone(frozenset({"return 0"}), frozenset({"LIMIT = 2"}))
+    ran = ran_in(executed(bad, {"cart.py": now}, ""), executed(good, {"cart.py": before}, ""))
+    assert ran.bad == Alone(lines("return 1"), lines("LIMIT = ["))
+    assert ran.good == Alone(lines("return 0"), lines("LIMIT = 2"))
 
 
 def test_what_ran_is_graded_by_how_both_runs_differ() -> None:
     total, price, idle = (Place("cart.py", line, name) for line, name in ((9, "total"), (17, "price"), (13, "idle")))
     bad = Traced({total: 2, price: 5}, frozenset({total}), frozenset(), frozenset({"cart.py"}), {})
     good = Traced({total: 2, price: 4, idle: 1}, frozenset(), frozenset(), frozenset({"cart.py"}), {})
-    texts = {"cart.py": text(BEFORE)}
-    ran = ran_in(bad, good, texts, texts)
+    before, after = (executed(each, {"cart.py": text(BEFORE)}, "") for each in (good, bad))
+    ran = ran_in(after, before)
     assert ran.functions == {
         ("cart.py", "Cart.total"): FAILING,
         ("cart.py", "price"): UNLIKE,
         ("cart.py", "Cart.idle"): UNLIKE,
     }
-    gone = ran_in(bad, replace(good, imported=frozenset({"cart.py", "old.py"})), texts, texts)
+    gone = ran_in(after, replace(before, imported=frozenset({"cart.py", "old.py"})))
     assert gone.files == {"cart.py", "old.py"}
-    alone = ran_in(bad, None, texts, {})
+    alone = ran_in(after, None)
     assert alone.functions == {("cart.py", "Cart.total"): RAN, ("cart.py", "price"): RAN}
