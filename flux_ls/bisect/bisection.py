@@ -1,5 +1,6 @@
 """The entry: evidence first, then runs, until the first bad commit is known and its verdict and its parents' last."""
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from msgspec import Struct
 
 from flux_ls.bisect.ends import hold_apart, look_at
 from flux_ls.bisect.hunks import hunks_of
-from flux_ls.bisect.journal import Before, End, Evidence, Journal
+from flux_ls.bisect.journal import Before, End, Evidence, Held, Journal
 from flux_ls.bisect.oracles import Oracle, Said
 from flux_ls.bisect.prior import Prior
 from flux_ls.bisect.runs import Finished, Runs
@@ -70,28 +71,48 @@ def bisect(
     Raises NotPossible, NothingToFind, GitError, and `Aborted` and `Cancelled` of the oracles; what was found out until
     then stands in the log, and the same question goes on from there.
     """
+    question = (str(repository.root), asked.bad, *asked.goods, str(asked.first_parent), *asked.words)
+    try:
+        with Journal.of(logs, question) as journal:
+            return _searched(repository, oracle, asked, journal, cancel or threading.Event(), report)
+    except Held as held:
+        raise NotPossible(_under_way(held)) from None
+
+
+def _searched(
+    repository: Repository, oracle: Oracle, asked: Asked, journal: Journal, stop: threading.Event, report: Report
+) -> Bisect:
     sweep()
     notes = unsuited(repository, asked.bad)
     room = repository.tree(asked.bad).bytes
     # One for each run, and for one run alone two that may be next.
     most = asked.at_once + (2 if asked.at_once == 1 else 0)
-    with Scratch(repository, room, most) as scratch:
-        stop = cancel or threading.Event()
-        with Runs(scratch, oracle, asked.at_once, stop) as runs:
-            return _Bisection(repository, asked, runs, logs, report, notes).answer()
+    with Scratch(repository, room, most) as scratch, Runs(scratch, oracle, asked.at_once, stop) as runs:
+        return _Bisection(repository, asked, runs, journal, report, notes).answer()
+
+
+def _under_way(held: Held) -> str:
+    """Who runs the same search, and what to do."""
+    if held.by is None:
+        who = "another process"
+    elif held.by.pid == os.getpid():
+        who = f"this process, since {held.by.since}"
+    else:
+        who = f"process {held.by.pid} ({held.by.program}), since {held.by.since}"
+    how = "wait for its answer, or stop it and ask again, which goes on from there"
+    return f"the same search is under way in {who}: {how}"
 
 
 class _Bisection:
     def __init__(
-        self, repository: Repository, asked: Asked, runs: Runs, logs: Path, report: Report, notes: list[str]
+        self, repository: Repository, asked: Asked, runs: Runs, journal: Journal, report: Report, notes: list[str]
     ) -> None:
         self._repository = repository
         self._asked = asked
         self._runs = runs
         self._report = report
         self._notes = notes
-        question = (str(repository.root), asked.bad, *asked.goods, str(asked.first_parent), *asked.words)
-        self._journal = Journal.of(logs, question)
+        self._journal = journal
         self._evidence: list[EvidenceShape] = []
         self._verdicts: dict[str, Verdict] = {}
         self._tried: Counter[str] = Counter()

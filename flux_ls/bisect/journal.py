@@ -1,6 +1,7 @@
 """What a search found out so far, in a file: to go on after a stop, and for `git bisect replay`.
 
-The file is a log of git's. What git does not ask for stands in comments of ours, which git passes over.
+The file is a log of git's. What git does not ask for stands in comments of ours, which git passes over. One search at a
+time writes it: the lock beside it goes with the process that holds it, however that ends.
 """
 
 import base64
@@ -8,12 +9,16 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 import zlib
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 
 import msgspec
+from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from flux_ls.bisect.executed import Executed
@@ -23,6 +28,7 @@ Source = Literal["recorded", "run"]
 """Whether telemetry or a run says so."""
 _OURS = "# flux: "
 _END = "# flux end: "
+_BY = "# flux process: "
 _ENDED = "# flux ended"
 _DAY_S = 24 * 60 * 60
 
@@ -46,6 +52,23 @@ class End(Struct, frozen=True):
     executed: Executed | None
 
 
+class By(Struct, frozen=True):
+    """The process that writes a log."""
+
+    pid: int
+    program: str
+    since: str
+    """In RFC 3339."""
+
+
+class Held(Exception):
+    """Another search writes the log; `by` is None as long as it has written nothing."""
+
+    def __init__(self, by: By | None) -> None:
+        super().__init__()
+        self.by = by
+
+
 class Before(Struct, frozen=True):
     """What was found out before a search was stopped."""
 
@@ -57,18 +80,37 @@ def prune(folder: Path, days: float, now_s: float) -> int:
     """Removes the logs that nobody wrote to for so many days, and tells how many; none where there is no limit."""
     removed = 0
     for path in folder.glob("*.log") if days else ():
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, Held):
             if path.stat().st_mtime < now_s - days * _DAY_S:
-                path.unlink()
+                with Journal(path):
+                    path.unlink()
+                    _lock_of(path).unlink()
                 removed += 1
     return removed
 
 
 class Journal:
-    """The log of one question, written line by line."""
+    """The log of one question, written line by line. Entered, it is nobody else's."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = FileLock(_lock_of(path), mode=0o600)
+
+    def __enter__(self) -> Self:
+        """Raises Held."""
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise Held(self._by()) from None
+        self._write(_told_by())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        # The file stays: were it removed, somebody who waits for it and somebody who makes it anew had one each.
+        self._lock.release()
 
     @classmethod
     def of(cls, folder: Path, question: Sequence[str]) -> "Journal":
@@ -78,10 +120,7 @@ class Journal:
 
     def unfinished(self) -> Before:
         """Whether runs were good or bad before a search was stopped; nothing of one that came to its end."""
-        try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError):
-            return Before()
+        lines = self._lines()
         if _ENDED in lines:
             return Before()
         ends: dict[str, End] = {}
@@ -104,13 +143,12 @@ class Journal:
         self, bad: str, goods: Sequence[str], ends: Sequence[End], known: Sequence[Evidence], *, first_parent: bool
     ) -> None:
         """Writes it anew, with what is known already: all of it or, should this process die, nothing."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         start = " --first-parent" if first_parent else ""
-        head = [f"git bisect start{start}", f"git bisect bad {bad}", *(f"git bisect good {good}" for good in goods)]
+        head = (f"git bisect start{start}", f"git bisect bad {bad}", *(f"git bisect good {good}" for good in goods))
         told = [*map(_told_end, ends), *(_told(each) for each in known if each.revision not in (bad, *goods))]
         half = self.path.with_suffix(".half")
-        with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
-            file.writelines(f"{line}\n" for line in (*head, *told))
+        half.unlink(missing_ok=True)
+        _append(half, _told_by(), *head, *told)
         half.replace(self.path)
 
     def add(self, evidence: Evidence) -> None:
@@ -126,9 +164,41 @@ class Journal:
             self._write(f"# first bad commit: [{first_bad}] {shown}")
         self._write(_ENDED)
 
-    def _write(self, lines: str) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{lines}\n")
+    def _lines(self) -> list[str]:
+        try:
+            return self.path.read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError):
+            return []
+
+    def _by(self) -> By | None:
+        for line in reversed(self._lines()):
+            with contextlib.suppress(msgspec.MsgspecError):
+                if line.startswith(_BY):
+                    return msgspec.json.decode(line.removeprefix(_BY), type=By)
+        return None
+
+    def _write(self, line: str) -> None:
+        _append(self.path, line)
+
+
+def _append(path: Path, *lines: str) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:  # noqa: PTH123
+        file.write("".join(f"{line}\n" for line in lines))
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def _program() -> str:
+    """`flux`, `flux-ls`; of `python -m`, the package."""
+    name = Path(sys.argv[0])
+    return name.parent.name if name.stem == "__main__" else name.name
+
+
+def _told_by() -> str:
+    by = By(os.getpid(), _program(), datetime.now().astimezone().isoformat(timespec="seconds"))
+    return _BY + msgspec.json.encode(by).decode()
 
 
 def _told(evidence: Evidence) -> str:

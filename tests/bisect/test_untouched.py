@@ -13,8 +13,10 @@ import pytest
 
 from flux_ls.bisect.worktrees import MARK
 from tests.bisect.histories import git
+from tests.bisect.processes import start
 
 COMMITS, CULPRIT = 24, 15
+GOOD, BAD = "v0", "v23"
 MEMORY = Path("/dev/shm")
 CALC = "def value():\n    return {value}\n"
 
@@ -71,20 +73,6 @@ def status(root: Path) -> str:
     return git(root, *told) + git(root, "stash", "list") + git(root, "for-each-ref")
 
 
-def start(
-    root: Path, store: Path, *options: str, run: str = "sleep 0.05; exit $(cat verdict)"
-) -> "subprocess.Popen[bytes]":
-    words = ("bug", "bisect", "--store", str(store), "--good", "v0", "--bad", "v23", "--run", run, *options)
-    return subprocess.Popen(
-        [sys.executable, "-m", "flux_ls.cli", *words],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-    )
-
-
 def left_of(root: Path) -> list[Path]:
     """Scratch folders that read the objects of this checkout."""
     found = []
@@ -112,7 +100,7 @@ def check_ended(tmp_path: Path, times: int, seed: int) -> None:
     assert state(root) == before
     chance = random.Random(seed)
     began = time.monotonic()
-    whole = start(root, store)
+    whole = start(root, store, GOOD, BAD)
     out, err = whole.communicate(timeout=120)
     took = time.monotonic() - began
     assert whole.returncode == 0, err
@@ -122,7 +110,7 @@ def check_ended(tmp_path: Path, times: int, seed: int) -> None:
     for _ in range(times):
         how = chance.choice((signal.SIGINT, signal.SIGTERM, signal.SIGKILL))
         options = chance.choice(((), ("-j", "2")))
-        process = start(root, store, *options)
+        process = start(root, store, GOOD, BAD, *options)
         try:
             process.wait(chance.uniform(0, took * 1.1))
         except subprocess.TimeoutExpired:
@@ -136,7 +124,7 @@ def check_ended(tmp_path: Path, times: int, seed: int) -> None:
             assert not left_of(root) or killed
         killed = killed or how is signal.SIGKILL
     left = left_of(root)
-    last = start(root, store)
+    last = start(root, store, GOOD, BAD)
     out, err = last.communicate(timeout=120)
     assert last.returncode == 0, err
     assert b"change 15" in out
@@ -165,7 +153,7 @@ def test_what_a_run_asks_of_git_changes_nothing_of_the_users(tmp_path: Path) -> 
         "config a.b c; commit -qam x --no-verify; stash; tag -f v15; branch -D main; checkout -b x; gc -q --prune=now"
     )
     run = "; ".join((f"cp verdict {tmp_path}/said", *(f"git {each.strip()}" for each in words.split(";"))))
-    process = start(root, store, run=f"{run}; exit $(cat {tmp_path}/said)")
+    process = start(root, store, GOOD, BAD, run=f"{run}; exit $(cat {tmp_path}/said)")
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert b"change 15" in out
@@ -188,7 +176,7 @@ def test_a_run_that_is_stopped_goes_on_and_its_log_is_one_of_gits(tmp_path: Path
     begun = tmp_path / "begun"
     # At the third revision of the search it hangs, once.
     count = f"echo x >> {begun}; test $(wc -l < {begun}) -ne 5 || sleep 60; exit $(cat verdict)"
-    process = start(root, store, run=count)
+    process = start(root, store, GOOD, BAD, run=count)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (begun.exists() and len(begun.read_text().splitlines()) >= 5):
         assert process.poll() is None
@@ -197,7 +185,7 @@ def test_a_run_that_is_stopped_goes_on_and_its_log_is_one_of_gits(tmp_path: Path
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert b"asked again, it goes on from here" in err
-    again = start(root, store, run=count)
+    again = start(root, store, GOOD, BAD, run=count)
     out, err = again.communicate(timeout=60)
     assert again.returncode == 0, err
     assert b"4 verdicts are known" in out, "those of the ends, too"
