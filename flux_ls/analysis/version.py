@@ -38,6 +38,11 @@ def as_it_ran(frame: Frame, span: Span) -> Frame:
     return version(span).of(frame)
 
 
+def as_recorded(frame: Frame) -> Frame:
+    """The frame as the record of its exception has it, which knows no version."""
+    return replace(frame, revision=None, blob=None)
+
+
 class Versions:
     """What the spans of a failure tell of its frames: of a file that several ran, the innermost counts."""
 

@@ -9,6 +9,7 @@ from flux_ls.analysis.suggestions.told import marks_of
 from flux_ls.answers.shapes import EditShape, PositionShape, SuggestionShape
 from flux_ls.answers.why import why
 from flux_ls.model import ExceptionRecord, Frame, Raised
+from tests import checkout
 from tests.recorded import Recorded
 from tests.telemetry import Raises, http, span
 
@@ -67,6 +68,19 @@ def test_only_the_text_that_ran_is_looked_at(recorded: Recorded, text: str, titl
     id = recorded.add(request(missing_card(file)))
     file.write_bytes(text.encode())
     assert bool(ask(recorded, id)) == titles
+
+
+def test_what_ran_a_commit_or_with_edits_of_it_gets_the_same(recorded: Recorded) -> None:
+    file = recorded.write("shop/pay.py", CODE)
+    checkout.new(recorded.root)
+    ran = {"vcs.ref.head.revision": checkout.commit(recorded.root)}
+    plain = ask(recorded, recorded.add(request(missing_card(file))))
+    assert plain
+    assert ask(recorded, recorded.add(request(missing_card(file)), resource=ran)) == plain
+    file.write_text("# edited\n" + CODE)
+    blob = {str(file): checkout.git(recorded.root, "hash-object", "-w", "shop/pay.py")}
+    edited = ask(recorded, recorded.add(request(missing_card(file, line=3), flux__vcs__blobs=blob), resource=ran))
+    assert [each.title for each in edited] == [each.title for each in plain]
 
 
 def test_a_file_that_is_not_here_gets_none(recorded: Recorded) -> None:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from flux_ls.analysis.chain import all_links, same_type
 from flux_ls.analysis.recorded import locals_at, locals_of
+from flux_ls.analysis.version import as_recorded
 from flux_ls.model import AttributeValue, ExceptionRecord, Failure, Frame, Raised, Span
 
 _MARKS = re.compile(r"[ |]*([~^]+)\s*")
@@ -24,7 +25,7 @@ class Told(Struct, frozen=True):
 
 def told_of(failure: Failure, frame: Frame, spans: Iterable[Span]) -> Told | None:
     """None when no recorded stack has the frame."""
-    spans = tuple(spans)
+    spans, frame = tuple(spans), as_recorded(frame)
     found = [
         (record, link)
         for span in spans
