@@ -4,6 +4,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import fsum
 from pathlib import Path
 
 from msgspec import Struct
@@ -33,8 +34,6 @@ from flux_ls.git.repository import Described, Repository
 
 _AGAIN = 3
 """How often a commit is tried again whose verdicts differ."""
-_SLOW_MS = 150
-"""What runs longer leaves the time to make ready both folders that may be next."""
 _FORESEEN = 4000
 """With more candidates, looking ahead takes longer than a checkout."""
 
@@ -103,6 +102,17 @@ def _under_way(held: Held) -> str:
     return f"the same search is under way in {who}: {how}"
 
 
+class _Place(Struct, frozen=True):
+    """Where a search stands."""
+
+    bad: str
+    graph: Graph
+    """What is left of it."""
+    weights: Mapping[str, float] | None
+    """By which it was chosen how it goes on."""
+    step: Step
+
+
 class _Bisection:
     def __init__(
         self, repository: Repository, asked: Asked, runs: Runs, journal: Journal, report: Report, notes: list[str]
@@ -117,7 +127,8 @@ class _Bisection:
         self._verdicts: dict[str, Verdict] = {}
         self._tried: Counter[str] = Counter()
         self._count = 0
-        self._slow, self._run_s = False, 0.0
+        self._run_s = 0.0
+        self._foreseen: Mapping[Verdict, _Place] = {}
         self._symptom: str | None = None
         self._left, self._about = 0, 0
         self._prior: Prior | None = None
@@ -239,10 +250,9 @@ class _Bisection:
 
     def _narrowed(self) -> Found | Among:
         runs = self._runs
+        latest: Verdict | None = None
         while True:
-            if self._bad in self._graph:
-                self._bad, self._graph = narrowed(self._graph, self._bad, self._verdicts)
-            now = self._step()
+            now = self._now(latest)
             match now:
                 case Widen(commit=commit):
                     self._bad, self._graph = commit, self._range(commit, self._goods_for(commit))
@@ -255,34 +265,57 @@ class _Bisection:
                 if commit not in runs.commits:
                     runs.start(commit)
             self._say()
-            if self._asked.at_once == 1 and self._slow and len(runs.commits) == 1:
+            if self._asked.at_once == 1 and len(runs.commits) == 1:
                 self._foresee(runs.commits[0])
             finished = runs.next()
             if finished is not None:
                 self._take(finished, purpose)
-                runs.drop(set(runs.commits) - undecided(self._graph, self._bad, self._verdicts))
+                latest = self._verdicts[finished.commit]
+                if runs.commits:
+                    runs.drop(set(runs.commits) - undecided(self._graph, self._bad, self._verdicts))
 
-    def _step(self, supposed: Mapping[str, Verdict] | None = None) -> Step:
-        verdicts = {**self._verdicts, **(supposed or {})}
-        weights = None
-        if self._prior is not None:
-            weights = self._prior.weights if supposed else self._looked(self._prior)
-        pending = () if supposed else self._runs.commits
-        free = self._asked.at_once - len(pending)
-        return step(self._graph, self._bad, verdicts, weights, free, pending)
+    def _now(self, latest: Verdict | None) -> Step:
+        """What to do after the latest verdict: what was foreseen while it was found out, if anything was."""
+        place = self._foreseen.get(latest) if latest is not None else None
+        self._foreseen = {}
+        if place is not None:
+            self._bad, self._graph = place.bad, place.graph
+        elif self._bad in self._graph:
+            self._bad, self._graph = narrowed(self._graph, self._bad, self._verdicts)
+        weights = self._looked(self._prior) if self._prior is not None else None
+        if place is not None and place.weights is weights:
+            return place.step
+        pending = self._runs.commits
+        return step(self._graph, self._bad, self._verdicts, weights, self._asked.at_once - len(pending), pending)
 
     def _looked(self, prior: Prior) -> Mapping[str, float]:
         good = [each for each in self._verdicts if self._verdicts[each] == "good"]
         return prior.look(self._bad, [*self._goods_for(self._bad), *good], self._graph)
 
     def _foresee(self, commit: str) -> None:
-        if self._left <= _FORESEEN:
-            outcomes: tuple[Verdict, ...] = ("good", "bad")
-            nexts = [self._step({commit: verdict}) for verdict in outcomes]
-            self._runs.prepare([each.commits[0] for each in nexts if isinstance(each, Try) and each.commits])
+        """Works out what follows on either verdict while it is found out, and has folders made ready for it."""
+        if self._left > _FORESEEN or self._bad not in self._graph:
+            return
+        outcomes: tuple[Verdict, ...] = ("good", "bad")
+        self._foreseen = {verdict: self._supposing(commit, verdict) for verdict in outcomes}
+        nexts = {
+            place.step.commits[0]: _weight(place)
+            for place in self._foreseen.values()
+            if isinstance(place.step, Try) and place.step.commits
+        }
+        # What is likely and takes little: it may be in vain.
+        self._runs.prepare(sorted(nexts, key=lambda each: -nexts[each] / (1 + self._runs.distance(each))))
+
+    def _supposing(self, commit: str, verdict: Verdict) -> _Place:
+        verdicts = {**self._verdicts, commit: verdict}
+        bad, graph = narrowed(self._graph, self._bad, verdicts)
+        weights = self._prior.weights if self._prior is not None else None
+        return _Place(bad, graph, weights, step(graph, bad, verdicts, weights))
 
     def _range(self, bad: str, goods: Sequence[str]) -> Graph:
-        return self._repository.graph(bad, goods, first_parent=self._asked.first_parent)
+        graph = self._repository.graph(bad, goods, first_parent=self._asked.first_parent)
+        self._runs.line_up(graph)
+        return graph
 
     def _goods_for(self, bad: str) -> list[str]:
         """The good revisions that were named, without those that have this one behind them."""
@@ -298,6 +331,7 @@ class _Bisection:
                 commit = ahead.pop(0)
                 self._runs.start(commit, trace=trace is not None and commit in trace)
                 self._say()
+            self._runs.prepare(ahead[:1])
             finished = self._runs.next()
             if finished is not None:
                 told.append(finished)
@@ -324,7 +358,6 @@ class _Bisection:
             self._keep_end(finished, evidence)
 
     def _took(self, duration_ms: float) -> None:
-        self._slow = duration_ms > _SLOW_MS
         self._run_s = duration_ms / 1000
 
     def _judged(self, said: Said) -> Verdict:
@@ -416,6 +449,11 @@ class _Bisection:
 
     def _short(self, commit: str) -> str:
         return commit[:12]
+
+
+def _weight(place: _Place) -> float:
+    weights = place.weights
+    return len(place.graph) if weights is None else fsum(weights.get(each, 1.0) for each in place.graph)
 
 
 def _first_bad(told: Described) -> FirstBad:

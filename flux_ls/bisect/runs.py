@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +13,15 @@ from msgspec import Struct
 from flux_ls.bisect.executed import Executed, executed
 from flux_ls.bisect.oracles import Aborted, Cancelled, Oracle, Said
 from flux_ls.bisect.traces import Traced
-from flux_ls.bisect.worktrees import Scratch
+from flux_ls.bisect.worktrees import PROCESSORS, Scratch
 from flux_ls.git.asking import GitError
 from flux_ls.source.lines import decode_source
 from flux_ls.source.places import Text
 from flux_ls.source.text_cache import MAX_BYTES, parsed
 
 _BEAT_S = 0.1
+_AHEAD = 2
+"""Folders that are made ready at once: one may be asked for before it is, and the next one is begun then."""
 
 
 class Finished(Struct, frozen=True):
@@ -38,8 +40,7 @@ class Runs:
         self._oracle = oracle
         self._cancel = cancel
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="flux-bisect")
-        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="flux-bisect-ahead")
-        self._wanted: Collection[str] = ()
+        self._ahead = ThreadPoolExecutor(_AHEAD, thread_name_prefix="flux-bisect-ahead")
         self._running: dict[Future[Finished], tuple[str, threading.Event]] = {}
 
     @property
@@ -49,13 +50,23 @@ class Runs:
 
     def start(self, commit: str, *, trace: bool = False) -> None:
         stop = threading.Event()
+        self._scratch.want(())
         self._running[self._pool.submit(self._one, commit, stop, trace)] = (commit, stop)
 
+    def line_up(self, commits: Iterable[str]) -> None:
+        """Tells the order of commits in the history."""
+        self._scratch.line_up(commits)
+
+    def distance(self, commit: str) -> int:
+        """How much there is to do until it can be tried."""
+        return self._scratch.distance(commit)
+
     def prepare(self, commits: Collection[str]) -> None:
-        """Makes folders ready for what may be asked next; what was to be made ready before is not wanted any more."""
-        self._wanted = commits
-        for commit in commits:
-            self._ahead.submit(self._make_ready, commit)
+        """Makes folders ready for what may be asked next, the first one first, until the next one begins."""
+        if PROCESSORS > 1:
+            self._scratch.want(commits)
+            for commit in commits:
+                self._ahead.submit(self._make_ready, commit)
 
     def drop(self, commits: Collection[str]) -> None:
         """Ends the runs of commits that nobody asks about any more."""
@@ -84,7 +95,7 @@ class Runs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self._wanted = ()
+        self._scratch.want(())
         for _, stop in self._running.values():
             stop.set()
         self._pool.shutdown(cancel_futures=True)
@@ -98,10 +109,9 @@ class Runs:
             return Finished(commit, said, told)
 
     def _make_ready(self, commit: str) -> None:
-        if commit in self._wanted:
-            # Whoever needs it meets the same error, and says it.
-            with contextlib.suppress(GitError, OSError):
-                self._scratch.prepare(commit)
+        # Whoever needs it meets the same error, and says it.
+        with contextlib.suppress(GitError, OSError):
+            self._scratch.prepare(commit)
 
 
 def _texts(traced: Traced, folder: Path) -> dict[str, Text]:

@@ -13,7 +13,7 @@ import stat
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,6 +30,7 @@ _MEMORY = Path("/dev/shm")
 _MARKED_NS = 10**18
 _SPARE = 512 << 20
 """Room in memory that is left to others."""
+PROCESSORS = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 class Worktree:
@@ -43,6 +44,10 @@ class Worktree:
         self._checkout = checkout
         self._folders: set[str] = set()
 
+    def holds(self, commit: str) -> bool:
+        """Whether it is the commit, with nothing else in it."""
+        return self.commit == commit and not self.used
+
     def put(self, commit: str) -> None:
         """Makes it the commit, with nothing else in it. Raises GitError."""
         self.commit = None
@@ -50,6 +55,8 @@ class Worktree:
             for path in self._checkout.left():
                 if path.rstrip("/") != ".git":
                     remove(self.folder / path)
+        # Until it is whole, it is to be looked into.
+        self.used = True
         self._checkout.put(commit)
         self._mark(self.folder)
         self.commit, self.used = commit, False
@@ -94,7 +101,12 @@ class Scratch:
         self.in_memory = base.parent == _MEMORY
         self._idle: list[Worktree] = []
         self._count = 0
-        self._guard = threading.Lock()
+        self._order: Mapping[str, int] = {}
+        self._wanted: Collection[str] = ()
+        self._making: set[str] = set()
+        self._busy = 0
+        self._changed = threading.Condition()
+        """Guards what stands above."""
         try:
             (self.folder / "git").mkdir(parents=True, mode=0o700)
             self._checkouts = Checkouts(self.folder / "git", repository)
@@ -105,40 +117,79 @@ class Scratch:
     @contextlib.contextmanager
     def at(self, commit: str) -> Iterator[Worktree]:
         """A folder with the commit, nobody else's meanwhile. Raises GitError."""
-        tree = self._taken(commit)
+        with self._changed:
+            # To begin anew would take longer than to wait for whoever makes it ready.
+            self._changed.wait_for(lambda: commit not in self._making)
+            tree = self._taken(commit, self._idle) or self._another()
+            self._busy += 1
         try:
-            if tree.commit != commit or tree.used:
+            if not tree.holds(commit):
                 tree.put(commit)
             yield tree
         finally:
             # What a run left in it must not meet the next one, not even of the same commit.
             tree.used = True
-            with self._guard:
-                self._idle.append(tree)
+            self._give_back(tree)
+
+    def line_up(self, commits: Iterable[str]) -> None:
+        """Tells the order of commits: what holds one is the quicker made another one, the nearer they stand."""
+        with self._changed:
+            self._order = {commit: at for at, commit in enumerate(commits)}
+
+    def distance(self, commit: str) -> int:
+        """How far the commit is from what a folder holds that is free."""
+        with self._changed:
+            return min((self._apart(tree, commit) for tree in self._free()), default=len(self._order))
+
+    def want(self, commits: Collection[str]) -> None:
+        """These may be asked for next; others that wait to be made ready are not."""
+        with self._changed:
+            self._wanted = commits
+            self._changed.notify_all()
 
     def prepare(self, commit: str) -> None:
-        """Has a folder ready for when the commit is asked for. Raises GitError."""
-        with self._guard:
-            if any(tree.commit == commit and not tree.used for tree in self._idle):
+        """Has a folder ready for when the commit is asked for, if it is wanted by the time. Raises GitError."""
+        with self._changed:
+            # A processor is left for it: it may be in vain, and what is needed now must not take longer for that.
+            self._changed.wait_for(lambda: self._busy < PROCESSORS or commit not in self._wanted)
+            if commit not in self._wanted or commit in self._making or self._is_ready(commit):
                 return
-        tree = self._taken(commit)
+            tree = self._taken(commit, self._free()) or (self._another() if self._count < self._most else None)
+            if tree is None:
+                return
+            self._making.add(commit)
+            self._busy += 1
         try:
             tree.put(commit)
         finally:
-            with self._guard:
-                self._idle.append(tree)
+            self._give_back(tree, made=commit)
 
-    def _taken(self, commit: str) -> Worktree:
-        with self._guard:
-            ready = [tree for tree in self._idle if tree.commit == commit and not tree.used]
-            free = [tree for tree in self._idle if tree.commit is None or tree.used]
-            found: list[Worktree] = [*ready, *free, *(self._idle if self._count >= self._most else ())]
-            if found:
-                self._idle.remove(found[0])
-                return found[0]
-            self._count += 1
-            number = self._count
-        return Worktree(self._checkouts.add(str(number), self.folder / str(number)))
+    def _is_ready(self, commit: str) -> bool:
+        return any(tree.holds(commit) for tree in self._idle)
+
+    def _free(self) -> list[Worktree]:
+        return [tree for tree in self._idle if tree.used or tree.commit not in self._wanted]
+
+    def _taken(self, commit: str, trees: Collection[Worktree]) -> Worktree | None:
+        """The one of these that is ready, or that is the quickest made so; None for none."""
+        tree = min(trees, key=lambda tree: (not tree.holds(commit), self._apart(tree, commit)), default=None)
+        if tree is not None:
+            self._idle.remove(tree)
+        return tree
+
+    def _another(self) -> Worktree:
+        self._count += 1
+        return Worktree(self._checkouts.add(str(self._count), self.folder / str(self._count)))
+
+    def _apart(self, tree: Worktree, commit: str) -> int:
+        return abs(self._order.get(tree.commit or "", -1) - self._order.get(commit, -1))
+
+    def _give_back(self, tree: Worktree, made: str = "") -> None:
+        with self._changed:
+            self._idle.append(tree)
+            self._making.discard(made)
+            self._busy -= 1
+            self._changed.notify_all()
 
     def close(self) -> None:
         try:

@@ -1,0 +1,149 @@
+"""Throw-away checkouts: whole whatever happened in them before, made ready ahead, and no more than there may be."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from flux_ls.bisect.worktrees import Scratch
+from flux_ls.git.asking import GitError
+from flux_ls.git.checkouts import Checkout
+from flux_ls.git.repository import Repository
+from tests.bisect.histories import World, as_repository
+
+NAMES = [f"c{at}" for at in range(12)]
+WORLD = World(
+    {name: tuple(NAMES[max(0, at - 1) : at]) for at, name in enumerate(NAMES)},
+    dict.fromkeys(NAMES, "good"),
+    frozenset(),
+    "c11",
+    ("c0",),
+)
+
+
+class Puts:
+    """Every checkout that is made, and a door that some of them wait at."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, names: Mapping[str, str]) -> None:
+        self.made: list[str] = []
+        self.waiting = threading.Semaphore(0)
+        self.door = threading.Event()
+        self.held: set[str] = set()
+        self.broken: set[str] = set()
+        whole = Checkout.put
+
+        def put(checkout: Checkout, commit: str) -> None:
+            name = names[commit]
+            self.made.append(name)
+            if name in self.held:
+                self.waiting.release()
+                assert self.door.wait(30)
+            if name in self.broken:
+                (checkout.folder / "half").mkdir()
+                (checkout.folder / "half" / "file").touch()
+                (checkout.folder / "name").write_text("half")
+                raise GitError("it took too long")
+            whole(checkout, commit)
+
+        monkeypatch.setattr(Checkout, "put", put)
+
+
+class Three:
+    """A scratch folder for three checkouts at most."""
+
+    def __init__(self, scratch: Scratch, ids: Mapping[str, str], puts: Puts) -> None:
+        self.scratch, self.ids, self.puts = scratch, ids, puts
+
+    def prepare(self, *names: str) -> None:
+        self.scratch.want([self.ids[name] for name in names])
+        for name in names:
+            self.scratch.prepare(self.ids[name])
+
+    def run(self, name: str) -> Path:
+        """One that leaves things behind, as runs do."""
+        with self.scratch.at(self.ids[name]) as tree:
+            assert sorted(each.name for each in tree.folder.iterdir()) == [".git", "name", "verdict"]
+            assert (tree.folder / "name").read_text() == name
+            (tree.folder / "left").touch()
+            (tree.folder / "name").write_text("x")
+            return tree.folder
+
+    def folders(self) -> int:
+        return sum(each.name != "git" for each in self.scratch.folder.iterdir())
+
+
+@pytest.fixture
+def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Three]:
+    ids = as_repository(WORLD, tmp_path / "project")
+    puts = Puts(monkeypatch, {id: name for name, id in ids.items()})
+    with Scratch(Repository(tmp_path / "project"), 0, 3) as scratch:
+        scratch.line_up(ids.values())
+        yield Three(scratch, ids, puts)
+
+
+def test_what_was_made_ready_is_not_made_again(three: Three) -> None:
+    three.prepare("c5", "c7")
+    three.prepare("c7", "c5")
+    three.run("c7")
+    three.run("c5")
+    assert three.puts.made == ["c5", "c7"]
+    three.run("c5")
+    assert three.puts.made == ["c5", "c7", "c5"], "what ran in it may have changed anything"
+
+
+def test_what_is_about_to_be_ready_is_waited_for(three: Three) -> None:
+    three.puts.held = {"c5"}
+    ahead = threading.Thread(target=three.prepare, args=("c5",))
+    ahead.start()
+    assert three.puts.waiting.acquire(timeout=30)
+    run = threading.Thread(target=three.run, args=("c5",))
+    run.start()
+    three.scratch.want(())
+    three.puts.door.set()
+    for each in (ahead, run):
+        each.join(30)
+        assert not each.is_alive()
+    assert three.puts.made == ["c5"]
+    assert three.folders() == 1
+
+
+def test_what_nobody_wants_any_more_is_not_begun(three: Three) -> None:
+    three.scratch.want([three.ids["c5"]])
+    three.scratch.prepare(three.ids["c7"])
+    three.scratch.want(())
+    three.scratch.prepare(three.ids["c5"])
+    assert three.puts.made == []
+
+
+def test_a_run_has_a_folder_however_many_wait_for_one(three: Three) -> None:
+    for at in range(0, 10, 2):
+        three.prepare(f"c{at}", f"c{at + 1}")
+        three.run(f"c{at + 1}")
+    three.prepare("c9", "c10", "c11")
+    with three.scratch.at(three.ids["c3"]) as tree:
+        assert (tree.folder / "name").read_text() == "c3"
+    assert three.folders() == 3
+
+
+def test_the_nearest_folder_is_taken(three: Three) -> None:
+    three.prepare("c1", "c6", "c10")
+    places = {name: three.run(name) for name in ("c10", "c1", "c6")}
+    assert three.run("c9") == places["c10"]
+    assert three.run("c5") == places["c6"]
+    assert three.run("c0") == places["c1"]
+    assert three.scratch.distance(three.ids["c3"]) == 2
+    assert three.folders() == 3
+
+
+@pytest.mark.parametrize("how", ["ahead", "for a run"])
+def test_what_was_half_made_is_made_whole(three: Three, how: str) -> None:
+    three.run("c2")
+    three.puts.broken = {"c4"}
+    with pytest.raises(GitError, match="it took too long"):
+        three.prepare("c4") if how == "ahead" else three.run("c4")
+    three.puts.broken = set()
+    three.scratch.want(())
+    three.run("c4")
+    three.run("c3")
+    assert three.folders() == 1
