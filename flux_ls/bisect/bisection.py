@@ -4,6 +4,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from math import fsum
 from pathlib import Path
 
@@ -365,7 +366,8 @@ class _Bisection:
 
     def _know(self, evidence: Evidence, purpose: Purpose | None) -> None:
         self._verdicts[evidence.revision] = evidence.verdict
-        if purpose is None and evidence.source == "run":
+        if purpose is None:
+            # What is recorded was run as well, by the user.
             self._tried[evidence.revision] += 1
         # The log begins with the ends.
         if purpose is not None and evidence.revision not in (self._asked.bad, *self._asked.goods):
@@ -389,9 +391,11 @@ class _Bisection:
         self._left, self._about = 1, 0
         ahead = repeats(self._graph, commit, self._verdicts, self._tried)
         before = {each: self._verdicts.get(each, "good") for each in ahead}
-        again = [finished.commit for finished in self._each(ahead, "repeat") if self._differs(finished, before)]
-        unsteady = tuple(dict.fromkeys(again))
         described = self._repository.described([commit])[commit]
+        with ThreadPoolExecutor(1, thread_name_prefix="flux-bisect-hunks") as meanwhile:
+            showing = meanwhile.submit(self._shown, commit)
+            again = [finished.commit for finished in self._each(ahead, "repeat") if self._differs(finished, before)]
+        unsteady = tuple(dict.fromkeys(again))
         if unsteady:
             self._each([each for each in unsteady for _ in range(_AGAIN)], "repeat")
             self._journal.end()
@@ -402,15 +406,19 @@ class _Bisection:
                 unsteady=unsteady,
             )
         self._journal.end(commit, described.subject)
-        parents = self._graph[commit]
-        ran = self._prior.ran if self._prior is not None else self._ran
-        hunks: tuple[HunkShape, ...] = ()
         try:
-            changes = self._repository.changes(commit, parents, first_parent=self._asked.first_parent).get(commit, ())
-            hunks = hunks_of(self._repository, commit, parents[0] if parents else None, changes, ran)
+            hunks = showing.result()
         except GitError as error:
+            hunks = ()
             self._notes.append(f"what it changed cannot be shown: {error}")
         return self._told(first_bad=_first_bad(described), hunks=hunks)
+
+    def _shown(self, commit: str) -> tuple[HunkShape, ...]:
+        """The part of its diff that touches what failed. Raises GitError."""
+        parents = self._graph[commit]
+        ran = self._prior.ran if self._prior is not None else self._ran
+        changes = self._repository.changes(commit, parents, first_parent=self._asked.first_parent).get(commit, ())
+        return hunks_of(self._repository, commit, parents[0] if parents else None, changes, ran)
 
     def _differs(self, finished: Finished, before: Mapping[str, Verdict]) -> bool:
         return self._judged(finished.said) != before[finished.commit]

@@ -93,7 +93,11 @@ def undecided(graph: Graph, bad: str, verdicts: Mapping[str, Verdict]) -> frozen
 
 
 def repeats(graph: Graph, commit: str, verdicts: Mapping[str, Verdict], tried: Mapping[str, int]) -> tuple[str, ...]:
-    """What is to be run until the first bad commit and its parents have been tried twice, given how often they were."""
+    """What is to be run until the first bad commit and its parents have been tried twice, given how often they were.
+
+    Were one verdict wrong, all later ones lead to it: to the first bad commit if it was bad, to a parent if it was
+    good. So these tell it, and no others have to be run again; each is, once at the least.
+    """
     deciding = (commit, *(each for each in graph[commit] if verdicts.get(each) != "skip"))
     return tuple(each for each in deciding for _ in range(_TWICE - min(_TWICE, tried.get(each, 0))))
 

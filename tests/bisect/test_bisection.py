@@ -36,6 +36,7 @@ class Reads:
         self._flips = flips
         self._stop_after = stop_after
         self._guard = threading.Lock()
+        self.turned: frozenset[str] = frozenset()
 
     def ask(self, folder: Path, stop: threading.Event, *, scratch: Path, trace: bool = False) -> Said:
         name = (folder / "name").read_text()
@@ -50,7 +51,7 @@ class Reads:
         (folder / "left" / "over").touch()
         (folder / "verdict").rename(folder / "verdict.old")
         verdict = CODES[(folder / "verdict.old").read_text()]
-        if name in self._flips and again:
+        if name in self.turned or (name in self._flips and again):
             verdict = "good" if verdict == "bad" else "bad"
         return Said(verdict)  # type: ignore[arg-type]
 
@@ -133,6 +134,22 @@ def test_recorded_verdicts_need_no_run(tmp_path: Path) -> None:
     assert project.first_bad(answer) == "c17"
     assert set(oracle.asked) == {"c39", "c16", "c17"} or set(oracle.asked) == {"c39", "c16", "c17", "c18"}
     assert [each.source for each in answer.evidence[:2]] == ["recorded", "recorded"]
+
+
+def test_a_recorded_verdict_is_confirmed_by_one_run(tmp_path: Path) -> None:
+    """It was run before, by whoever sent the request."""
+    project = Project(tmp_path, line(17))
+    known = (("c16", "good"), ("c17", "bad"))
+    evidence = tuple(Evidence(project.ids[name], verdict, "recorded", "told") for name, verdict in known)  # type: ignore[arg-type]
+    for lies in ((), ("c16",), ("c17",)):
+        oracle = Reads()
+        oracle.turned = frozenset(lies)
+        answer = project.bisect(oracle, evidence=evidence, fresh=True)
+        assert oracle.asked[2:4] == ["c17", "c16"]
+        assert project.first_bad(answer) == (None if lies else "c17")
+        assert len(oracle.asked) == 4 + 3 * len(lies)
+        assert [project.names[each] for each in answer.unsteady] == list(lies)
+        assert all("recorded as" in (answer.reason or "") for _ in lies)
 
 
 @pytest.mark.parametrize("runs", [1, 2, 3, 4, 6])
