@@ -1,22 +1,21 @@
 """The entry: evidence first, then runs, until the first bad commit is known and its verdict and its parents' last."""
 
-import os
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from math import fsum
 from pathlib import Path
 
 from msgspec import Struct
 
+from flux_ls.bisect.course import Course
 from flux_ls.bisect.ends import hold_apart, look_at
 from flux_ls.bisect.hunks import hunks_of
 from flux_ls.bisect.journal import Before, End, Evidence, Held, Journal
 from flux_ls.bisect.oracles import Oracle, Said
 from flux_ls.bisect.prior import Prior
-from flux_ls.bisect.runs import Finished, Runs
-from flux_ls.bisect.search import Among, Found, Graph, Step, Try, Verdict, Widen, narrowed, repeats, step, undecided
+from flux_ls.bisect.runs import Finished, Runs, is_idle
+from flux_ls.bisect.search import Among, Found, Try, Verdict, repeats
 from flux_ls.bisect.shapes import (
     Bisect,
     EvidenceShape,
@@ -35,8 +34,8 @@ from flux_ls.git.repository import Described, Repository
 
 _AGAIN = 3
 """How often a commit is tried again whose verdicts differ."""
-_FORESEEN = 4000
-"""With more candidates, looking ahead takes longer than a checkout."""
+_SLOW_MS = 150
+"""What runs longer leaves the time to make ready both folders that may be next, though one of them is in vain."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -76,7 +75,7 @@ def bisect(
         with Journal.of(logs, question) as journal:
             return _searched(repository, oracle, asked, journal, cancel or threading.Event(), report)
     except Held as held:
-        raise NotPossible(_under_way(held)) from None
+        raise NotPossible(str(held)) from None
 
 
 def _searched(
@@ -89,29 +88,6 @@ def _searched(
     most = asked.at_once + (2 if asked.at_once == 1 else 0)
     with Scratch(repository, room, most) as scratch, Runs(scratch, oracle, asked.at_once, stop) as runs:
         return _Bisection(repository, asked, runs, journal, report, notes).answer()
-
-
-def _under_way(held: Held) -> str:
-    """Who runs the same search, and what to do."""
-    if held.by is None:
-        who = "another process"
-    elif held.by.pid == os.getpid():
-        who = f"this process, since {held.by.since}"
-    else:
-        who = f"process {held.by.pid} ({held.by.program}), since {held.by.since}"
-    how = "wait for its answer, or stop it and ask again, which goes on from there"
-    return f"the same search is under way in {who}: {how}"
-
-
-class _Place(Struct, frozen=True):
-    """Where a search stands."""
-
-    bad: str
-    graph: Graph
-    """What is left of it."""
-    weights: Mapping[str, float] | None
-    """By which it was chosen how it goes on."""
-    step: Step
 
 
 class _Bisection:
@@ -128,14 +104,10 @@ class _Bisection:
         self._verdicts: dict[str, Verdict] = {}
         self._tried: Counter[str] = Counter()
         self._count = 0
-        self._run_s = 0.0
-        self._foreseen: Mapping[Verdict, _Place] = {}
+        self._slow, self._run_s = False, 0.0
         self._symptom: str | None = None
         self._left, self._about = 0, 0
-        self._prior: Prior | None = None
         self._ran = asked.ran
-        self._bad = asked.bad
-        self._graph: Graph = {}
         self._ends: dict[str, End] = {}
 
     def answer(self) -> Bisect:
@@ -152,12 +124,13 @@ class _Bisection:
         self._check_ends()
         for good in asked.goods:
             self._check_bases(good)
-        self._graph = self._range(asked.bad, self._goods_for(asked.bad))
-        self._candidates = len(self._graph)
-        if not self._graph:
+        course = Course(self._repository, asked.bad, asked.goods, first_parent=asked.first_parent)
+        self._candidates = len(course.graph)
+        if not course.graph:
             raise NothingToFind(f"{self._short(asked.bad)} is good or behind a good revision: there is nothing between")
-        self._weigh()
-        found = self._narrowed()
+        self._runs.line_up(course.graph)
+        course.prior = self._prior(course)
+        found = self._narrowed(course)
         if isinstance(found, Among):
             described = self._repository.described(found.commits)
             self._journal.end()
@@ -165,7 +138,7 @@ class _Bisection:
                 reason="only commits that could not be tried are left: the first bad commit is one of these",
                 among=tuple(_first_bad(described[each]) for each in found.commits),
             )
-        return self._confirmed(found.commit)
+        return self._confirmed(course, found.commit)
 
     # The ends.
 
@@ -236,30 +209,26 @@ class _Bisection:
 
     # The search.
 
-    def _weigh(self) -> None:
-        if self._ran is not None:
-            self._say("reading what the commits changed")
-            goods = self._goods_for(self._asked.bad)
-            first_parent = self._asked.first_parent
-            try:
-                changes = self._repository.changes(self._asked.bad, goods, first_parent=first_parent)
-            except GitError as error:
-                # What only makes it quicker does not end it.
-                self._notes.append(f"what the commits changed cannot be told, so that all count the same: {error}")
-            else:
-                self._prior = Prior(self._repository, changes, self._ran, self._run_s, first_parent=first_parent)
+    def _prior(self, course: Course) -> Prior | None:
+        if self._ran is None:
+            return None
+        self._say("reading what the commits changed")
+        asked, first_parent = self._asked, self._asked.first_parent
+        try:
+            changes = self._repository.changes(asked.bad, course.goods_for(asked.bad), first_parent=first_parent)
+        except GitError as error:
+            # What only makes it quicker does not end it.
+            self._notes.append(f"what the commits changed cannot be told, so that all count the same: {error}")
+            return None
+        return Prior(self._repository, changes, self._ran, self._run_s, first_parent=first_parent)
 
-    def _narrowed(self) -> Found | Among:
+    def _narrowed(self, course: Course) -> Found | Among:
         runs = self._runs
         latest: Verdict | None = None
         while True:
-            now = self._now(latest)
-            match now:
-                case Widen(commit=commit):
-                    self._bad, self._graph = commit, self._range(commit, self._goods_for(commit))
-                    continue
-                case Found() | Among():
-                    return now
+            now = course.next(self._verdicts, self._asked.at_once, runs.commits, latest)
+            if not isinstance(now, Try):
+                return now
             self._left, self._about = now.left, now.about
             purpose: Purpose = "deciding" if now.deciding else "search"
             for commit in now.commits:
@@ -267,60 +236,18 @@ class _Bisection:
                     runs.start(commit)
             self._say()
             if self._asked.at_once == 1 and len(runs.commits) == 1:
-                self._foresee(runs.commits[0])
+                self._make_ready(course.foresee(runs.commits[0], self._verdicts))
             finished = runs.next()
             if finished is not None:
                 self._take(finished, purpose)
                 latest = self._verdicts[finished.commit]
                 if runs.commits:
-                    runs.drop(set(runs.commits) - undecided(self._graph, self._bad, self._verdicts))
+                    runs.drop(set(runs.commits) - course.undecided(self._verdicts))
 
-    def _now(self, latest: Verdict | None) -> Step:
-        """What to do after the latest verdict: what was foreseen while it was found out, if anything was."""
-        place = self._foreseen.get(latest) if latest is not None else None
-        self._foreseen = {}
-        if place is not None:
-            self._bad, self._graph = place.bad, place.graph
-        elif self._bad in self._graph:
-            self._bad, self._graph = narrowed(self._graph, self._bad, self._verdicts)
-        weights = self._looked(self._prior) if self._prior is not None else None
-        if place is not None and place.weights is weights:
-            return place.step
-        pending = self._runs.commits
-        return step(self._graph, self._bad, self._verdicts, weights, self._asked.at_once - len(pending), pending)
-
-    def _looked(self, prior: Prior) -> Mapping[str, float]:
-        good = [each for each in self._verdicts if self._verdicts[each] == "good"]
-        return prior.look(self._bad, [*self._goods_for(self._bad), *good], self._graph)
-
-    def _foresee(self, commit: str) -> None:
-        """Works out what follows on either verdict while it is found out, and has folders made ready for it."""
-        if self._left > _FORESEEN or self._bad not in self._graph:
-            return
-        outcomes: tuple[Verdict, ...] = ("good", "bad")
-        self._foreseen = {verdict: self._supposing(commit, verdict) for verdict in outcomes}
-        nexts = {
-            place.step.commits[0]: _weight(place)
-            for place in self._foreseen.values()
-            if isinstance(place.step, Try) and place.step.commits
-        }
-        # What is likely and takes little: it may be in vain.
-        self._runs.prepare(sorted(nexts, key=lambda each: -nexts[each] / (1 + self._runs.distance(each))))
-
-    def _supposing(self, commit: str, verdict: Verdict) -> _Place:
-        verdicts = {**self._verdicts, commit: verdict}
-        bad, graph = narrowed(self._graph, self._bad, verdicts)
-        weights = self._prior.weights if self._prior is not None else None
-        return _Place(bad, graph, weights, step(graph, bad, verdicts, weights))
-
-    def _range(self, bad: str, goods: Sequence[str]) -> Graph:
-        graph = self._repository.graph(bad, goods, first_parent=self._asked.first_parent)
-        self._runs.line_up(graph)
-        return graph
-
-    def _goods_for(self, bad: str) -> list[str]:
-        """The good revisions that were named, without those that have this one behind them."""
-        return [good for good in self._asked.goods if not self._repository.is_ancestor(bad, good)]
+    def _make_ready(self, nexts: Mapping[str, float]) -> None:
+        """Has folders made ready for what may be next: what is likely and takes little first, for it may be in vain."""
+        if self._slow or is_idle():
+            self._runs.prepare(sorted(nexts, key=lambda each: -nexts[each] / (1 + self._runs.distance(each))))
 
     # The runs.
 
@@ -359,6 +286,7 @@ class _Bisection:
             self._keep_end(finished, evidence)
 
     def _took(self, duration_ms: float) -> None:
+        self._slow = duration_ms > _SLOW_MS
         self._run_s = duration_ms / 1000
 
     def _judged(self, said: Said) -> Verdict:
@@ -386,14 +314,14 @@ class _Bisection:
 
     # The end.
 
-    def _confirmed(self, commit: str) -> Bisect:
+    def _confirmed(self, course: Course, commit: str) -> Bisect:
         """Tries the deciding ones until each was tried twice: where they differ, nothing is sure."""
         self._left, self._about = 1, 0
-        ahead = repeats(self._graph, commit, self._verdicts, self._tried)
+        ahead = repeats(course.graph, commit, self._verdicts, self._tried)
         before = {each: self._verdicts.get(each, "good") for each in ahead}
         described = self._repository.described([commit])[commit]
         with ThreadPoolExecutor(1, thread_name_prefix="flux-bisect-hunks") as meanwhile:
-            showing = meanwhile.submit(self._shown, commit)
+            showing = meanwhile.submit(self._shown, course, commit)
             again = [finished.commit for finished in self._each(ahead, "repeat") if self._differs(finished, before)]
         unsteady = tuple(dict.fromkeys(again))
         if unsteady:
@@ -413,10 +341,10 @@ class _Bisection:
             self._notes.append(f"what it changed cannot be shown: {error}")
         return self._told(first_bad=_first_bad(described), hunks=hunks)
 
-    def _shown(self, commit: str) -> tuple[HunkShape, ...]:
+    def _shown(self, course: Course, commit: str) -> tuple[HunkShape, ...]:
         """The part of its diff that touches what failed. Raises GitError."""
-        parents = self._graph[commit]
-        ran = self._prior.ran if self._prior is not None else self._ran
+        parents = course.graph[commit]
+        ran = course.prior.ran if course.prior is not None else self._ran
         changes = self._repository.changes(commit, parents, first_parent=self._asked.first_parent).get(commit, ())
         return hunks_of(self._repository, commit, parents[0] if parents else None, changes, ran)
 
@@ -457,11 +385,6 @@ class _Bisection:
 
     def _short(self, commit: str) -> str:
         return commit[:12]
-
-
-def _weight(place: _Place) -> float:
-    weights = place.weights
-    return len(place.graph) if weights is None else fsum(weights.get(each, 1.0) for each in place.graph)
 
 
 def _first_bad(told: Described) -> FirstBad:

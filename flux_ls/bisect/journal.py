@@ -62,11 +62,18 @@ class By(Struct, frozen=True):
 
 
 class Held(Exception):
-    """Another search writes the log; `by` is None as long as it has written nothing."""
+    """The same search goes on elsewhere and writes the log; the message says where, and what to do."""
 
     def __init__(self, by: By | None) -> None:
-        super().__init__()
-        self.by = by
+        """`by` is None where nothing was written yet."""
+        if by is None:
+            who = "another process"
+        elif by.pid == os.getpid():
+            who = f"this process, since {by.since}"
+        else:
+            who = f"process {by.pid} ({by.program}), since {by.since}"
+        how = "wait for its answer, or stop it and ask again, which goes on from there"
+        super().__init__(f"the same search is under way in {who}: {how}")
 
 
 class Before(Struct, frozen=True):

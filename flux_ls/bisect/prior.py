@@ -1,7 +1,7 @@
 """The weights of a range's commits, read from git as far as the search has need of them."""
 
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from flux_ls.bisect.signs import likely, signs_of
 from flux_ls.bisect.weights import Ran, by_files, followed
@@ -35,14 +35,14 @@ class Prior:
         self._looked = False
         self.weights: Mapping[str, float] = {commit: by_files(each, self.ran) for commit, each in changes.items()}
 
-    def look(self, bad: str, goods: Sequence[str], candidates: Collection[str]) -> Mapping[str, float]:
+    def look(self, bad: str, goods: Callable[[], Sequence[str]], candidates: Collection[str]) -> Mapping[str, float]:
         """The weights; from when there are few candidates, which lie between these, by their lines."""
         if self._looked or len(candidates) > self._most:
             return self.weights
         self._looked = True
         # It takes git too long, say: then the files have to do.
         with contextlib.suppress(GitError):
-            self.weights = likely(self.signs(bad, goods, candidates))
+            self.weights = likely(self.signs(bad, goods(), candidates))
         return self.weights
 
     def signs(self, bad: str, goods: Sequence[str], candidates: Collection[str]) -> Mapping[str, Mapping[str, float]]:

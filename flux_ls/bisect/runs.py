@@ -1,6 +1,7 @@
 """Runs at revisions: several at once, each in a folder of its own, the next folders made ready meanwhile."""
 
 import contextlib
+import os
 import threading
 from collections.abc import Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -63,10 +64,9 @@ class Runs:
 
     def prepare(self, commits: Collection[str]) -> None:
         """Makes folders ready for what may be asked next, the first one first, until the next one begins."""
-        if PROCESSORS > 1:
-            self._scratch.want(commits)
-            for commit in commits:
-                self._ahead.submit(self._make_ready, commit)
+        self._scratch.want(commits)
+        for commit in commits:
+            self._ahead.submit(self._make_ready, commit)
 
     def drop(self, commits: Collection[str]) -> None:
         """Ends the runs of commits that nobody asks about any more."""
@@ -112,6 +112,11 @@ class Runs:
         # Whoever needs it meets the same error, and says it.
         with contextlib.suppress(GitError, OSError):
             self._scratch.prepare(commit)
+
+
+def is_idle() -> bool:
+    """Whether a processor has nothing else to do, and what is done in vain keeps nothing waiting."""
+    return PROCESSORS > 1 and hasattr(os, "getloadavg") and os.getloadavg()[0] <= PROCESSORS
 
 
 def _texts(traced: Traced, folder: Path) -> dict[str, Text]:

@@ -150,8 +150,8 @@ class Scratch:
     def prepare(self, commit: str) -> None:
         """Has a folder ready for when the commit is asked for, if it is wanted by the time. Raises GitError."""
         with self._changed:
-            # A processor is left for it: it may be in vain, and what is needed now must not take longer for that.
-            self._changed.wait_for(lambda: self._busy < PROCESSORS or commit not in self._wanted)
+            # What is needed now comes first.
+            self._changed.wait_for(lambda: self._busy < max(2, PROCESSORS) or commit not in self._wanted)
             if commit not in self._wanted or commit in self._making or self._is_ready(commit):
                 return
             tree = self._taken(commit, self._free()) or (self._another() if self._count < self._most else None)

@@ -105,10 +105,8 @@ def test_a_log_that_is_written_is_not_pruned(tmp_path: Path) -> None:
     with journal:
         os.utime(journal.path, (0, 0))
         assert prune(tmp_path, 7, 10**9) == 0
-        with pytest.raises(Held) as held, Journal.of(tmp_path, ("a",)):
+        with pytest.raises(Held, match="under way in this process, since 20"), Journal.of(tmp_path, ("a",)):
             pass
-        assert held.value.by is not None
-        assert held.value.by.pid == os.getpid()
     os.utime(journal.path, (0, 0))
     assert prune(tmp_path, 7, 10**9) == 1
     assert list(tmp_path.iterdir()) == []
