@@ -2,6 +2,7 @@
 
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
+import { askedBy } from "./addresses";
 import { offer, show as showTelling } from "./asking";
 import { type Answer, type CommandName, STATUS, type Status } from "./messages";
 import { openPage, renewing } from "./pages";
@@ -117,15 +118,15 @@ export class Flux implements vscode.Disposable {
 
   /** Opens a document of the server's: what it is the answer of is shown in its own way, where there is one. */
   async open(address: string): Promise<void> {
-    const [, id, name] = /^flux:\/\/request\/([^/?]+)\/(\w+)$/.exec(address) ?? [];
-    const presenter = this.presenters.get(name as CommandName);
-    if (presenter !== undefined && id !== undefined) {
-      // To open what a run came to must not run it again.
-      const latest = RUN_CODE.includes(name as CommandName) ? { latest: true } : {};
-      await presenter({ id: decodeURIComponent(id), ...latest });
-    } else {
+    const asked = askedBy(address);
+    const presenter = asked && this.presenters.get(asked.name);
+    if (asked === undefined || presenter === undefined) {
       await openPage(address);
+      return;
     }
+    const { name, ...parameters } = asked;
+    // To open what a run came to must not run it again.
+    await presenter(RUN_CODE.includes(name) ? { ...parameters, latest: true } : parameters);
   }
 
   /** A command of the server, named by a lens, a hover or a code action. */

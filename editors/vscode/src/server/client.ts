@@ -16,6 +16,7 @@ import {
   type StaticFeature,
 } from "vscode-languageclient/node";
 import { CAPABILITY, read } from "../answer";
+import { withRequest } from "../codes";
 import { linked } from "../hover";
 import { TRUST } from "../messages";
 import { textOf } from "../pages";
@@ -89,7 +90,7 @@ export function makeClient(server: Candidate, interpreter: string | undefined, o
       provideTextDocumentContent: (uri, token) => textOf(client, uri, token),
       provideHover: async (document, position, token, next) => linked(await next(document, position, token)),
       handleDiagnostics: (uri, diagnostics, next) => {
-        next(uri, diagnostics);
+        next(uri, diagnostics.map(withRequest));
         owner.published(uri, diagnostics);
       },
     },

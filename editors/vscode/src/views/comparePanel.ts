@@ -1,90 +1,59 @@
 // The comparison of two requests in a panel: of two that were recorded, or of one and its replay.
 
 import * as vscode from "vscode";
+import type { Asked } from "../addresses";
 import { show } from "../asking";
 import type { Flux } from "../flux";
 import type { DiffShape, ReplayAnswer } from "../messages";
+import { Documents, type Panel } from "./documents";
 import { nowhere, openFrame } from "./location";
 import { head, lines } from "./model/comparison";
-import { besideCode, columnForCode, html, options } from "./panel";
-import type { CompareState, FromComparePage, ToComparePage } from "./talk";
+import { columnForCode, html } from "./panel";
+import type { FromComparePage, ToComparePage } from "./talk";
 
-const TYPE = "flux.compare";
+/** What differs; with the replay that the second of them is. */
+interface Told {
+  readonly diff: DiffShape;
+  readonly replay?: ReplayAnswer;
+}
 
-export class ComparePanels implements vscode.WebviewPanelSerializer<CompareState>, vscode.Disposable {
-  private readonly open = new Map<string, ComparePanel>();
-  private readonly serializer: vscode.Disposable;
+export class ComparePanels implements vscode.Disposable {
+  private readonly documents: Documents<Told>;
 
   constructor(private readonly flux: Flux) {
-    this.serializer = vscode.window.registerWebviewPanelSerializer(TYPE, this);
+    this.documents = new Documents(flux, "flux.compare", (panel, asked) => new ComparePanel(flux, panel, asked));
   }
 
   dispose(): void {
-    vscode.Disposable.from(this.serializer, ...[...this.open.values()].map((each) => each.panel)).dispose();
+    this.documents.dispose();
   }
 
   /** Two requests; one alone with the last good one of its route. */
   async compare(id: string, other?: string): Promise<void> {
     const diff = await this.flux.execute<DiffShape>("diff", other === undefined ? { id } : { id, other });
-    this.show(diff, { before: diff.before.id, after: diff.after.id });
+    await this.documents.show({ name: "diff", id: diff.before.id, other: diff.after.id }, { diff });
   }
 
   /** A request as it was recorded, and as it ran again; false where there is nothing to compare. */
-  showReplay(replay: ReplayAnswer): boolean {
+  async showReplay(replay: ReplayAnswer): Promise<boolean> {
     const [only, another] = replay.requests;
     if (!only?.diff || another !== undefined) {
       return false;
     }
-    this.show(only.diff, { before: only.request_id, after: only.diff.after.id, replayed: true }, replay);
+    await this.documents.show({ name: "replay", id: only.request_id }, { diff: only.diff, replay });
     return true;
   }
-
-  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: CompareState | undefined): Promise<void> {
-    if (typeof state?.before !== "string" || typeof state.after !== "string") {
-      panel.dispose();
-      return;
-    }
-    panel.webview.options = options(this.flux.context.extensionUri);
-    await this.adopt(panel, state).load();
-  }
-
-  private show(diff: DiffShape, state: CompareState, replay?: ReplayAnswer): void {
-    const known = this.open.get(keyOf(state));
-    if (known !== undefined) {
-      known.panel.reveal();
-      known.tell(diff, replay);
-      return;
-    }
-    const panel = vscode.window.createWebviewPanel(TYPE, "Compare", besideCode(), {
-      ...options(this.flux.context.extensionUri),
-      enableFindWidget: true,
-    });
-    this.adopt(panel, state).tell(diff, replay);
-  }
-
-  private adopt(panel: vscode.WebviewPanel, state: CompareState): ComparePanel {
-    const made = new ComparePanel(this.flux, panel, state);
-    this.open.set(keyOf(state), made);
-    panel.onDidDispose(() => this.open.delete(keyOf(state)));
-    return made;
-  }
 }
 
-/** A replay is the latest one of its request, whatever its own id. */
-function keyOf(state: CompareState): string {
-  return state.replayed ? `${state.before} replayed` : `${state.before} ${state.after}`;
-}
-
-class ComparePanel {
-  private diff: DiffShape | undefined;
-  private replay: ReplayAnswer | undefined;
+class ComparePanel implements Panel<Told> {
+  private told: Told | undefined;
   private problem: string | undefined;
   private ready = false;
 
   constructor(
     private readonly flux: Flux,
     readonly panel: vscode.WebviewPanel,
-    private readonly state: CompareState,
+    private readonly asked: Asked,
   ) {
     panel.iconPath = vscode.Uri.joinPath(flux.context.extensionUri, "media", "icon.svg");
     panel.webview.onDidReceiveMessage((told: FromComparePage) => this.hear(told));
@@ -101,24 +70,28 @@ class ComparePanel {
   }
 
   private async ask(): Promise<void> {
-    const { before, after, replayed } = this.state;
-    if (!replayed) {
-      this.tell(await this.flux.execute<DiffShape>("diff", { id: before, other: after }));
+    const { id, other } = this.asked;
+    if (!this.replayed) {
+      this.tell({ diff: await this.flux.execute<DiffShape>("diff", other === undefined ? { id } : { id, other }) });
       return;
     }
-    const answer = await this.flux.execute<ReplayAnswer>("replay", { id: before, latest: true });
-    const diff = answer.requests[0]?.diff;
-    if (!diff) {
-      throw new Error("it was not run, so there is nothing to compare");
+    const replay = await this.flux.execute<ReplayAnswer>("replay", { id, latest: true });
+    const [only] = replay.requests;
+    if (!only?.diff) {
+      throw new Error(only?.reason ?? "it was not run, so there is nothing to compare");
     }
-    this.tell(diff, answer);
+    this.tell({ diff: only.diff, replay });
   }
 
-  tell(diff: DiffShape, replay?: ReplayAnswer): void {
-    this.diff = diff;
-    this.replay = replay;
+  private get replayed(): boolean {
+    return this.asked.name === "replay";
+  }
+
+  tell(told: Told): void {
+    this.told = told;
     this.problem = undefined;
-    const after = this.state.replayed ? "its replay" : diff.after.short_id;
+    const { diff } = told;
+    const after = this.replayed ? "its replay" : diff.after.short_id;
     this.panel.title = `${head(diff).words}: ${diff.before.short_id} ↔ ${after}`;
     this.send();
   }
@@ -129,13 +102,14 @@ class ComparePanel {
     }
     if (this.problem !== undefined) {
       this.post({ kind: "problem", text: this.problem });
-    } else if (this.diff !== undefined) {
+    } else if (this.told !== undefined) {
+      const { diff, replay } = this.told;
       this.post({
         kind: "comparison",
-        head: head(this.diff, this.replay),
-        lines: lines(this.diff, false),
-        whole: lines(this.diff, true),
-        state: this.state,
+        head: head(diff, replay),
+        lines: lines(diff, false),
+        whole: lines(diff, true),
+        replayed: this.replayed,
       });
     }
   }
@@ -154,13 +128,13 @@ class ComparePanel {
         void this.openLine(told.side, told.spanId);
         return;
       case "request":
-        if (this.diff !== undefined && !(this.state.replayed && told.side === "after")) {
-          void show(this.flux, "debug", { id: this.diff[told.side].id });
+        if (this.told !== undefined && !(this.replayed && told.side === "after")) {
+          void show(this.flux, "debug", { id: this.told.diff[told.side].id });
         }
         return;
       case "action":
         if (told.action === "replay") {
-          void show(this.flux, "replay", { id: this.state.before });
+          void show(this.flux, "replay", { id: this.asked.id });
         } else if (told.action === "reload") {
           void this.load();
         }
@@ -169,7 +143,7 @@ class ComparePanel {
   }
 
   private async openLine(side: "before" | "after", spanId: string): Promise<void> {
-    const span = this.diff?.spans.map((each) => each[side]).find((each) => each?.span_id === spanId);
+    const span = this.told?.diff.spans.map((each) => each[side]).find((each) => each?.span_id === spanId);
     const frame = span?.frame ?? null;
     if ((await openFrame(frame, { column: columnForCode(this.panel) })) === undefined) {
       void vscode.window.showInformationMessage(`Flux: ${nowhere(frame, null)}`);

@@ -113,7 +113,7 @@ async function replay(flux: Flux, panels: ComparePanels, parameters: Parameters)
     parameters.latest === true
       ? await flux.execute<ReplayAnswer>("replay", parameters)
       : await withProgress<ReplayAnswer>(await flux.ready(), "replay", parameters);
-  if (!panels.showReplay(answer)) {
+  if (!(await panels.showReplay(answer))) {
     await openPage(answer.uri);
   }
 }

@@ -40,7 +40,7 @@ export function html(webview: vscode.Webview, extension: vscode.Uri, name: PageN
 /** Where a panel opens: with those that are open, else beside the code, if there is any. */
 export function besideCode(): vscode.ViewColumn {
   const ours = vscode.window.tabGroups.all.find((group) =>
-    group.tabs.some((tab) => tab.input instanceof vscode.TabInputWebview && /\bflux\./.test(tab.input.viewType)),
+    group.tabs.some((tab) => tab.input instanceof vscode.TabInputCustom && tab.input.viewType.startsWith("flux.")),
   );
   if (ours !== undefined) {
     return ours.viewColumn;

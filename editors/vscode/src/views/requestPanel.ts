@@ -5,12 +5,13 @@ import { show } from "../asking";
 import type { Flux } from "../flux";
 import type { DebugAnswer, FrameShape, StepShape } from "../messages";
 import { latency } from "../requests";
+import { Documents, type Panel } from "./documents";
 import { nowhere, openFrame } from "./location";
 import { anchorWords, placeWords } from "./model/groups";
 import { firstLine, plain } from "./model/plain";
 import { details, outcome, title, went } from "./model/request";
 import { isPlaced, rowsOf } from "./model/steps";
-import { besideCode, columnForCode, html, options } from "./panel";
+import { columnForCode, html } from "./panel";
 import {
   ACTIONS,
   type Action,
@@ -21,10 +22,8 @@ import {
   type ToRequestPage,
 } from "./talk";
 
-const TYPE = "flux.request";
-
-export class RequestPanels implements vscode.WebviewPanelSerializer<RequestState>, vscode.Disposable {
-  private readonly open = new Map<string, RequestPanel>();
+export class RequestPanels implements vscode.Disposable {
+  private readonly documents: Documents<DebugAnswer>;
   private readonly listening: vscode.Disposable[];
   private readonly line = vscode.window.createTextEditorDecorationType({
     isWholeLine: true,
@@ -34,62 +33,37 @@ export class RequestPanels implements vscode.WebviewPanelSerializer<RequestState
   });
 
   constructor(private readonly flux: Flux) {
+    this.documents = new Documents(flux, "flux.request", (panel, { id }) => {
+      const made = new RequestPanel(flux, panel, { id }, this.line);
+      panel.onDidDispose(() => made.forget());
+      return made;
+    });
     this.listening = [
+      this.documents,
       this.line,
-      vscode.window.registerWebviewPanelSerializer(TYPE, this),
       flux.onServerStart(() => this.reload()),
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.reload()),
     ];
   }
 
   dispose(): void {
-    vscode.Disposable.from(...this.listening, ...[...this.open.values()].map((each) => each.panel)).dispose();
+    vscode.Disposable.from(...this.listening).dispose();
   }
 
-  /** Shows a request, in the panel that it has already if there is one. */
+  /** Shows a request. */
   async show(given: string): Promise<void> {
     const answer = await this.flux.execute<DebugAnswer>("debug", { id: given });
-    const { id } = answer.request;
-    const known = this.open.get(id);
-    if (known !== undefined) {
-      known.panel.reveal();
-      known.tell(answer);
-      return;
-    }
-    const panel = vscode.window.createWebviewPanel(TYPE, `req:${id.slice(0, 8)}`, besideCode(), {
-      ...options(this.flux.context.extensionUri),
-      enableFindWidget: true,
-    });
-    this.adopt(panel, { id }).tell(answer);
-  }
-
-  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: RequestState | undefined): Promise<void> {
-    if (typeof state?.id !== "string") {
-      panel.dispose();
-      return;
-    }
-    panel.webview.options = options(this.flux.context.extensionUri);
-    await this.adopt(panel, state).load();
-  }
-
-  private adopt(panel: vscode.WebviewPanel, state: RequestState): RequestPanel {
-    const made = new RequestPanel(this.flux, panel, state, this.line);
-    this.open.set(state.id, made);
-    panel.onDidDispose(() => {
-      made.forget();
-      this.open.delete(state.id);
-    });
-    return made;
+    await this.documents.show({ name: "debug", id: answer.request.id }, answer);
   }
 
   private reload(): void {
-    for (const each of this.open.values()) {
+    for (const each of this.documents.open) {
       void each.load();
     }
   }
 }
 
-class RequestPanel {
+class RequestPanel implements Panel<DebugAnswer> {
   private answer: DebugAnswer | undefined;
   private problem: string | undefined;
   private ready = false;

@@ -54,11 +54,7 @@ export type FromRequestPage =
 
 /** What the page of a comparison keeps over a reload. */
 export interface CompareState {
-  readonly before: string;
-  readonly after: string;
-  /** The second is the latest replay of the first. */
-  readonly replayed?: boolean;
-  readonly noise?: boolean;
+  readonly noise: boolean;
 }
 
 export type ToComparePage =
@@ -67,7 +63,8 @@ export type ToComparePage =
       readonly head: CompareHead;
       readonly lines: readonly Line[];
       readonly whole: readonly Line[];
-      readonly state: CompareState;
+      /** The second is the latest replay of the first. */
+      readonly replayed: boolean;
     }
   | { readonly kind: "problem"; readonly text: string };
 

@@ -43,7 +43,7 @@ function draw(): void {
   if (told === undefined) {
     return;
   }
-  const { head, state } = told;
+  const { head, replayed } = told;
   root.setAttribute("aria-busy", "false");
   root.replaceChildren(
     h(
@@ -62,11 +62,11 @@ function draw(): void {
         "div",
         "sides",
         {},
-        sideHead("before", state.replayed ? "recorded" : "before", head.before, true),
-        sideHead("after", state.replayed ? "replayed" : "after", head.after, !state.replayed),
+        sideHead("before", replayed ? "recorded" : "before", head.before, true),
+        sideHead("after", replayed ? "replayed" : "after", head.after, !replayed),
       ),
     ),
-    toolbar(told, state.replayed === true),
+    toolbar(told),
     h("div", "split stacked", {}, list.element, pane),
   );
   arrange();
@@ -86,7 +86,7 @@ function sideHead(side: "before" | "after", word: string, request: RequestHead, 
   );
 }
 
-function toolbar({ head: { muted }, lines, whole }: Comparison, replayed: boolean): HTMLElement {
+function toolbar({ head: { muted }, lines, whole, replayed }: Comparison): HTMLElement {
   const toggle = h("input", "", { type: "checkbox" });
   toggle.checked = noise;
   toggle.addEventListener("change", () => {
@@ -227,9 +227,7 @@ function openPlace(line: Line): void {
 }
 
 function keep(): void {
-  if (told !== undefined) {
-    editor.keep({ ...told.state, noise });
-  }
+  editor.keep({ noise });
 }
 
 /** To the next line that says something: a span or a row that is another one. */
