@@ -1,30 +1,15 @@
 // Which request is meant: the one that was named, the one at the cursor, or one that is chosen from a list.
 
 import * as vscode from "vscode";
-import { telling } from "../asking";
 import { type Finding, findingsAt, findingsOf } from "../cursor";
 import type { Flux } from "../flux";
-import type { RequestShape } from "../messages";
-import { labelOf, withoutIcons } from "../requests";
+import { withoutIcons } from "../requests";
 import { typedId } from "../typed";
+import { type Offered, pickRequest } from "./picking";
 
-const PAGE = 50;
-
-interface Item extends vscode.QuickPickItem {
-  readonly id?: string;
-  readonly request?: RequestShape;
-  readonly more?: true;
-}
-
-export interface Wanted {
-  readonly title: string;
-  /** Only such as failed are offered; one that is typed may be any. */
-  readonly failed?: boolean;
+export interface Wanted extends Offered {
   /** Whether what fails at the cursor is taken without asking. */
   readonly atCursor?: boolean;
-  readonly placeholder?: string;
-  /** Rows that stand before the requests, for other answers than one. */
-  readonly before?: readonly (vscode.QuickPickItem & { readonly id: string })[];
 }
 
 /** The id in what a command was called with: a text, or an object that has one, such as a row of a view. */
@@ -78,69 +63,4 @@ export async function chooseFinding(findings: readonly Finding[], title: string)
     finding,
   }));
   return (await vscode.window.showQuickPick(items, { title, placeHolder: "Which failure?" }))?.finding;
-}
-
-/** A list of requests, the newest first; more of them on demand, and any other by typing its id. */
-function pickRequest(flux: Flux, wanted: Wanted): Promise<string | undefined> {
-  const pick = vscode.window.createQuickPick<Item>();
-  pick.title = wanted.title;
-  pick.placeholder = wanted.placeholder ?? "Choose a request, or type the first digits of its id";
-  pick.matchOnDescription = true;
-  pick.matchOnDetail = true;
-  let limit = PAGE;
-  let rows: Item[] = [];
-
-  function draw(): void {
-    const id = typedId(pick.value);
-    // A digit that was typed may belong to a request that is not in the list.
-    const typed: Item[] =
-      id !== undefined && !rows.some((row) => row.request?.id.startsWith(id))
-        ? [{ label: `$(search) req:${id}`, description: "look it up", alwaysShow: true, id }]
-        : [];
-    pick.items = [...(wanted.before ?? []), ...typed, ...rows];
-  }
-
-  async function load(): Promise<void> {
-    pick.busy = true;
-    await telling(flux, async () => {
-      const parameters = { limit, errorsOnly: wanted.failed === true };
-      const answer = await flux.execute<{ requests: RequestShape[] }>("tail", parameters);
-      const newestFirst = answer.requests
-        .filter((request) => wanted.failed !== true || request.failed)
-        .sort((left, right) => Date.parse(right.started_at) - Date.parse(left.started_at));
-      rows = newestFirst.map((request) => ({ ...labelOf(request), id: request.id, request }));
-      if (answer.requests.length >= limit) {
-        rows.push({ label: "$(history) Older requests…", alwaysShow: true, more: true });
-      }
-      if (rows.length === 0) {
-        pick.placeholder = wanted.failed ? "No request has failed. An id may be typed" : "Nothing is recorded yet";
-      }
-    });
-    pick.busy = false;
-    draw();
-  }
-
-  return new Promise((resolve) => {
-    pick.onDidChangeValue(draw);
-    pick.onDidAccept(() => {
-      const [chosen] = pick.selectedItems;
-      if (chosen?.more) {
-        limit *= 4;
-        void load();
-        return;
-      }
-      // Who types an id and Enter at once does not wait for the list.
-      const id = chosen?.id ?? typedId(pick.value);
-      if (id !== undefined) {
-        resolve(id);
-        pick.hide();
-      }
-    });
-    pick.onDidHide(() => {
-      resolve(undefined);
-      pick.dispose();
-    });
-    pick.show();
-    void load();
-  });
 }

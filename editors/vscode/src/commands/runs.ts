@@ -16,7 +16,7 @@ export async function replay(flux: Flux, given?: unknown): Promise<void> {
   }
   const id = await chooseRequest(flux, ids[0] ?? given, {
     title: "Run which request again?",
-    before: [{ label: "$(calendar) All of a time…", description: WINDOW, alwaysShow: true, id: WINDOW }],
+    before: [{ label: "$(calendar) All of a time…", description: WINDOW, id: WINDOW }],
   });
   if (id === WINDOW) {
     await replayWindow(flux);
@@ -43,7 +43,7 @@ export async function bisect(flux: Flux, given?: unknown): Promise<void> {
   const id = await chooseRequest(flux, given, {
     title: "Find the commit that broke which request?",
     failed: true,
-    before: [{ label: "$(terminal) By a command…", description: BY_COMMAND, alwaysShow: true, id: BY_COMMAND }],
+    before: [{ label: "$(terminal) By a command…", description: BY_COMMAND, id: BY_COMMAND }],
   });
   if (id === undefined) {
     return;
