@@ -24,7 +24,7 @@ export class VirtualList<Row> {
   private at = -1;
 
   constructor(private readonly how: Rows<Row>) {
-    this.inside = h("div", "rows");
+    this.inside = h("div", "rows", { role: "presentation" });
     this.element = h("div", "list", { role: how.role, tabindex: "0", "aria-label": how.label }, this.inside);
     this.element.addEventListener("scroll", () => this.draw(), { passive: true });
     this.element.addEventListener("keydown", (event) => this.pressed(event));
