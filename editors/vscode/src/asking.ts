@@ -96,24 +96,31 @@ async function tell(flux: Flux, error: unknown): Promise<void> {
   const text = error instanceof Error ? error.message : String(error);
   flux.output.warn(text);
   if (refusal(error).kind === "untrusted") {
-    const manage = "Manage Workspace Trust";
-    const chosen = await vscode.window.showWarningMessage(
-      "Flux: that runs code of this workspace, which is not trusted.",
-      manage,
-    );
-    if (chosen === manage) {
-      await vscode.commands.executeCommand("workbench.trust.manage");
-    }
+    await offerTrust("that runs code of this workspace");
     return;
   }
   await offer(flux, text, mendsOf(error, flux));
+}
+
+/** What is not done in a folder that is not trusted, and how it is. */
+export async function offerTrust(does: string): Promise<void> {
+  const manage = "Manage Workspace Trust";
+  const chosen = await vscode.window.showWarningMessage(`Flux: ${does}, which is not trusted.`, manage);
+  if (chosen === manage) {
+    await vscode.commands.executeCommand("workbench.trust.manage");
+  }
 }
 
 function mendsOf(error: unknown, flux: Flux): readonly Mend[] {
   if (flux.server.life.kind === "failed") {
     return flux.server.life.problem.mends;
   }
-  return refusal(error).kind === "store" ? ["doctor", "output"] : [];
+  switch (refusal(error).kind) {
+    case "store":
+      return ["doctor", "output"];
+    default:
+      return [];
+  }
 }
 
 /** A warning with buttons. */

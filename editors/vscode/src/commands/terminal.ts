@@ -3,10 +3,19 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import * as vscode from "vscode";
+import { offerTrust } from "../asking";
 import type { Flux } from "../flux";
 import { asTyped } from "../shell";
 
-export async function run(flux: Flux): Promise<void> {
+type InTerminal = (flux: Flux) => Promise<void>;
+
+/** A terminal in the folder runs what the folder has for it: the service, and what its shell is told to do there. */
+function inTrust(command: InTerminal): InTerminal {
+  return (flux) =>
+    vscode.workspace.isTrusted ? command(flux) : offerTrust("a terminal here would run code of this workspace");
+}
+
+export const run = inTrust(async (flux) => {
   const kept = flux.context.workspaceState.get<string>("run", "");
   const command = await vscode.window.showInputBox({
     title: "Run a service under the recorder",
@@ -19,19 +28,11 @@ export async function run(flux: Flux): Promise<void> {
     await flux.context.workspaceState.update("run", command);
     await type(flux, "run", `run -- ${command.trim()}`);
   }
-}
+});
 
-export async function serve(flux: Flux): Promise<void> {
-  await type(flux, "serve", "serve");
-}
-
-export async function prune(flux: Flux): Promise<void> {
-  await type(flux, "prune", "prune");
-}
-
-export async function demo(flux: Flux): Promise<void> {
-  await type(flux, "demo", "demo");
-}
+export const serve = inTrust((flux) => type(flux, "serve", "serve"));
+export const prune = inTrust((flux) => type(flux, "prune", "prune"));
+export const demo = inTrust((flux) => type(flux, "demo", "demo"));
 
 async function type(flux: Flux, name: string, words: string): Promise<void> {
   const shell = path.basename(vscode.env.shell).toLowerCase();
