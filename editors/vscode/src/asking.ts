@@ -10,7 +10,7 @@ import { MEND_WORDS, type Mend } from "./server/problem";
 
 /** What the server tells of a question that has no answer. */
 interface Refusal {
-  readonly kind?: "not_found" | "ambiguous" | "store" | "untrusted";
+  readonly kind?: "not_found" | "ambiguous" | "store" | "untrusted" | "provider";
   readonly candidates?: readonly (RequestShape | string)[];
 }
 
@@ -118,6 +118,8 @@ function mendsOf(error: unknown, flux: Flux): readonly Mend[] {
   switch (refusal(error).kind) {
     case "store":
       return ["doctor", "output"];
+    case "provider":
+      return ["provider"];
     default:
       return [];
   }
@@ -137,6 +139,7 @@ export async function offer(flux: Flux, text: string, mends: readonly Mend[]): P
 const APPLIED: Record<Mend, [string, ...unknown[]]> = {
   install: ["flux.install"],
   settings: ["flux.openSettings"],
+  provider: ["flux.openSettings", "explain"],
   "select-interpreter": ["python.setInterpreter"],
   output: ["flux.showOutput"],
   restart: ["flux.restart"],

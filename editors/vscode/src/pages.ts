@@ -15,6 +15,8 @@ export async function openPage(address: string, text?: string): Promise<void> {
   addresses.set(uri.toString(), address);
   if (text !== undefined) {
     said.set(uri.toString(), text);
+  } else {
+    said.delete(uri.toString());
   }
   // A document that is open already would keep the text that it has.
   renew.fire(uri);

@@ -1,4 +1,4 @@
-// Commands that take as long as the user's code does: with their progress in a notification that can cancel them.
+// Commands that take as long as the user's code does, or a model: with their progress in a notification that can cancel them.
 
 import * as vscode from "vscode";
 import { type LanguageClient, WorkDoneProgress, WorkDoneProgressCancelNotification } from "vscode-languageclient/node";
@@ -8,6 +8,7 @@ import type { Answer, CommandName } from "./messages";
 const TITLES: Partial<Record<CommandName, string>> = {
   replay: "Flux: running it again",
   bisect: "Flux: looking for the commit that broke it",
+  explain: "Flux: asking the model",
 };
 
 let started = 0;

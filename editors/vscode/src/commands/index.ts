@@ -44,10 +44,11 @@ export const COMMANDS: Readonly<Record<string, Run>> = {
   [OPEN_PAGE]: (flux, address) => (typeof address === "string" ? flux.open(address) : undefined),
 };
 
-/** Settings of a machine are those of the one where the code is. */
-function openSettings(): Thenable<unknown> {
+/** Settings of a machine are those of the one where the code is. `about`: what their names have in common. */
+function openSettings(_: Flux, about?: unknown): Thenable<unknown> {
   const where = vscode.env.remoteName === undefined ? "openSettings" : "openRemoteSettings";
-  return vscode.commands.executeCommand(`workbench.action.${where}`, { query: "@ext:flux-ls.flux" });
+  const query = typeof about === "string" ? `@ext:flux-ls.flux ${about}` : "@ext:flux-ls.flux";
+  return vscode.commands.executeCommand(`workbench.action.${where}`, { query });
 }
 
 export function registerCommands(flux: Flux): vscode.Disposable[] {

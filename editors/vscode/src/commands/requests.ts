@@ -1,9 +1,11 @@
 // Commands about one request: why it failed, its spans, its steps, how it differs, what a model would be asked.
 
 import * as vscode from "vscode";
+import { askedBy } from "../addresses";
 import { ask, show } from "../asking";
 import type { Flux } from "../flux";
 import { openPage } from "../pages";
+import { withProgress } from "../running";
 import { chooseRequest } from "./choosing";
 
 export async function why(flux: Flux, given?: unknown): Promise<void> {
@@ -86,10 +88,10 @@ export async function explainSend(flux: Flux, given?: unknown): Promise<void> {
   if (chosen === look) {
     await openPage(prompt.uri);
   } else if (chosen === send) {
-    const answer = await ask(flux, "explain", { id, send: true });
-    if (answer !== undefined) {
-      await openPage(answer.uri, answer.text);
-    }
+    // What was ambiguous is not asked again.
+    const meant = askedBy(prompt.uri)?.id ?? id;
+    const answer = await withProgress(await flux.ready(), "explain", { id: meant, send: true });
+    await openPage(answer.uri, answer.text);
   }
 }
 

@@ -1,8 +1,8 @@
-// What to say when there is no server: what was looked at, what is wrong with it, and the mends, the nearest first.
+// What can be done about what is wrong; of no server, what was looked at, and the mends, the nearest first.
 
 import type { Tried } from "./finding";
 
-export type Mend = "install" | "settings" | "select-interpreter" | "output" | "restart" | "doctor";
+export type Mend = "install" | "settings" | "provider" | "select-interpreter" | "output" | "restart" | "doctor";
 
 export interface Problem {
   readonly text: string;
@@ -12,6 +12,7 @@ export interface Problem {
 export const MEND_WORDS: Record<Mend, string> = {
   install: "Install Flux…",
   settings: "Open Settings",
+  provider: "Open Settings",
   "select-interpreter": "Select Interpreter",
   output: "Show Output",
   restart: "Restart Server",
