@@ -1,0 +1,123 @@
+"""A bisect from the palette, on a real history: how far it is, calling it off and going on, the commit, its lines."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.neovim.till import BROKEN, MENDED, Till
+from tests.e2e.vscode.shop import Shop
+from tests.e2e.vscode.test_hints import hint, marks
+from tests.e2e.vscode.window import Window
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+TITLE = "Flux: Find the commit that broke it"
+PROGRESS = "looking for the commit that broke it"
+
+
+class History:
+    """Nine commits, of which the sixth broke it; between the first and the last, each says which one it is."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.till = Till(shop)
+        self.till.write(MENDED)
+        self.good = self.till.commit("Mend it")
+        for number in range(7):
+            text = MENDED if number < 4 else BROKEN
+            self.till.write(f"{text}# {number}\n")
+            made = self.till.commit(f"Number {number}")
+            if number == 4:
+                self.culprit = made
+        self.till.write(BROKEN, ago_s=60)
+        self.till.culprit = self.till.commit("As it runs")
+        self.id = self.till.fails()
+
+    def git(self, *words: str) -> str:
+        folder = self.till.shop.folder
+        return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+    def worktrees(self) -> int:
+        return len(self.git("worktree", "list").splitlines())
+
+
+@pytest.fixture
+def history(shop: Shop) -> History:
+    return History(shop)
+
+
+def typed(window: Window, title: str, text: str) -> None:
+    """Into the box with that title."""
+    window.expect(window.page.locator(".quick-input-title")).to_contain_text(title)
+    window.quick_input().fill(text)
+    window.page.keyboard.press("Enter")
+
+
+def test_of_the_failure_at_the_cursor(history: History, window: Window, tmp_path: Path) -> None:
+    till = history.till
+    before = history.git("status", "--porcelain=v2", "--branch")
+    window.open(till.app)
+    window.lens("1 failure · last").wait_for()
+    window.text("share =").click()
+    window.command(TITLE)
+    typed(window, "A revision that was good", history.good[:12])
+    toast = window.toast(PROGRESS)
+    window.expect(toast).to_contain_text("commits left, about", timeout=60_000)
+    window.screenshot(tmp_path / "progress.png")
+    window.expect(toast).to_be_hidden(timeout=90_000)
+    told = window.page_text("First bad commit")
+    window.screenshot(tmp_path / "found.png")
+    assert history.culprit[:12] in told
+    assert "Number 4" in told
+    assert "in split" in told
+    # The commit stands on the lines that it changed, beside the failure.
+    window.open(till.app)
+    window.eventually(lambda: window.squiggles("info") == 1, "the lines of the commit")
+    found = f"first bad commit {history.culprit[:12]} · Ada · "
+    window.eventually(lambda: found in hint(window, "share ="), "the commit at the end of its line")
+    assert "ZeroDivisionError" in hint(window, "share =")
+    assert marks(window) >= 1
+    window.screenshot(tmp_path / "lines.png")
+    # From there, a link leads back to what was found, and runs nothing.
+    shown = window.hover("share =", "people")
+    window.host("await vscode.commands.executeCommand('notifications.clearAll')")
+    shown.locator("a.code-link", has_text=history.culprit[:12]).click()
+    assert "Number 4" in window.page_text("First bad commit")
+    assert window.page.locator(".notification-toast").count() == 0
+    assert history.git("status", "--porcelain=v2", "--branch") == before
+    assert history.worktrees() == 1
+
+
+def test_called_off_it_goes_on_where_it_was(history: History, window: Window, tmp_path: Path) -> None:
+    """By a command, which waits in the revisions between the first and the last until it may go on."""
+    gate = tmp_path / "gate"
+    window.eventually(lambda: window.host("return flux.status?.failing") == 1, "the failure")
+    run = f"if grep -q '^# ' till.py; then until [ -e {gate} ]; do sleep 0.05; done; fi; grep -q max till.py"
+    window.command(TITLE)
+    window.pick("By a command")
+    typed(window, "by a command", run)
+    typed(window, "A revision that was good", history.good)
+    toast = window.toast(PROGRESS)
+    # The first and the last are known then, and it is within the others.
+    window.expect(toast).to_contain_text("8 commits left, about 3 runs", timeout=60_000)
+    window.expect(toast).to_contain_text("trying ")
+    toast.locator("a, button", has_text="Cancel").click()
+    window.expect(toast).to_be_hidden(timeout=40_000)
+    assert window.host("return vscode.window.tabGroups.all.flatMap((group) => group.tabs).length") == 1
+    window.eventually(lambda: history.worktrees() == 1, "no checkout of it")
+    gate.touch()
+    window.command(TITLE)
+    window.pick("By a command")
+    typed(window, "by a command", run)
+    typed(window, "A revision that was good", history.good)
+    told = window.page_text("First bad commit")
+    assert history.culprit[:12] in told
+    assert "goes on where it was stopped: 2 verdicts are known" in told
+    assert history.worktrees() == 1
+
+
+def test_what_cannot_be_found_is_said(history: History, window: Window) -> None:
+    window.eventually(lambda: window.host("return flux.status?.failing") == 1, "the failure")
+    window.host("void vscode.commands.executeCommand('flux.bisect', given[0])", history.id)
+    typed(window, "A revision that was good", "v9")
+    window.toast("this clone has no revision 'v9'").wait_for()
