@@ -19,7 +19,8 @@ def complete_id(ctx: click.Context, _: click.Parameter, incomplete: str) -> list
     from flux_ls.store.reader import Reader
 
     flags = {"store": ctx.params.get("store")}
-    settings = config.load(project_root(Path.cwd()), os.environ, flags=flags).settings
+    here = Path.cwd()
+    settings = config.load(project_root(here), os.environ, flags=flags, inside=here).settings
     mark = "req:" if incomplete.startswith("req:") else ""
     typed = incomplete.removeprefix("req:").lower()
     try:

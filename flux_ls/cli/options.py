@@ -237,8 +237,10 @@ def command_options(*names: str) -> Callable[[Callable[..., int | None]], Callab
         def run(*, as_json: bool, **params: Any) -> int | None:
             flags = {option.name: params.pop(option.name) for option in options}
             given = {name: value for name, value in flags.items() if value is not None and value != ()}
-            root = project_root(Path.cwd())
-            session = Session(root, config.load(root, os.environ, flags=given), as_json=as_json, flags=given)
+            here = Path.cwd()
+            root = project_root(here)
+            loaded = config.load(root, os.environ, flags=given, inside=here)
+            session = Session(root, loaded, as_json=as_json, flags=given)
             session.warn(*session.loaded.warnings)
             return command(session, **params)
 

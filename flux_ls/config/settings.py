@@ -66,11 +66,16 @@ def load(
     environ: Mapping[str, str],
     editor: Mapping[str, object] | None = None,
     flags: Mapping[str, object] | None = None,
+    *,
+    inside: Path | None = None,
 ) -> Loaded:
-    """The settings for work in `root`. `flags` are named like the settings; None there means not given."""
+    """The settings for work in `root`. `flags` are named like the settings; None there means not given.
+
+    `inside` is the folder of `root` that one is in: of several projects in a checkout, the one around it counts.
+    """
     here = (root or Path.cwd()).absolute()
     loading = _Loading(default_store(environ))
-    if (found := _pyproject(here, loading.warnings)) is not None:
+    if (found := _pyproject((inside or here).absolute(), loading.warnings)) is not None:
         file, table = found
         loading.take(table, Place("pyproject", file.parent), lambda name: name, lambda _: f"pyproject.toml ({file})")
     loading.take_environment(environ, Place("environment", here))
@@ -132,9 +137,9 @@ class _Loading:
         return Loaded(Settings(**self.values), self.origin, tuple(self.warnings))
 
 
-def _pyproject(root: Path, warnings: list[str]) -> tuple[Path, dict[str, object]] | None:
-    """The nearest pyproject.toml at or above `root` that has a `[tool.flux]` table."""
-    for folder in (root, *root.parents):
+def _pyproject(start: Path, warnings: list[str]) -> tuple[Path, dict[str, object]] | None:
+    """The nearest pyproject.toml at or above `start` that has a `[tool.flux]` table."""
+    for folder in (start, *start.parents):
         file = folder / "pyproject.toml"
         try:
             tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})

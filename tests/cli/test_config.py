@@ -3,6 +3,7 @@
 import pytest
 
 from flux_ls.config import OPTIONS
+from tests import checkout
 from tests.recorded import Recorded
 
 from .conftest import Flux
@@ -21,6 +22,26 @@ def test_every_setting_with_its_origin(flux: Flux, recorded: Recorded, monkeypat
     assert rows["collector"] == ["false", "--collector"]
     assert rows["otlp_http_port"] == ["4318", "default"]
     assert rows["store"] == [str(recorded.store), "FLUX_STORE"]
+
+
+def test_of_several_projects_in_a_checkout_the_one_around_the_folder_counts(
+    flux: Flux, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout.new(recorded.root)
+    recorded.write("pyproject.toml", "[tool.flux]\nidle_exit = 60\n")
+    recorded.write("services/tickets/pyproject.toml", "[tool.flux]\nfunctions = ['tickets.*']\n")
+    recorded.write("services/gate/pyproject.toml", "[project]\nname = 'gate'\n")
+    recorded.write("services/tickets/src/tickets.py", "")
+    monkeypatch.setenv("FLUX_PATH_MAP", "/srv/app=.")
+
+    def told(folder: str) -> tuple[str, str]:
+        monkeypatch.chdir(recorded.root / folder)
+        rows = {row.split()[0]: row.split(maxsplit=2)[1:] for row in flux("config").out.splitlines()}
+        assert rows["path_map"] == [f"/srv/app={recorded.root}", "FLUX_PATH_MAP"]
+        return rows["functions"][0], rows["idle_exit"][0]
+
+    assert told("services/tickets") == told("services/tickets/src") == ("tickets.*", "1800")
+    assert told("services/gate") == told(".") == ("none", "60")
 
 
 def test_json(flux: Flux, recorded: Recorded) -> None:
