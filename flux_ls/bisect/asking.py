@@ -10,6 +10,7 @@ from msgspec import Struct
 from flux_ls.analysis.assess import assess
 from flux_ls.bisect.bisection import Asked
 from flux_ls.bisect.evidence import Recorded, recorded
+from flux_ls.bisect.installed import installed_from
 from flux_ls.bisect.journal import prune
 from flux_ls.bisect.oracles import CommandOracle, Oracle, ReplayOracle, only_in_checkout
 from flux_ls.bisect.shapes import NothingToFind, NotPossible
@@ -76,7 +77,9 @@ def ask(
                 f"{word} is in your checkout and in no revision: name it with its full path, {repository.root / word}"
             )
         timeout = COMMAND_S if given.timeout_s is None else given.timeout_s
-        oracle = CommandOracle(given.command, timeout, repository.root, os.environ)
+        oracle = CommandOracle(
+            given.command, timeout, repository.root, os.environ, installed_from(repository.root, python, os.environ)
+        )
     assert oracle is not None
     goods = _goods(repository, bad, known, given)
     asked = Asked(
@@ -127,7 +130,8 @@ def _replay(
         raise NotPossible(
             f"req:{request.short_id} cannot be replayed: {recording.reason}; {recording.mend}, or give --run CMD"
         )
-    return ReplayOracle(recording, conditions, workspace, inside)
+    installed = installed_from(repository.root, python, os.environ)
+    return ReplayOracle(recording, conditions, workspace, inside, installed)
 
 
 def _bad(repository: Repository, request: Request | None, given: Given) -> str:

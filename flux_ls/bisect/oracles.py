@@ -64,8 +64,12 @@ class Oracle(Protocol):
 class CommandOracle:
     """A command line of the user's, run by the shell in the checkout's root."""
 
-    def __init__(self, command: str, timeout_s: float, checkout: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: str, timeout_s: float, checkout: Path, environ: Mapping[str, str], installed: Sequence[str] = ()
+    ) -> None:
+        """`installed` are the folders that an interpreter imports from the checkout without being told to."""
         self.command = command
+        self._installed = installed
         self._timeout_s = timeout_s
         self._checkout = checkout
         self._environ = environ
@@ -73,7 +77,7 @@ class CommandOracle:
     def ask(self, folder: Path, stop: threading.Event, *, scratch: Path, trace: bool = False) -> Said:
         with tempfile.TemporaryDirectory(dir=scratch, prefix="run-", ignore_cleanup_errors=True) as own:
             out = Path(own)
-            environ = environment(self._environ, self._checkout, folder, scratch)
+            environ = environment(self._environ, self._checkout, folder, scratch, self._installed)
             if trace:
                 environ |= tracing(environ, folder, out)
             began = time.monotonic()
@@ -89,9 +93,17 @@ class CommandOracle:
 class ReplayOracle:
     """The recorded request: bad is the same failure, good is none; another failure tells nothing of this one."""
 
-    def __init__(self, recording: Recording, conditions: Conditions, workspace: Workspace, inside: str = ".") -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        conditions: Conditions,
+        workspace: Workspace,
+        inside: str = ".",
+        installed: Sequence[str] = (),
+    ) -> None:
         """`inside` is the folder of the checkout whose application runs; the conditions' root is the checkout."""
         self._recording = recording
+        self._installed = installed
         self._inside = inside
         self.conditions = conditions
         self._workspace = workspace
@@ -102,7 +114,7 @@ class ReplayOracle:
             return Said("skip", f"it has no folder {self._inside}")
         with tempfile.TemporaryDirectory(dir=scratch, prefix="run-", ignore_cleanup_errors=True) as own:
             given = self.conditions.environ if self.conditions.environ is not None else os.environ
-            environ = environment(given, self.conditions.root, folder, scratch)
+            environ = environment(given, self.conditions.root, folder, scratch, self._installed)
             if trace:
                 environ |= tracing(environ, folder, Path(own))
             conditions = replace(self.conditions, root=project, environ=environ)
@@ -140,7 +152,9 @@ def judged(code: int, in_time: bool, timeout_s: float, output: str, folder: Path
     return Said("bad", f"exit status {code}{_last_line(output)}")
 
 
-def environment(given: Mapping[str, str], checkout: Path, folder: Path, scratch: Path) -> dict[str, str]:
+def environment(
+    given: Mapping[str, str], checkout: Path, folder: Path, scratch: Path, installed: Sequence[str] = ()
+) -> dict[str, str]:
     """The user's environment, with the revision's modules before all others and nothing that points git elsewhere."""
     environ = {name: value for name, value in given.items() if not name.startswith("GIT_")}
     before = [entry for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
@@ -148,7 +162,7 @@ def environment(given: Mapping[str, str], checkout: Path, folder: Path, scratch:
         str(folder / Path(entry).relative_to(checkout)) if Path(entry).is_relative_to(checkout) else entry
         for entry in before
     ]
-    path = [*(str(entry) for entry in roots(folder)), *moved]
+    path = [*(str(entry) for entry in (*roots(folder), *(folder / each for each in installed))), *moved]
     return environ | {
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(path)),
         # A checkout may be quicker than the clock of a file: what was compiled of the last revision could run.

@@ -5,10 +5,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from venv import EnvBuilder
 
 import pytest
 
 from flux_ls.bisect.importing import unimportable
+from flux_ls.bisect.installed import installed_from
 from flux_ls.bisect.oracles import Aborted, Cancelled, CommandOracle, Said, environment, only_in_checkout, roots
 
 PYTHON = sys.executable
@@ -146,6 +148,28 @@ def test_the_revisions_modules_come_before_all_others(tmp_path: Path) -> None:
     assert told["PYTHONPATH"].split(os.pathsep) == [str(folder / "src"), str(folder), "/elsewhere"]
     assert not [name for name in told if name.startswith("GIT_")]
     assert (told["HOME"], told["PYTHONDONTWRITEBYTECODE"]) == ("/h", "1")
+
+
+def test_what_is_installed_from_the_checkout_is_the_revisions(tmp_path: Path) -> None:
+    """Projects in folders of it, installed with `pip install -e`: by a path, and by a module that maps names."""
+    folder, checkout = tmp_path / "tree", tmp_path / "checkout"
+    for top, where in ((folder, "tree"), (checkout, "checkout")):
+        for file in ("libs/clock/src/clock.py", "services/gate/gate/__init__.py"):
+            (top / file).parent.mkdir(parents=True)
+            (top / file).write_text(f"WHERE = '{where}'")
+    EnvBuilder().create(checkout / ".venv")
+    python = checkout / ".venv" / "bin" / "python"
+    (site,) = (checkout / ".venv" / "lib").glob("python*/site-packages")
+    (site / "__editable__.clock-0.pth").write_text(f"{checkout}/libs/clock/src\n")
+    (site / "__editable___gate_finder.py").write_text(f"MAPPING = {{'gate': '{checkout}/services/gate/gate'}}\n")
+    (site / "__editable__.gate-0.pth").write_text("import __editable___gate_finder\n/elsewhere\n")
+    installed = installed_from(checkout, str(python), os.environ)
+    assert sorted(installed) == ["libs/clock/src", "services/gate"]
+    command = f"{python} -c 'import clock, gate; raise SystemExit(clock.WHERE + gate.WHERE)'"
+    for known, told in ((installed, "exit status 1: treetree"), ((), "a dependency is missing: gate")):
+        oracle = CommandOracle(command, 30, checkout, os.environ, known)
+        assert oracle.ask(folder, threading.Event(), scratch=tmp_path).reason == told
+    assert installed_from(checkout, str(tmp_path / "nobody"), os.environ) == ()
 
 
 def test_a_file_that_is_in_no_revision_is_named(tmp_path: Path) -> None:
