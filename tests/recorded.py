@@ -8,6 +8,8 @@ from typing import Any
 from flux_ls.collector.ingest import Ingest
 from flux_ls.config import Loaded, load
 from flux_ls.model import Request
+from flux_ls.otlp.batch import TraceExport
+from flux_ls.otlp.payload import decode
 from flux_ls.source.workspace import Workspace
 from flux_ls.store.reader import Reader
 from tests.telemetry import Raises, SpanNode, http, logs, new_trace_id, span, traces
@@ -77,6 +79,14 @@ class Recorded:
         finally:
             ingest.close()
         return str(trace_id)
+
+    def keep(self, body: bytes) -> None:
+        """What a recorder sent, as it came."""
+        ingest = Ingest(self.store)
+        try:
+            ingest.traces(decode(body, "protobuf", TraceExport), body)
+        finally:
+            ingest.close()
 
     def add_log(self, root: SpanNode, raises: Raises, **how: Any) -> None:
         """Records an exception of a trace as a log record."""

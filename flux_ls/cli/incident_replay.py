@@ -22,6 +22,7 @@ from flux_ls.model import Request
 from flux_ls.replay.guard_words import guard_words
 from flux_ls.replay.interpreter import interpreter_for
 from flux_ls.replay.project import project_around
+from flux_ls.replay.rows_words import rows_words
 from flux_ls.replay.shapes import Conditions, Outcome, Progress, Replay, Replayed
 from flux_ls.replay.window import Window, between, parse_window
 
@@ -282,7 +283,8 @@ def show_end(terminal: Terminal, answer: Replay) -> None:
     terminal.say(f"  {summary(terminal, answer)}")
     if answer.guard is not None:
         terminal.say(terminal.paint(f"  {guard_words(answer)}", "dim"))
-    for note in _notes(answer.requests):
+    rows = rows_words(answer)
+    for note in (*([rows] if rows else []), *_notes(answer.requests)):
         for line in wrapped(plain(note), terminal.width, "  ", "  "):
             terminal.say(terminal.paint(line, "dim"))
     terminal.say()

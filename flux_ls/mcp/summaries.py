@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from flux_ls.answers.rows import row_name
 from flux_ls.answers.values import pairs, shown
 from flux_ls.answers.words import counted
 
@@ -186,6 +187,10 @@ def _replay(data: Data) -> Iterator[str]:
         now, was = (each[name] if each[name] is not None else "-" for name in ("now", "was"))
         yield f"{each['outcome']} req:{each['request_id'][:8]} {each['name']}  {now} <- was {was}"
         yield from (f"  {told}" for told in (each["error"], each["reason"], each["mend"]) if told)
+        if each["put_back"]:
+            yield f"  rows put back in the copy: {each['put_back']}"
+        for row in each["not_put_back"]:
+            yield f"  not put back: {row_name(row['table'], row['key'])}, {row['reason']}"
     yield f"side effects were off (guard: {data['guard']})" if data["guard"] else "nothing ran"
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Literal
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from flux_ls.replay.allowed import Allowed, allowed
 from flux_ls.replay.process import Process, drop, scratch
+from flux_ls.replay.rows import Written, left_alone, row_of
 from flux_ls.replay.shapes import Conditions, RecordedCall, Recording, Sent
 from flux_ls.replay.told import Ran, Told
 
@@ -28,8 +29,12 @@ Network = Literal["namespace", "ports", "open"]
 class Batch:
     """Runs requests again, from several threads; at most `at_once` processes stay. To be closed."""
 
-    def __init__(self, conditions: Conditions, at_once: int = 1, *, forks: bool = False) -> None:
+    def __init__(
+        self, conditions: Conditions, at_once: int = 1, *, forks: bool = False, written: Sequence[Written] = ()
+    ) -> None:
+        """`written`: what any of the requests committed to rows, the newest first."""
         self._conditions = conditions
+        self._written = () if conditions.allow_writes else tuple(written)
         self._at_once, self._forks = at_once, forks
         self._let = allowed(conditions.allow)
         self._network, self._reason = _network(conditions, self._let)
@@ -62,7 +67,14 @@ class Batch:
             if (lost := told.lines.get("out_of_reach")) is not None and warm.network != "open":
                 self._open(lost["service"])
                 continue
-            return ran
+            return replace(ran, **self._rows(told))
+
+    def _rows(self, told: Told) -> dict[str, Any]:
+        verdicts = told.lines.get("done", {}).get("rows", {"put_back": (), "not_put_back": ()})
+        left = [(self._written[number], reason) for number, reason in verdicts["not_put_back"]]
+        alone = {row_of(change) for change, _ in left}
+        back = {row_of(self._written[number]) for number in verdicts["put_back"]}
+        return {"put_back": len(back - alone), "not_put_back": left_alone(left)}
 
     def close(self) -> None:
         with self._lock:
@@ -112,6 +124,9 @@ class Batch:
             "allow": self._let.by_network,
             "allow_sockets": self._let.sockets,
             "allow_writes": conditions.allow_writes,
+            "request_id": recording.request.id,
+            "started_ns": started_ns,
+            "written": [asdict(each) for each in self._written] if warm.learns() else None,
             "seccomp": conditions.seccomp,
             "timeout_s": conditions.timeout_s,
             "pin": {"started_ns": started_ns, "seed": int(recording.request.id, 16)} if conditions.pin else None,
@@ -134,6 +149,10 @@ class _Warm:
         self._stack = ExitStack()
         self.process = Process(conditions, self._stack.enter_context(scratch()), service)
 
+    def learns(self) -> bool:
+        """Whether it has yet to be told what all of its requests have in common."""
+        return self.process.runs == 0
+
     def own_scratch(self) -> Path:
         """Of the request that comes next."""
         return self.process.folder / f"run-{self.process.runs + 1}"
@@ -150,7 +169,7 @@ class _Warm:
 
 def run_alone(recording: Recording, conditions: Conditions, seen: Sequence[str], cancel: Event | None = None) -> Ran:
     """Runs one request again, in a process of its own. Raises Cancelled."""
-    batch = Batch(conditions)
+    batch = Batch(conditions, written=recording.written)
     try:
         return batch.run(recording, seen, cancel)
     finally:

@@ -10,6 +10,7 @@ from flux_ls.analysis.tree import build
 from flux_ls.model import AttributeValue, Request, Span
 from flux_ls.record import wire
 from flux_ls.replay.bodies import Lost, body_of
+from flux_ls.replay.rows import written
 from flux_ls.replay.shapes import RecordedCall, Recording, Sent, Skipped
 
 _SAFE = "/:@!$&'()*+,;=~-._%"
@@ -43,6 +44,7 @@ def recording(request: Request, spans: tuple[Span, ...], fill: Mapping[str, str]
         fingerprint=failure.fingerprint if failure is not None and any(span.exceptions for span in own) else None,
         inserted=tuple(dict.fromkeys(_inserted(own))),
         has_rows=any(recorded.row_changes(own)),
+        written=written(own),
         redacted=tuple(dict.fromkeys(secrets.missing)),
         notes=() if own == spans else ("other services took part: they are answered as they were recorded",),
     )

@@ -20,6 +20,7 @@ from flux_ls.replay.batch import Batch, run_alone
 from flux_ls.replay.outcome import Verdict, judged, line
 from flux_ls.replay.process import sweep
 from flux_ls.replay.recorded import recording
+from flux_ls.replay.rows import newest_first
 from flux_ls.replay.shapes import (
     Blocked,
     Cancelled,
@@ -73,11 +74,13 @@ def replay(
         return found
 
     jobs = min(conditions.jobs or min(_MOST_AT_ONCE, os.cpu_count() or 1), len(requests) or 1)
-    batch = Batch(conditions, jobs, forks=len(requests) > 1 and not conditions.isolate)
+    # The store is read here: a reader is for one thread.
+    recordings = [recording_of(reader, request, conditions) for request in requests]
+    changes = newest_first(change for each in recordings if isinstance(each, Recording) for change in each.written)
+    batch = Batch(conditions, jobs, forks=len(requests) > 1 and not conditions.isolate, written=changes)
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="flux-replay")
     try:
-        # The store is read here: a reader is for one thread.
-        futures = [pool.submit(one, request, recording_of(reader, request, conditions)) for request in requests]
+        futures = [pool.submit(one, *each) for each in zip(requests, recordings, strict=True)]
         wait(futures, return_when=FIRST_EXCEPTION)
         return summed_up([future.result() for future in futures])
     except BaseException:
@@ -187,6 +190,8 @@ def replay_one(
         guard=ran.guard,
         kernel=ran.kernel,
         own_process=ran.own_process,
+        put_back=ran.put_back,
+        not_put_back=ran.not_put_back,
     )
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from flux_ls.answers.diff import Diff
 from flux_ls.config import Settings
 from flux_ls.model import AttributeValue, Request, Span
+from flux_ls.replay.rows import NotPutBack, Written
 
 Outcome = Literal["passing", "failing", "blocked", "skipped", "error"]
 """`passing`: it was bad and is good now, or it was good and is the same. `failing`: it fails, in the same way, in
@@ -97,6 +98,8 @@ class Recording(Struct, frozen=True):
     """The tables in which it made rows that lasted."""
     has_rows: bool = False
     """Some of what it did to rows was recorded."""
+    written: tuple[Written, ...] = ()
+    """What it committed to rows, the newest first."""
     redacted: tuple[str, ...] = ()
     """The names of values that had been redacted, and are not given."""
     notes: tuple[str, ...] = ()
@@ -148,6 +151,9 @@ class Replayed(Struct, frozen=True):
     kernel: tuple[Kernel, ...] = ()
     own_process: str | None = None
     """Of one of several: why it was not forked from a process that had imported the application; null when it was."""
+    put_back: int = 0
+    """Rows of the throw-away database that were put back to what they were before the request, as was recorded."""
+    not_put_back: tuple[NotPutBack, ...] = ()
 
 
 class Replay(Struct, frozen=True):

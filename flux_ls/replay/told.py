@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from flux_ls.replay.rows import NotPutBack
 from flux_ls.replay.shapes import Blocked, Guard, Kernel
 
 
@@ -36,6 +37,8 @@ class Ran(Struct, frozen=True):
     kernel: tuple[Kernel, ...] = ()
     own_process: str | None = None
     """Why it had a process of its own, where it could have shared one."""
+    put_back: int = 0
+    not_put_back: tuple[NotPutBack, ...] = ()
 
 
 class Told:

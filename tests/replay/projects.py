@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
 from flux_ls.config import load
 from flux_ls.model import Request
 from flux_ls.replay.batch import Batch, run_alone
@@ -57,6 +59,24 @@ class Project:
         root = http(method, path, status, attributes=recorded(told, output), raises=raises, children=calls)
         how.setdefault("resource", RECORDER)
         return self._recorded.add(root, **how)
+
+    def live(
+        self, method: str, path: str, *, body: object = None, headers: Mapping[str, object] | None = None, **given: Any
+    ) -> str:
+        """Sends a request to the application, with its real database, and records it as the recorder does; its id."""
+        ran = self.ran(self.add(method, path, body=body, headers=headers), allow_writes=True, **given)
+        assert ran.trouble is None, ran.trouble
+        [id] = {
+            span.trace_id.hex()
+            for body in ran.traces
+            for group in ExportTraceServiceRequest.FromString(body).resource_spans
+            for scope in group.scope_spans
+            for span in scope.spans
+            if span.kind == span.SPAN_KIND_SERVER
+        }
+        for told in ran.traces:
+            self._recorded.keep(told)
+        return id
 
     def plain(self, root: SpanNode) -> str:
         """Records what OpenTelemetry alone tells."""

@@ -301,7 +301,7 @@ def test_django(project: Project, bookshop: dict[str, str], interface: str) -> N
 
 
 def test_a_row_that_a_good_request_made_is_no_failure_of_the_code(project: Project) -> None:
-    """The database is as it is today, with what the request left there."""
+    """What it left there is taken back; where that cannot be, it says so."""
     import sqlite3
 
     project.write(
@@ -325,6 +325,12 @@ def test_a_row_that_a_good_request_made_is_no_failure_of_the_code(project: Proje
     connection.close()
     made = transaction("committed", row("users", {"id": 1}, after={"id": 1, "email": "ada@example.org"}))
     id = project.add("POST", "/users", 201, body={"email": "ada@example.org"}, calls=[made])
+    answer = project.one(id)
+    assert outcome(answer) == ("passing", 201, 201)
+    assert (answer.put_back, answer.not_put_back) == (1, ())
+    with sqlite3.connect(project.root / "users.db") as connection:
+        connection.execute("UPDATE users SET id = 5")
+    connection.close()
     answer = project.one(id)
     assert outcome(answer) == ("skipped", 201, 500)
     assert (answer.reason or "").startswith("what it made in users is there already: IntegrityError: UNIQUE")

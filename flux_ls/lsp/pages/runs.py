@@ -9,6 +9,7 @@ from flux_ls.lsp.pages.diff import diff
 from flux_ls.lsp.pages.parts import duration, text
 from flux_ls.replay.guard_words import guard_words
 from flux_ls.replay.new_test import NewTest
+from flux_ls.replay.rows_words import rows_words
 from flux_ls.replay.shapes import Outcome, Replay, Replayed
 
 MOST_REQUESTS = 500
@@ -29,6 +30,8 @@ def replay(shape: Replay, unsaved: Sequence[str]) -> str:
     lines.append("")
     if shape.guard is not None:
         lines += [f"S{guard_words(shape)[1:]}.", ""]
+    if (rows := rows_words(shape)) is not None:
+        lines += [code(rows, 600), ""]
     notes = dict.fromkeys(note for answer in answers for note in answer.notes)
     lines += [*(f"- {code(note, 300)}" for note in notes), ""]
     page = text(lines)

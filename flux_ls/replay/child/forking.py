@@ -15,6 +15,7 @@ from flux_ls.replay.child import beside, channel, hooks, namespace
 from flux_ls.replay.child.answers import Recorded
 from flux_ls.replay.child.blocked import ourselves
 from flux_ls.replay.child.databases import postgresql
+from flux_ls.replay.child.rows import changes
 
 _RECORDER = "flux-recorder"
 """Its thread ends before a fork, and comes back."""
@@ -91,6 +92,7 @@ def _begin(job: dict[str, Any], guarded: beside.Guarded | None, recorded: Record
         if tempfile.tempdir is not None:
             tempfile.tempdir = temporary
         hooks.write_only_in(scratch)
+        changes.begin(job["request_id"], job["started_ns"])
         if "flux_ls.replay.child.databases.sqlite" in sys.modules:
             from flux_ls.replay.child.databases import sqlite
 

@@ -24,6 +24,7 @@ from flux_ls.replay.child import (
 from flux_ls.replay.child.answers import Recorded
 from flux_ls.replay.child.databases import postgresql
 from flux_ls.replay.child.exchange import Answered, Sent
+from flux_ls.replay.child.rows import changes
 from flux_ls.replay.child.watch import Watch
 
 _THREADS_S = 1.0
@@ -58,6 +59,9 @@ def _replay(job: dict[str, Any], guarded: beside.Guarded | None) -> None:
     watch = Watch(job["timeout_s"], _leave, stops=job["forks"])
     imports.install()
     recorded = Recorded([] if job["forks"] else job["calls"])
+    changes.learn(job["written"])
+    if not job["forks"]:
+        changes.begin(job["request_id"], job["started_ns"])
     guards.hook(job, recorded, guarded, closed=closed)
     failures.install()
     why_not = recorder.start()
@@ -70,8 +74,8 @@ def _replay(job: dict[str, Any], guarded: beside.Guarded | None) -> None:
     if before is not None:
         watch.stop()
         because = forking.why_not(job, before, recorded)
-        if recorded.was_asked:
-            # It was without an answer, which the request may hold.
+        if recorded.was_asked or (because is not None and changes.would_begin(job["request_id"], job["started_ns"])):
+            # It was without an answer, which the request may hold; or its rows are no more what they were.
             channel.tell("alone", because=because, anew=True)
             return
         if because is None:
@@ -108,6 +112,7 @@ def _ask(app: Any, interface: loading.Interface, job: dict[str, Any], recorded: 
         duration_ms=clock.ms,
         error=failures.told(),
         blocked=blocked.refused(),
+        rows=changes.told(),
         notes=list(dict.fromkeys(recorded.notes)) + ([pin.NOT_PINNED] if job["pin"] else []),
     )
 

@@ -9,6 +9,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -16,6 +17,7 @@ from flux_ls.replay.child import channel, hooks
 from flux_ls.replay.child.blocked import is_ourselves, ourselves, refusal, refuse
 from flux_ls.replay.child.databases import rolled_back
 from flux_ls.replay.child.imports import when_imported
+from flux_ls.replay.child.rows import drivers
 
 _MAINTENANCE = ("postgres", "template1")
 _PREFIX = "flux_replay_"
@@ -59,13 +61,17 @@ def _patch_psycopg(psycopg: Any) -> None:
         with connect(psycopg.Connection, "", **params, autocommit=True) as connection:
             connection.execute(sql)
 
+    def put_back(params: dict[str, Any]) -> None:
+        with connect(psycopg.Connection, "", **params, autocommit=True) as connection:
+            drivers.by_psycopg(connection, original=False)
+
     @functools.wraps(connect)
     def connect_to_copy(cls: Any, conninfo: str = "", **kwargs: Any) -> Any:
         if is_ourselves():
             return connect(cls, conninfo, **kwargs)
         params = parameters(conninfo, kwargs)
         try:
-            copy = _copy("psycopg", params, execute)
+            copy = _copy("psycopg", params, execute, put_back)
         except _Original as original:
             found = rolled_back.with_psycopg(psycopg, connect, cls, original.key, params)
             _as_asked(found, kwargs)
@@ -76,7 +82,7 @@ def _patch_psycopg(psycopg: Any) -> None:
     async def connect_async_to_copy(cls: Any, conninfo: str = "", **kwargs: Any) -> Any:
         params = parameters(conninfo, kwargs)
         try:
-            copy = _copy("psycopg", params, execute)
+            copy = _copy("psycopg", params, execute, put_back)
         except _Original as original:
             found = await rolled_back.with_psycopg_async(psycopg, connect_async, cls, original.key, params)
             _as_asked(found, kwargs)
@@ -103,13 +109,15 @@ def _patch_psycopg2(psycopg2: Any) -> None:
     connect = psycopg2.connect
 
     def execute(params: dict[str, Any], sql: str) -> None:
-        connection = connect(**params)
-        try:
+        with closing(connect(**params)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(sql)
-        finally:
-            connection.close()
+
+    def put_back(params: dict[str, Any]) -> None:
+        with closing(connect(**params)) as connection:
+            connection.autocommit = True
+            drivers.by_psycopg(connection, original=False)
 
     @functools.wraps(connect)
     def connect_to_copy(dsn: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -122,7 +130,7 @@ def _patch_psycopg2(psycopg2: Any) -> None:
         params = parse_dsn(make_dsn(dsn, **known))
         kwargs = {name: value for name, value in kwargs.items() if name in own}
         try:
-            copy = _copy("psycopg2", params, execute)
+            copy = _copy("psycopg2", params, execute, put_back)
         except _Original as original:
             return rolled_back.with_psycopg2(connect, original.key, params)
         return connect(*args, **{**params, "dbname": copy, **kwargs})
@@ -160,6 +168,11 @@ def _patch_asyncpg(asyncpg: Any) -> None:
             finally:
                 await connection.close()
             _copies[key] = name
+            made = await connect(dsn, **{**kwargs, "database": name})
+            try:
+                await drivers.by_asyncpg(made)
+            finally:
+                await made.close()
         return await connect(dsn, **{**kwargs, "database": name})
 
     module.connect = asyncpg.connect = connect_to_copy
@@ -199,7 +212,12 @@ def _reachable(params: dict[str, Any]) -> None:
         hooks.let_through(one, number)
 
 
-def _copy(driver: str, params: dict[str, Any], execute: Callable[[dict[str, Any], str], None]) -> str:
+def _copy(
+    driver: str,
+    params: dict[str, Any],
+    execute: Callable[[dict[str, Any], str], None],
+    put_back: Callable[[dict[str, Any]], None],
+) -> str:
     _reachable(params)
     key = _key(params)
     if _writes or key[2].startswith(_PREFIX):
@@ -216,7 +234,7 @@ def _copy(driver: str, params: dict[str, Any], execute: Callable[[dict[str, Any]
             try:
                 execute({**params, "dbname": maintenance}, _create(name, key[2]))
                 _copies[key] = name
-                return name
+                break
             except Exception as error:
                 problem = _cannot_copy(error)
                 if "being accessed by other users" in str(error) or "permission denied to create" in str(error):
@@ -224,8 +242,11 @@ def _copy(driver: str, params: dict[str, Any], execute: Callable[[dict[str, Any]
                     channel.tell("rolled_back", database=key[2])
                     raise _Original(key) from None
                 if "does not exist" not in str(error) or key[2] in str(error):
-                    break
-    raise refusal(f"a connection to the database {key[2]}", because=problem)
+                    raise refusal(f"a connection to the database {key[2]}", because=problem) from None
+        else:
+            raise refusal(f"a connection to the database {key[2]}", because=problem)
+        put_back({**params, "dbname": name})
+        return name
 
 
 def _cannot_copy(error: BaseException) -> str:

@@ -9,14 +9,17 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from flux_ls.replay.child.rows import drivers
+
 _SAVEPOINT = "flux_replay"
 _SESSION = "-c default_transaction_read_only=on -c lock_timeout=5000"
 _BEGIN = (
     "SET TRANSACTION READ WRITE",
     "CREATE TEMPORARY TABLE flux_replay_never (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)",
     "INSERT INTO flux_replay_never VALUES (1), (1)",
-    f"SAVEPOINT {_SAVEPOINT}",
 )
+_READY = f"SAVEPOINT {_SAVEPOINT}"
+"""What comes before it is there whatever the application rolls back."""
 _KEEP = (f"RELEASE SAVEPOINT {_SAVEPOINT}", f"SAVEPOINT {_SAVEPOINT}")
 _UNDO = f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}"
 
@@ -91,6 +94,8 @@ def with_psycopg(psycopg: Any, connect: Any, base: Any, key: tuple[object, ...],
             found = connect(kept_psycopg(psycopg, base), "", **for_session(params))
             for command in _BEGIN:
                 found.execute(command)
+            drivers.by_psycopg(found, original=True)
+            found.execute(_READY)
             _kept[*key, base] = found
         return found
 
@@ -103,6 +108,8 @@ async def with_psycopg_async(
         found = await connect(kept_psycopg(psycopg, base), "", **for_session(params))
         for command in _BEGIN:
             await found.execute(command)
+        await drivers.by_psycopg_async(found)
+        await found.execute(_READY)
         _kept[*key, base] = found
     return found
 
@@ -149,5 +156,8 @@ def with_psycopg2(connect: Any, key: tuple[object, ...], params: dict[str, Any])
             with connection.cursor(found) as cursor:
                 for command in _BEGIN:
                     cursor.execute(command)
+            drivers.by_psycopg(found, original=True)
+            with connection.cursor(found) as cursor:
+                cursor.execute(_READY)
             _kept[*key, "psycopg2"] = found
         return found

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from flux_ls.replay.child.blocked import is_ourselves, ourselves, refusal, refuse
+from flux_ls.replay.child.rows import drivers
 
 _ATTACH = 24
 _READS_ONLY = ("mode", "immutable", "nolock")
@@ -56,6 +57,7 @@ def copy_anew(scratch: str) -> None:
         mine = os.path.join(_folder, os.path.basename(copy))
         _copy_files(copy, mine)
         _copies[original] = mine
+        drivers.in_sqlite(mine)
 
 
 def _copy_files(original: str, copy: str) -> None:
@@ -89,6 +91,7 @@ def _copy(path: str, connect: Callable[..., sqlite3.Connection]) -> str:
         copy = os.path.join(_folder, f"{mark}-{os.path.basename(original)}")
         if os.path.exists(original):
             _back_up(original, copy, connect)
+            drivers.in_sqlite(copy)
         elif not os.path.isdir(os.path.dirname(original)):
             raise sqlite3.OperationalError("unable to open database file")
         _copies[original] = copy

@@ -1,0 +1,101 @@
+"""The row changes that are to be put back for the request that runs, and what became of each."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PUT_BACK = ""
+"""It was there as it was recorded, and is as it was before."""
+NOT_NEEDED = None
+"""It is as it was before."""
+NO_TABLE = "there is no such table"
+Verdict = str | None
+"""One of these, or why it was not put back."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a column held: a JSON value, and of which type of Python's it was, where JSON has none for that."""
+
+    kind: str
+    value: Any
+
+
+Columns = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Change:
+    number: int
+    table: str
+    operation: str
+    key: Columns
+    before: Columns
+    after: Columns
+    untold_before: Mapping[str, str]
+    """Why what a column held is not known."""
+    why_not: str
+    """Why nobody need try; empty to try."""
+
+
+_all: list[dict[str, Any]] = []
+_now: list[Change] = []
+_verdicts: dict[int, Verdict] = {}
+
+
+def learn(told: list[dict[str, Any]]) -> None:
+    """All changes of the requests that this process may be asked for, the newest first."""
+    _all[:] = told
+
+
+def begin(request_id: str, started_ns: int) -> None:
+    """For this request: what it wrote, and what was written since it began."""
+    _verdicts.clear()
+    _now[:] = [_change(number, told) for number, told in _of(request_id, started_ns)]
+
+
+def would_begin(request_id: str, started_ns: int) -> bool:
+    """Whether there is anything to put back for it."""
+    return any(True for _ in _of(request_id, started_ns))
+
+
+def _of(request_id: str, started_ns: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, told in enumerate(_all):
+        if told["request_id"] == request_id or told["committed_ns"] >= started_ns:
+            yield number, told
+
+
+def _change(number: int, told: dict[str, Any]) -> Change:
+    def columns(name: str) -> dict[str, Value]:
+        return {column: Value(kind, value) for column, (kind, value) in told[name].items()}
+
+    return Change(
+        number=number,
+        table=told["table"],
+        operation=told["operation"],
+        key=columns("key"),
+        before=columns("before"),
+        after=columns("after"),
+        untold_before=told["untold_before"],
+        why_not=told["why_not"],
+    )
+
+
+def to_put_back() -> list[Change]:
+    return _now
+
+
+def tried(verdicts: Mapping[int, Verdict]) -> None:
+    """In one database; another one may hold the row."""
+    for number, verdict in verdicts.items():
+        known = _verdicts.get(number, NO_TABLE)
+        if number not in _verdicts or known in (NO_TABLE, NOT_NEEDED) or verdict == PUT_BACK:
+            _verdicts[number] = known if verdict == NO_TABLE and number in _verdicts else verdict
+
+
+def told() -> dict[str, Any]:
+    """By the numbers of the changes."""
+    return {
+        "put_back": [number for number, verdict in _verdicts.items() if verdict == PUT_BACK],
+        "not_put_back": [[number, verdict] for number, verdict in _verdicts.items() if verdict],
+    }

@@ -1,0 +1,152 @@
+"""The course of putting rows back: what is done to which row, and when a row is left alone.
+
+A row is put back only where it still is what was recorded of it, and where nothing else comes of that: no trigger runs,
+and no other row goes or changes with it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from flux_ls.replay.child.rows.asking import Steps, ask
+from flux_ls.replay.child.rows.changes import NO_TABLE, NOT_NEEDED, PUT_BACK, Change, Columns, Verdict
+
+CHANGED = "changed since"
+GONE = "not there any more"
+THERE = "there again"
+SEVERAL = "more than one row has this key"
+REFUSED = "the database refuses it"
+
+_SAVEPOINT = ask("SAVEPOINT flux_rows")
+_UNDO = ask("ROLLBACK TO SAVEPOINT flux_rows")
+_RELEASE = ask("RELEASE SAVEPOINT flux_rows")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stands under a key: nothing, several rows, or one that is as was expected, or is not."""
+
+    what: Literal["nothing", "several", "expected", "other"]
+    row: Mapping[str, Any]
+    """Of one, what its columns hold, as far as the table wants to know it again."""
+
+
+class Table(Protocol):
+    """A table that is there. Columns are named as they were recorded."""
+
+    def has(self, column: str) -> bool: ...
+
+    def lacks(self, columns: Iterable[str]) -> str | None:
+        """A column that a new row needs beside these."""
+
+    def find(self, key: Columns, expected: Columns) -> Steps[Found]: ...
+
+    def referring(self, key: Columns, columns: Iterable[str] | None) -> Steps[str | None]:
+        """A table with a row that refers to this one; or to these columns of it, if they are given."""
+
+    def unmet(self, columns: Columns) -> Steps[str | None]:
+        """A table that lacks the row which a new row with these columns refers to."""
+
+    def quieten(self) -> Steps[str | None]:
+        """Switches its triggers off; or says why that cannot be."""
+
+    def stir(self) -> Steps[None]:
+        """Switches them on again."""
+
+    def delete(self, key: Columns) -> Steps[None]: ...
+
+    def update(self, key: Columns, found: Found, before: Columns, after: Columns) -> Steps[None]: ...
+
+    def insert(self, columns: Columns) -> Steps[None]: ...
+
+
+class Database(Protocol):
+    def begin(self) -> Steps[None]: ...
+
+    def end(self) -> Steps[None]: ...
+
+    def table(self, name: str) -> Steps["Table | str | None"]:
+        """Why its rows are left alone, if so; None where there is none of this name."""
+
+
+def put_back(changes: Iterable[Change], database: Database) -> Steps[dict[int, Verdict]]:
+    """`changes` from the newest to the oldest. Raises what the database says to a transaction."""
+    verdicts: dict[int, Verdict] = {}
+    yield from database.begin()
+    for change in changes:
+        if change.why_not:
+            verdicts[change.number] = change.why_not
+            continue
+        yield _SAVEPOINT
+        try:
+            verdicts[change.number] = yield from _one(change, database)
+        except Exception:
+            yield _UNDO
+            verdicts[change.number] = REFUSED
+        yield _RELEASE
+    yield from database.end()
+    return verdicts
+
+
+def _one(change: Change, database: Database) -> Steps[Verdict]:
+    table = yield from database.table(change.table)
+    if table is None:
+        return NO_TABLE
+    if isinstance(table, str):
+        return table
+    for name in (*change.key, *change.before, *change.after):
+        if not table.has(name):
+            return f"it has no {name} any more"
+    if change.operation == "insert":
+        return (yield from _made(change, table))
+    for name, why in change.untold_before.items():
+        return f"its {name} {why}"
+    if change.operation == "update":
+        return (yield from _updated(change, table))
+    return (yield from _deleted(change, table))
+
+
+def _made(change: Change, table: Table) -> Steps[Verdict]:
+    found = yield from table.find(change.key, change.after)
+    if found.what == "nothing":
+        return NOT_NEEDED
+    if found.what != "expected":
+        return SEVERAL if found.what == "several" else CHANGED
+    if (other := (yield from table.referring(change.key, None))) is not None:
+        return f"{other} refers to it"
+    return (yield from _quietly(table, table.delete(change.key)))
+
+
+def _updated(change: Change, table: Table) -> Steps[Verdict]:
+    key = {name: change.after.get(name, value) for name, value in change.key.items()}
+    found = yield from table.find(key, change.after)
+    if found.what == "several":
+        return SEVERAL
+    if found.what != "expected":
+        key_before = {name: change.before.get(name, value) for name, value in change.key.items()}
+        earlier = yield from table.find(key_before, change.before)
+        if earlier.what == "expected":
+            return NOT_NEEDED
+        return GONE if found.what == "nothing" else CHANGED
+    if (other := (yield from table.referring(key, change.before))) is not None:
+        return f"{other} refers to it"
+    return (yield from _quietly(table, table.update(key, found, change.before, change.after)))
+
+
+def _deleted(change: Change, table: Table) -> Steps[Verdict]:
+    found = yield from table.find(change.key, change.before)
+    if found.what != "nothing":
+        return NOT_NEEDED if found.what == "expected" else THERE
+    if (lacking := table.lacks(change.before)) is not None:
+        return f"its {lacking} was not recorded"
+    if (other := (yield from table.unmet(change.before))) is not None:
+        return f"what it refers to in {other} is not there"
+    return (yield from _quietly(table, table.insert(change.before)))
+
+
+def _quietly(table: Table, doing: Steps[None]) -> Steps[Verdict]:
+    if (why := (yield from table.quieten())) is not None:
+        return why
+    yield from doing
+    yield from table.stir()
+    return PUT_BACK

@@ -1,0 +1,166 @@
+"""What is read of recorded row changes, what SQLite holds for a value, and what is said of it."""
+
+import datetime as dt
+import json
+import sqlite3
+from enum import Enum
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Table,
+    Time,
+    Uuid,
+    create_engine,
+    insert,
+)
+from sqlalchemy import Enum as EnumType
+
+from flux_ls.model import Resource
+from flux_ls.otlp.decode import decode_span
+from flux_ls.record.values import snapshot_items
+from flux_ls.replay.child.rows.changes import Value
+from flux_ls.replay.child.rows.sqlite_values import spelled, way_of
+from flux_ls.replay.rows import NotPutBack, Written, written
+from flux_ls.replay.rows_words import rows_words
+from flux_ls.replay.shapes import Replay, Replayed
+from tests.replay.projects import Project
+from tests.telemetry import SpanNode, http, row, traces, transaction
+
+NOWHERE = Resource("shop", None, None, {})
+
+
+class Mood(Enum):
+    GOOD = "g"
+    BAD = "b"
+
+
+moments = st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2100, 1, 1))
+VALUES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
+    "moment": (DateTime, moments),
+    "zoned": (DateTime, st.datetimes(dt.datetime(1900, 1, 2), dt.datetime(2100, 1, 1), timezones=st.just(dt.UTC))),
+    "time": (Time, st.times()),
+    "length": (Interval, st.timedeltas(dt.timedelta(0), dt.timedelta(days=30_000))),
+    "price": (Numeric(12, 2), st.decimals(-(10**9), 10**9, places=2)),
+    "ref": (Uuid, st.uuids()),
+    "mood": (EnumType(Mood), st.sampled_from(Mood)),
+    "photo": (LargeBinary, st.binary(max_size=20)),
+    "tags": (JSON, st.lists(st.recursive(st.booleans() | st.integers(0, 9) | st.text(), st.lists, max_leaves=5))),
+}
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_what_sqlalchemy_stored_is_recognised_and_written_in_the_same_way(kind: str) -> None:
+    """Against SQLAlchemy itself: what it holds for one value says what it would hold for another."""
+    column, values = VALUES[kind]
+    table = Table("t", MetaData(), Column("id", Integer, primary_key=True), Column("v", column))
+    engine = create_engine("sqlite://")
+    table.create(engine)
+    declared = str(column().compile(engine.dialect) if isinstance(column, type) else column.compile(engine.dialect))
+
+    @given(values, values)
+    def check(before: Any, after: Any) -> None:
+        with engine.begin() as connection:
+            connection.execute(table.delete())
+            connection.execute(insert(table), [{"id": 1, "v": before}, {"id": 2, "v": after}])
+            (was,), (now,) = connection.exec_driver_sql("SELECT v FROM t ORDER BY id")
+        told = [_told(each) for each in (before, after)]
+        if told[0] is None or told[1] is None:
+            return
+        way = way_of(told[1], now, declared)
+        assert way is not None
+        assert _stored(spelled(told[0], way, None, declared), declared) == was
+        assert _stored(spelled(told[0], None, now, declared), declared) == was
+        if was != now:
+            assert way_of(told[0], now, declared) is None
+
+    check()
+    engine.dispose()
+
+
+def _told(value: object) -> Value | None:
+    """As it is recorded, and read again; None for what a recorder has cut, or took for a secret."""
+    tree = snapshot_items([("v", value)]).tree
+    change = transaction("committed", row("t", {"id": 1}, before={"v": tree["v"]}, after={"v": 0}))
+    [found] = _written(change)
+    known = found.before.get("v")
+    return None if known is None else Value(*json.loads(json.dumps(known)))
+
+
+def _written(node: SpanNode) -> tuple[Written, ...]:
+    message = traces(http("POST", "/a", children=[node]))
+    scopes = [scope for group in message.resource_spans for scope in group.scope_spans]
+    return written(decode_span(raw.SerializeToString(), NOWHERE, "") for scope in scopes for raw in scope.spans)
+
+
+def _stored(value: object, declared: str) -> object:
+    with sqlite3.connect(":memory:") as connection:
+        connection.execute(f"CREATE TABLE t (v {declared})")
+        connection.execute("INSERT INTO t VALUES (?)", [value])
+        return connection.execute("SELECT v FROM t").fetchone()[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (row("users", {}, after={"id": 1}), "its key was not recorded"),
+        (row("users", {"token": "[redacted]"}, after={"id": 1}), "its key was redacted"),
+        (row("users", {"id": {"$cut": "x", "length": 9}}, after={"id": 1}), "its key was cut when it was recorded"),
+        (row("users", {"id": 1}, before={"a": "[redacted]"}, after={"a": 1}), "a was redacted"),
+        (row("users", {"id": 1}, before={"a": {"$unloaded": True}}, after={"a": 1}), "a was not recorded"),
+        (row("users", {"id": 1}, before={"a": {"$cut": "b", "length": 9}}), "a was cut when it was recorded"),
+        (row("users", {"id": 1}, before={"a": {"$bytes": "YQ==", "length": 9}}), "a was cut when it was recorded"),
+        (row("users", {"id": 1}, before={"a": {"$type": "shop.Money", "cents": 5}}), "a was not recorded"),
+        (row("users", {"id": 1}, before={"a": {"$type": "shop.Money", "$repr": "5"}}), "a was not recorded"),
+        (row("users", {"id": 1}, before={"a": {"b": ["x [redacted]"]}}), "a was redacted"),
+    ],
+)
+def test_what_is_not_known_whole_says_why(project: Project, change: Any, reason: str) -> None:
+    recording = project.recording(project.add("POST", "/a", calls=[transaction("committed", change)]))
+    [found] = recording.written  # type: ignore[union-attr]
+    assert (
+        [found.why_not] if found.why_not else [f"{name} {why}" for name, why in found.untold_before.items()] == [reason]
+    )
+
+
+def test_the_newest_change_comes_first(project: Project) -> None:
+    first = transaction("committed", *(row("t", {"id": n}, after={"id": n}, at_ms=n) for n in (1, 2)), ms=5)
+    second = transaction("committed", row("t", {"id": 3}, after={"id": 3}, at_ms=1), start_ms=6, ms=2)
+    undone = transaction("rolled_back", row("t", {"id": 4}, after={"id": 4}))
+    recording = project.recording(project.add("POST", "/a", calls=[first, second, undone]))
+    assert [change.shown_key["id"] for change in recording.written] == [3, 2, 1]  # type: ignore[union-attr]
+
+
+def _replayed(put_back: int, *left: tuple[int, str]) -> Replayed:
+    rows = tuple(NotPutBack("users", {"id": id}, reason) for id, reason in left)
+    return Replayed(
+        "1", "POST /a", "POST", "/a", 500, 500, 1.0, "failing", None, None, put_back=put_back, not_put_back=rows
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([_replayed(0)], None),
+        ([_replayed(1, (7, "changed since"))], "rows put back: 1; not put back: users id=7, changed since"),
+        ([_replayed(2), _replayed(1), _replayed(0)], "rows put back: 3, before 2 requests"),
+        (
+            [_replayed(0, *((n, "changed since") for n in range(7)))],
+            "rows put back: 0; not put back: "
+            + "; ".join(f"users id={n}, changed since" for n in range(5))
+            + "; and 2 more",
+        ),
+    ],
+)
+def test_words(answers: list[Replayed], words: str | None) -> None:
+    assert rows_words(Replay(tuple(answers), 0, len(answers), "namespace")) == words
