@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from flux_ls.analysis.assess import assess
 from flux_ls.replay.after import recorded_paths
@@ -52,6 +53,9 @@ def new_test(recording: Recording, conditions: Conditions, file: Path | None = N
     if not (root / path).parent.resolve().is_relative_to(root):
         raise NotWritable(f"{path.parent} leads out of {root}: make another folder one of `testpaths`")
     target = _target(root, conditions.app, seen)
+    if any(span.attributes.get("db.system.name") == "sqlite" for span in recording.spans):
+        # The project need not say so itself: its database may be named by a variable.
+        target = replace(target, has_sqlite=True)
     text = regression_test(recording, target, told, up=len(path.parts) - 1)
     return NewTest(str(path), text, name)
 

@@ -20,31 +20,6 @@ def offline(monkeypatch):
 ''',
     ("import socket",),
 )
-SQLITE = Part(
-    '''\
-@pytest.fixture(autouse=True)
-def databases(monkeypatch, tmp_path):
-    """Whoever opens a file of SQLite's gets a copy of it, and the file stays as it is."""
-    connect, copies = sqlite3.connect, {}
-
-    def connect_to_copy(database, *words, **options):
-        if str(database) in ("", ":memory:") or str(database).startswith("file:"):
-            return connect(database, *words, **options)
-        original = Path(database).resolve()
-        if original not in copies:
-            copies[original] = tmp_path / f"{len(copies)}-{original.name}"
-            if original.exists():
-                source, copy = connect(original), connect(copies[original])
-                source.backup(copy)
-                source.close()
-                copy.close()
-        return connect(copies[original], *words, **options)
-
-    monkeypatch.setattr(sqlite3, "connect", connect_to_copy)
-    monkeypatch.setattr(sqlite3.dbapi2, "connect", connect_to_copy)
-''',
-    ("import sqlite3", "import sqlite3.dbapi2"),
-)
 OUTBOUND = Part(
     '''\
 class Outbound:

@@ -12,8 +12,8 @@ from flux_ls.replay.shapes import Recording
 _LONGEST_TOLD = 160
 
 
-def docstring(recording: Recording, failure: str | None, blanks: Sequence[Blank], database: str) -> Iterator[str]:
-    """`database` is a sentence of its own."""
+def docstring(recording: Recording, failure: str | None, blanks: Sequence[Blank], *database: str) -> Iterator[str]:
+    """`database` is sentences of their own, each of a paragraph."""
     request = recording.request
     what = _told(f"{request.method} {request.path or request.name}", 50)
     yield f'"""{what} as it was recorded, sent again.'
@@ -25,7 +25,8 @@ def docstring(recording: Recording, failure: str | None, blanks: Sequence[Blank]
     yield from _wrapped(f"req:{request.short_id} of {at:%Y-%m-%d %H:%M} UTC {ended}.")
     if recording.calls:
         yield from _wrapped("Calls to other services are answered as they were recorded then: see CALLS.")
-    yield from _wrapped(database)
+    for sentence in database:
+        yield from _wrapped(_told(sentence, 4 * WIDTH))
     if blanks:
         yield ""
         yield from _wrapped(

@@ -13,16 +13,19 @@ from typing import Any
 from msgspec import Struct
 
 from flux_ls.analysis.fingerprint import unqualified
+from flux_ls.answers.rows import row_name
 from flux_ls.model import Request
 from flux_ls.record import wire
 from flux_ls.replay.literals import WIDTH, Name, lines, scalar, text
-from flux_ls.replay.regression.answering import LIBRARIES, OFFLINE, OUTBOUND, SQLITE
+from flux_ls.replay.regression.answering import LIBRARIES, OFFLINE, OUTBOUND
 from flux_ls.replay.regression.blanks import Blank, blanks_of
 from flux_ls.replay.regression.body import content_type, tree_in
+from flux_ls.replay.regression.databases import copies, rows_of
 from flux_ls.replay.regression.docstring import docstring
 from flux_ls.replay.regression.imports import sorted_imports
 from flux_ls.replay.regression.part import Interface, Library
 from flux_ls.replay.regression.sending import sending
+from flux_ls.replay.rows import Written, left_alone
 from flux_ls.replay.shapes import RecordedCall, Recording
 
 _NOT_LET_IN = "(401, 403, 407, 419)"
@@ -76,8 +79,9 @@ def regression_test(recording: Recording, target: Target, failure: str | None, *
     libraries = _libraries(recording) or target.libraries
     parts = [*sending(target.interface), OFFLINE]
     has_copies = target.has_sqlite and target.django is None
+    rows, left = rows_of(recording) if has_copies else ([], [(each, "") for each in recording.written])
     if has_copies:
-        parts.append(SQLITE)
+        parts.append(copies(bool(rows)))
     if recording.calls:
         parts += [OUTBOUND, *(LIBRARIES[library] for library in libraries)]
     body = _Body(recording, blanks)
@@ -86,9 +90,9 @@ def regression_test(recording: Recording, target: Target, failure: str | None, *
         imports |= _imports_of_django(target.django)
     imports.update(each for part in parts for each in part.imports)
     sections = [
-        "\n".join(docstring(recording, failure, blanks, _database(target, has_copies=has_copies))),
+        "\n".join(docstring(recording, failure, blanks, *_database(target, rows, left, has_copies=has_copies))),
         "\n".join(sorted_imports(imports)),
-        "\n".join(_constants(recording, up)),
+        "\n".join(_constants(recording, rows, up)),
     ]
     source = "\n\n".join(sections) + "\n\n\n"
     definitions = [
@@ -101,11 +105,22 @@ def regression_test(recording: Recording, target: Target, failure: str | None, *
     return source + "\n\n".join(definitions)
 
 
-def _database(target: Target, *, has_copies: bool) -> str:
+def _database(
+    target: Target, rows: Sequence[object], left: Sequence[tuple[Written, str]], *, has_copies: bool
+) -> Iterator[str]:
     if target.django is not None:
-        return "Its database is a new one, with what migrations put there: add the rows that it needs."
+        yield "Its database is a new one, with what migrations put there: add the rows that it needs."
+        return
     its = "a copy of the one" if has_copies else "the one"
-    return f"Its database is {its} that the application has under test."
+    yield f"Its database is {its} that the application has under test."
+    if rows:
+        yield "What the request wrote then is taken back in the copy, where it is still there: see ROWS."
+    for each in left_alone(left):
+        what = row_name(each.table, each.key)
+        if each.reason:
+            yield f"Not put back: {what}, {each.reason}."
+        else:
+            yield f"The request wrote {what}: put that back if it is still there."
 
 
 # What is sent.
@@ -191,10 +206,12 @@ def _call(call: RecordedCall) -> dict[str, object]:
 _FRAMING = frozenset({"content-encoding", "content-length", "transfer-encoding", "connection", "keep-alive"})
 
 
-def _constants(recording: Recording, up: int) -> Iterator[str]:
+def _constants(recording: Recording, rows: Sequence[object], up: int) -> Iterator[str]:
     yield f"ROOT = Path(__file__).resolve().parents[{up}]"
     if recording.calls:
         yield from lines([_call(call) for call in recording.calls], "CALLS = ", "", 0)
+    if rows:
+        yield from lines(rows, "ROWS = ", "", 0)
 
 
 # The file.
