@@ -17,6 +17,7 @@ from typing import Any, Literal
 from msgspec.structs import asdict, replace
 
 from flux_ls.replay.allowed import Allowed, allowed
+from flux_ls.replay.hung import Hung
 from flux_ls.replay.process import Process, drop, scratch
 from flux_ls.replay.rows import Written, left_alone, row_of
 from flux_ls.replay.shapes import Conditions, RecordedCall, Recording, Sent
@@ -40,13 +41,16 @@ class Batch:
         self._network, self._reason = _network(conditions, self._let)
         self._alone: dict[str, dict[str, dict[str, Any]]] = {}
         """Services whose requests have a process each, and the line that said why."""
+        self._hung = Hung(conditions)
         self._idle: list[_Warm] = []
         self._lock = threading.Lock()
 
     def run(self, recording: Recording, seen: Sequence[str], cancel: Event | None = None) -> Ran:
         """Raises Cancelled."""
+        service = recording.request.service
         while True:
-            service = recording.request.service
+            if (trouble := self._hung.why_not(service, seen)) is not None:
+                return Ran(None, trouble, was_tried=False)
             warm = self._take(service)
             told = Told(warm.process.of_all | self._alone.get(service, {}))
             try:
@@ -58,6 +62,7 @@ class Batch:
             finally:
                 drop(self._conditions, warm.process.folder, told)
                 self._give_back(warm)
+            self._hung.saw(service, seen, told, ran.trouble)
             if (alone := told.lines.get("alone")) is not None:
                 self._alone[service] = {"alone": alone}
                 if alone.get("anew") and not told.has("done"):

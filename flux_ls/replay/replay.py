@@ -145,7 +145,7 @@ def replay_one(
     blocked = tuple(_relative(each, conditions.root) for each in ran.blocked)
     if ran.trouble is not None:
         return replace(
-            _answer(request, "error", redact_text(ran.trouble.reason)),
+            _answer(request, "error" if ran.was_tried else "skipped", redact_text(ran.trouble.reason)),
             mend=ran.trouble.mend,
             blocked=blocked,
             notes=ran.notes,

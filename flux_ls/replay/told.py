@@ -16,6 +16,8 @@ class Trouble(Struct, frozen=True):
 
     reason: str
     mend: str | None = None
+    is_late: bool = False
+    """Its time was over."""
 
 
 class Ran(Struct, frozen=True):
@@ -37,6 +39,8 @@ class Ran(Struct, frozen=True):
     kernel: tuple[Kernel, ...] = ()
     own_process: str | None = None
     """Why it had a process of its own, where it could have shared one."""
+    was_tried: bool = True
+    """False where the trouble is an earlier run's, which this one would have had, too."""
     put_back: int = 0
     not_put_back: tuple[NotPutBack, ...] = ()
 
@@ -105,7 +109,7 @@ def trouble_of(
     if "done" in lines:
         return None
     if not in_time or "hung" in lines:
-        return Trouble(_hung(lines, timeout_s), "raise --timeout, if it only is slow")
+        return Trouble(_hung(lines, timeout_s), "raise --timeout, if it only is slow", is_late=True)
     code = lines.get("over", lines.get("ended", {})).get("code", code)
     how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
     if "app" in lines:

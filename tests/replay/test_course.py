@@ -395,3 +395,25 @@ def test_folders_of_processes_that_were_killed_are_removed(
     (folder / "run-1").mkdir(parents=True)
     sweep()
     assert folder.exists() is stays
+
+
+def test_nobody_waits_twice_for_an_import_that_hangs(project: Project) -> None:
+    """The other application of the same service is not concerned."""
+    for name, source in (("slow", "import time\ntime.sleep(99)\n"), ("quick", "")):
+        project.write(f"{name}/__init__.py", "")
+        project.write(f"{name}/web.py", source + HEAD + handler("return 'x'"))
+    where = [
+        Raises("KeyError", "'x'", ((f"{project.root}/{name}/web.py", 9, "handle", ""),)) for name in ("slow", "quick")
+    ]
+    slow, quick = ([project.add("GET", "/x", 500, raises=raises) for _ in range(3)] for raises in where)
+    began = time.monotonic()
+    answers = project.replay(*slow, *quick, timeout_s=5, jobs=1).requests
+    assert time.monotonic() - began < 3 * 5, "one import is waited for"
+    reason = "the application's import did not end within 5 s, at slow/web.py:2"
+    assert [(each.outcome, each.reason) for each in answers] == [
+        ("error", reason),
+        ("skipped", reason),
+        ("skipped", reason),
+        *[("passing", None)] * 3,
+    ]
+    assert {each.mend for each in answers[:3]} == {"raise --timeout, if it only is slow"}
