@@ -29,20 +29,21 @@ def plain(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 told = {"version": list(sys.version_info[:3]), "flux": there("flux_ls"), "pip": there("pip"),
         "missing": [name for name in json.loads(sys.argv[1]) if not there(name)], "instrumentations": [],
-        "sqlalchemy": False}
+        "instrumented": []}
 names = set()
 for each in metadata.distributions():
     try:
         names.add(plain(each.metadata["Name"]))
     except Exception:
         pass
-told["sqlalchemy"] = "opentelemetry-instrumentation-sqlalchemy" in names and "sqlalchemy" in names
 try:
     from opentelemetry.instrumentation import bootstrap_gen
     for each in bootstrap_gen.libraries:
         library, instrumentation = each["library"], each["instrumentation"]
         library = plain(re.match(r"[A-Za-z0-9._-]+", library).group())
-        if library in names and plain(re.match(r"[A-Za-z0-9._-]+", instrumentation).group()) not in names:
+        if library in names and plain(re.match(r"[A-Za-z0-9._-]+", instrumentation).group()) in names:
+            told["instrumented"].append(library)
+        elif library in names:
             told["instrumentations"].append([library, instrumentation])
 except Exception:
     pass
@@ -86,8 +87,8 @@ class Probe(Struct, frozen=True):
     missing: tuple[str, ...]
     instrumentations: tuple[tuple[str, str], ...]
     """Libraries that are there without theirs, and what to install."""
-    sqlalchemy: bool = False
-    """Whether SQLAlchemy is there with its own: the drivers under it would tell every query a second time."""
+    instrumented: frozenset[str] = frozenset()
+    """Libraries that are there with theirs."""
 
 
 class Unusable(Exception):
@@ -127,12 +128,13 @@ def check(interpreter: str, found: Probe) -> None:
 
 def advice(interpreter: str, found: Probe, unwanted: frozenset[str]) -> list[str]:
     """What would be recorded too, were its instrumentation installed."""
-    libraries = {library for library, _ in found.instrumentations}
+    known = {library for library, _ in found.instrumentations} | found.instrumented
     lacking = {
         library: package
         for library, package in found.instrumentations
-        if library in _WORTH_SAYING and _BUILT_ON.get(library) not in libraries and library not in unwanted
-        if not (found.sqlalchemy and library in _DRIVERS)
+        if library in _WORTH_SAYING and _BUILT_ON.get(library) not in known and library not in unwanted
+        # The drivers under it would tell every query a second time.
+        if not ("sqlalchemy" in found.instrumented and library in _DRIVERS)
         if not (library == "aiohttp" and package.startswith("opentelemetry-instrumentation-aiohttp-server"))
     }
     if not lacking:

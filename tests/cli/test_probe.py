@@ -57,9 +57,20 @@ def test_libraries_without_their_instrumentation() -> None:
     assert advice("/x/python", found, frozenset({"flask"})) == []
 
 
-@pytest.mark.parametrize(("sqlalchemy", "lines"), [(True, 0), (False, 2)])
-def test_drivers_under_sqlalchemy_need_none(sqlalchemy: bool, lines: int) -> None:
-    found = Probe((3, 12, 1), True, True, (), (("asyncpg", "opentelemetry-instrumentation-asyncpg"),), sqlalchemy)
+@pytest.mark.parametrize(
+    ("library", "instrumented", "lines"),
+    [
+        ("asyncpg", ["sqlalchemy"], 0),
+        ("asyncpg", ["fastapi"], 2),
+        ("starlette", ["fastapi"], 0),
+        ("starlette", ["sqlalchemy"], 2),
+        ("urllib3", ["requests", "flask"], 0),
+        ("urllib3", [], 2),
+    ],
+)
+def test_what_is_looked_at_through_another_needs_none(library: str, instrumented: list[str], lines: int) -> None:
+    lacking = ((library, f"opentelemetry-instrumentation-{library}"),)
+    found = Probe((3, 12, 1), True, True, (), lacking, frozenset(instrumented))
     assert len(advice("/x/python", found, frozenset())) == lines
 
 
@@ -70,6 +81,12 @@ def test_a_bare_environment_is_told_what_it_lacks(tmp_path: Path) -> None:
     assert not found.flux
     with pytest.raises(Unusable, match="lacks msgspec, wrapt, opentelemetry-sdk, opentelemetry-instrumentation"):
         check(python, found)
+
+
+def test_an_environment_tells_what_it_has() -> None:
+    found = probe(sys.executable, dict(os.environ))
+    assert found.flux
+    assert {"fastapi", "flask", "requests", "sqlalchemy"} <= found.instrumented
 
 
 def test_what_cannot_be_asked() -> None:
