@@ -6,7 +6,7 @@ from itertools import chain
 
 from msgspec import Struct
 
-from flux_ls.analysis.chain import all_links, paths, same, same_type, told_by_status
+from flux_ls.analysis.chain import all_links, paths, responsible, same, same_type, told_by_status
 from flux_ls.analysis.evidence import CLOCK_TOLERANCE_NS, Died, Evidence, is_noise, same_process
 from flux_ls.analysis.request import http_status
 from flux_ls.model import Raised, Span
@@ -83,10 +83,11 @@ def _own_death(evidence: Evidence, index: int) -> Died | None:
 
 
 def _propagated(evidence: Evidence, here: int, died: Died) -> _Match | None:
-    """The nearest descendant that the exception came from: the best match, of equal ones the last."""
+    """The nearest descendant that the exception came from: of the best matches the last, unless that only got it from
+    one that ran meanwhile."""
     spans = evidence.tree.spans
     ways = list(paths(died.raised))
-    best: _Match | None = None
+    found: list[_Match] = []
     waiting = list(reversed(evidence.below[here]))
     while waiting:
         index = waiting.pop()
@@ -94,11 +95,27 @@ def _propagated(evidence: Evidence, here: int, died: Died) -> _Match | None:
             continue
         match = _match(evidence, index, died, ways) if _in_time(spans[index], spans[here], died) else None
         if match is not None:
-            if best is None or _better(evidence, match, best):
-                best = match
+            found.append(match)
         elif _lets_through(evidence, index):
             waiting.extend(reversed(evidence.below[index]))
+    rank = min((match.rank for match in found), default=None)
+    of_rank = (match for match in found if match.rank == rank)
+    latest_first = sorted(of_rank, key=lambda match: _end(spans, match.index), reverse=True)
+    best = next(iter(latest_first), None)
+    for match in latest_first[1:]:
+        if best is not None and _got_it_from(spans, best, match):
+            best = match
     return best
+
+
+def _got_it_from(spans: tuple[Span, ...], outer: _Match, inner: _Match) -> bool:
+    """Whether the exception of one span was thrown into another around it, such as FastAPI throws that of a route into
+    the dependencies with `yield`. Where their stacks end in different lines it was raised twice."""
+    span, around = spans[inner.index], spans[outer.index]
+    if span.start_ns < around.start_ns or span.end_ns > around.end_ns or not same_process(span, around):
+        return False
+    places = {place for match in (outer, inner) if match.died and (place := responsible(match.died.raised)) is not None}
+    return len(places) < 2 and (span.start_ns, span.end_ns) != (around.start_ns, around.end_ns)
 
 
 def _match(evidence: Evidence, index: int, died: Died, ways: list[tuple[Raised, ...]]) -> _Match | None:
@@ -115,14 +132,6 @@ def _match(evidence: Evidence, index: int, died: Died, ways: list[tuple[Raised, 
             if told_by_status(message, way[-1]):
                 return _Match((1, rank), index, None)
     return None
-
-
-def _better(evidence: Evidence, match: _Match, best: _Match) -> bool:
-    return _preference(evidence, match) < _preference(evidence, best)
-
-
-def _preference(evidence: Evidence, match: _Match) -> tuple[tuple[int, int], int, int]:
-    return match.rank, -evidence.tree.spans[match.index].end_ns, -match.index
 
 
 def _lets_through(evidence: Evidence, index: int) -> bool:

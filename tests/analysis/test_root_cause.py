@@ -47,6 +47,39 @@ PROPAGATED = {
         ),
         Expected(STRIPE, "slow", 42, (STRIPE,)),
     ),
+    "from the route, and not from the dependency around it that it was thrown into": (
+        server(
+            500,
+            span("session", (1, 60), died=event(raised(STRIPE, "Stripe API timeout"), 60)),
+            span(
+                "signup",
+                (2, 40),
+                span("charge", (3, 30), died=event(LEAF, 30)),
+                died=event(raised(STRIPE, "Stripe API timeout"), 40),
+            ),
+            died=event(TIMEOUT, 91),
+        ),
+        Expected(STRIPE, "charge", 42),
+    ),
+    "the same with all of the stack recorded in the dependency": (
+        server(
+            500,
+            span("session", (1, 60), died=event(TIMEOUT, 60)),
+            span("charge", (3, 30), died=event(LEAF, 30)),
+            died=event(TIMEOUT, 91),
+        ),
+        Expected(STRIPE, "charge", 42),
+    ),
+    "of attempts inside of such a dependency from the last": (
+        server(
+            500,
+            span("session", (1, 80), died=event(raised(STRIPE, "Stripe API timeout"), 80)),
+            span("first", (2, 40), died=event(LEAF, 40)),
+            span("second", (41, 79), died=event(LEAF, 79)),
+            died=event(TIMEOUT, 91),
+        ),
+        Expected(STRIPE, "second", 42),
+    ),
     "certainly recorded, whatever failed after it": (
         server(
             500,
