@@ -11,7 +11,7 @@ from flux_ls.answers.shapes import Dismissal, Errors, Group, to_json
 from flux_ls.answers.words import counted, fixed
 from flux_ls.cli.failures import NOT_FOUND, OK, complain
 from flux_ls.cli.options import Session, command_options
-from flux_ls.cli.phrases import SINCE, ago, told
+from flux_ls.cli.phrases import NOTHING_RECORDED, SINCE, ago, told
 from flux_ls.cli.places import place
 from flux_ls.cli.terminal import Paint, Terminal, clipped, first_line, plain
 
@@ -41,6 +41,8 @@ def command(
     """
     with session.reader() as reader:
         answer = errors(reader, session.workspace, since)
+        if reader.last_seq() == 0:
+            session.warn(NOTHING_RECORDED)
     if dismiss or restore:
         return _change(session, answer, dismiss, restore)
     hidden: Counter[str] = Counter(

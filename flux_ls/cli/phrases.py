@@ -1,10 +1,13 @@
-"""Times, durations and counts, as people say them and as they type them."""
+"""Times, durations, counts and what is said in several places, as people say them and as they type them."""
 
 from datetime import datetime
 
 import click
 
 from flux_ls.answers.since import parse_since
+
+NOTHING_RECORDED = "nothing is recorded yet: 'flux doctor' finds out what is missing"
+"""A blank page would leave open whether there was anything to see."""
 
 
 def latency(ms: float) -> str:

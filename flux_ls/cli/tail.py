@@ -12,7 +12,7 @@ from flux_ls.answers.shapes import request_shape, timestamp, to_json
 from flux_ls.answers.tail import Follow, RequestFilter, Seen
 from flux_ls.cli.collecting import Keeper
 from flux_ls.cli.options import Session, command_options
-from flux_ls.cli.phrases import SINCE, ago
+from flux_ls.cli.phrases import NOTHING_RECORDED, SINCE, ago
 from flux_ls.cli.requests import Line, error_line
 from flux_ls.cli.terminal import clipped
 from flux_ls.store.errors import StoreMissing, StoreReplaced
@@ -115,7 +115,7 @@ def _say_that_none_fits(session: Session, reader: Reader) -> None:
     """A blank page would leave open whether anything is recorded at all."""
     latest = next(iter(reader.requests(limit=1, newest_first=True)), None)
     if latest is None:
-        session.warn("nothing is recorded yet: 'flux doctor' finds out what is missing")
+        session.warn(NOTHING_RECORDED)
     else:
         when = ago(timestamp(latest.started_ns), datetime.now().astimezone())
         session.warn(f"no recorded request fits; the latest of all is req:{latest.short_id}, {when}")

@@ -41,6 +41,8 @@ class Tail(Struct, frozen=True):
     requests: tuple[RequestShape, ...]
     more: bool
     """Older ones are wanted, too: `offset` leads to them."""
+    empty: bool = False
+    """Nothing at all has been recorded yet."""
 
 
 class SpansOf(Trace, frozen=True):
@@ -60,6 +62,8 @@ class Groups(Errors, frozen=True):
 
     total: int = 0
     hidden: int = 0
+    empty: bool = False
+    """Nothing at all has been recorded yet: that nothing fails says nothing."""
 
 
 def tail(asked: parameters.Recent, desk: Desk) -> Tail:
@@ -80,7 +84,8 @@ def tail(asked: parameters.Recent, desk: Desk) -> Tail:
                 found.append(request)
             if len(found) > last:
                 break
-    return Tail(tuple(request_shape(each) for each in found[asked.offset : last]), more=len(found) > last)
+        empty = not found and reader.last_seq() == 0
+    return Tail(tuple(map(request_shape, found[asked.offset : last])), more=len(found) > last, empty=empty)
 
 
 def why(asked: parameters.OneRequest, desk: Desk) -> Why:
@@ -139,9 +144,10 @@ def blame(asked: parameters.SomeRows, desk: Desk) -> Blame:
 def errors(asked: parameters.WhichGroups, desk: Desk) -> Groups:
     with desk.reader() as reader:
         told = ask_errors(reader, desk.workspace, _since(given(asked.since)))
+        empty = reader.last_seq() == 0
     shown = [group for group in told.groups if asked.all or not _is_set_aside(group)]
     chosen = tuple(islice(shown, asked.offset, asked.offset + asked.limit))
-    return Groups(groups=chosen, total=len(shown), hidden=len(told.groups) - len(shown))
+    return Groups(groups=chosen, total=len(shown), hidden=len(told.groups) - len(shown), empty=empty)
 
 
 def doctor(asked: parameters.MaybeRequest, desk: Desk) -> Doctor:

@@ -73,8 +73,13 @@ def _rows(title: str, rows: Iterable[Data]) -> Iterator[str]:
         yield f"  … {len(told) - _MOST_ROWS} more"
 
 
+_EMPTY = "nothing is recorded yet, of any program: the tool `doctor` finds out what is missing"
+
+
 def _tail(data: Data) -> Iterator[str]:
-    yield from map(_request, data["requests"]) if data["requests"] else ["no request fits"]
+    yield from map(_request, data["requests"])
+    if not data["requests"]:
+        yield _EMPTY if data["empty"] else "no request fits"
     if data["more"]:
         yield "there are older ones"
 
@@ -156,7 +161,7 @@ def _blame(data: Data) -> Iterator[str]:
 
 def _errors(data: Data) -> Iterator[str]:
     if not data["groups"]:
-        yield "nothing fails"
+        yield _EMPTY if data["empty"] else "nothing fails"
     for group in data["groups"]:
         yield f"{group['type']}: {group['message']}"
         yield f"  {_place(group['location'])}"
@@ -186,7 +191,7 @@ def _replay(data: Data) -> Iterator[str]:
     for each in data["requests"]:
         now, was = (each[name] if each[name] is not None else "-" for name in ("now", "was"))
         yield f"{each['outcome']} req:{each['request_id'][:8]} {each['name']}  {now} <- was {was}"
-        yield from (f"  {told}" for told in (each["error"], each["reason"], each["mend"]) if told)
+        yield from (f"  {told}" for told in dict.fromkeys((each["error"], each["reason"], each["mend"])) if told)
         if each["put_back"]:
             yield f"  rows put back in the copy: {each['put_back']}"
         for row in each["not_put_back"]:

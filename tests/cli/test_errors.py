@@ -3,6 +3,7 @@
 import re
 import time
 
+from flux_ls.collector.ingest import Ingest
 from tests.recorded import Recorded
 from tests.telemetry import Raises, http, span
 
@@ -29,6 +30,14 @@ def test_nothing_fails(flux: Flux, recorded: Recorded) -> None:
     recorded.add(http("GET", "/"))
     assert flux("errors").out == "\n  No errors.\n\n"
     assert flux("errors", "--json").json == [{"groups": []}]
+    assert flux("errors").err == ""
+
+
+def test_of_nothing_that_is_recorded_nothing_can_fail(flux: Flux, recorded: Recorded) -> None:
+    Ingest(recorded.store).close()
+    ran = flux("errors")
+    assert ran.out == "\n  No errors.\n\n"
+    assert ran.err.startswith("flux: nothing is recorded yet: 'flux doctor'")
 
 
 def test_since(flux: Flux, recorded: Recorded) -> None:

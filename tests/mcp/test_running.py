@@ -77,7 +77,7 @@ async def test_a_replay_says_whether_the_fix_fixes(till: Till) -> None:
         result = await asking.call("replay", ids=[id[:8]], progress=progress)
         data = result.structured_content
         assert (data["failing"], data["requests"][0]["same_failure"]) == (1, True), data
-        assert "ZeroDivisionError" in fenced(text_of(result))
+        assert fenced(text_of(result)).count("ZeroDivisionError") == 1
         assert data["requests"][0]["diff"] is None
         till.write(MENDED)
         data = await asking.data("replay", ids=[id], diff=True)

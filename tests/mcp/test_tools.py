@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from flux_ls.collector.ingest import Ingest
 from flux_ls.mcp.tools import TOOLS
 from tests.lsp.shop import Shop
 from tests.mcp.agents import FLUX, MODES, agent, environment, fenced, text_of
@@ -177,8 +178,14 @@ async def test_without_a_store(shop: Shop) -> None:
         assert "there is no store at" in await asking.refused("errors")
         checks = (await asking.data("doctor"))["checks"]
         assert not all(each["ok"] for each in checks)
+        Ingest(shop.store).close()
+        for name in ("errors", "tail"):
+            told = await asking.call(name)
+            assert "nothing is recorded yet" in fenced(text_of(told))
+            assert told.structured_content["empty"]
         # Nothing has to be started anew when there is one.
         bad = shop.fail()
+        assert "nothing is recorded" not in text_of(await asking.call("tail", errors_only=True, since="0s"))
         assert (await asking.data("errors"))["groups"][0]["sample_request_id"] == bad
 
 
