@@ -112,8 +112,9 @@ export async function offerTrust(does: string): Promise<void> {
 }
 
 function mendsOf(error: unknown, flux: Flux): readonly Mend[] {
-  if (flux.server.life.kind === "failed") {
-    return flux.server.life.problem.mends;
+  const { life } = flux.server;
+  if (life.kind !== "running") {
+    return life.kind === "failed" ? life.problem.mends : ["restart", "output"];
   }
   switch (refusal(error).kind) {
     case "store":

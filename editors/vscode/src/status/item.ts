@@ -2,6 +2,7 @@
 
 import * as vscode from "vscode";
 import { offer } from "../asking";
+import { setContext } from "../contexts";
 import type { Flux } from "../flux";
 import { offerUpdate } from "../server/install";
 import { affects, own } from "../settings";
@@ -18,7 +19,6 @@ export function registerStatus(flux: Flux): vscode.Disposable[] {
   item.name = "Flux";
   item.command = "flux.status";
   let complained = "";
-  const ticked = new Map<string, boolean>();
 
   function draw(): void {
     const { text, tone, lines } = said(flux.server.life, flux.status);
@@ -37,21 +37,14 @@ export function registerStatus(flux: Flux): vscode.Disposable[] {
       item.hide();
     }
     const life = flux.server.life;
-    tick("flux.running", life.kind === "running");
-    tick("flux.recorded", flux.status !== undefined && flux.status.store.state === "ready" && !flux.status.empty);
+    // Steps of the walkthrough are done then.
+    setContext("flux.running", life.kind === "running");
+    setContext("flux.recorded", flux.status?.store.state === "ready" && !flux.status.empty);
     if (life.kind === "running") {
       complained = "";
     } else if (life.kind === "failed" && life.problem.text !== complained) {
       complained = life.problem.text;
       void offer(flux, life.problem.text, life.problem.mends);
-    }
-  }
-
-  /** Steps of the walkthrough are done when their context is set. */
-  function tick(context: string, done: boolean): void {
-    if (ticked.get(context) !== done) {
-      ticked.set(context, done);
-      void vscode.commands.executeCommand("setContext", context, done);
     }
   }
 

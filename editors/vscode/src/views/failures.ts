@@ -2,6 +2,7 @@
 
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
+import { setContext } from "../contexts";
 import type { Flux } from "../flux";
 import {
   ERRORS,
@@ -226,7 +227,7 @@ export class Failures implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   private tell(): void {
     const failing = this.groups.filter((group) => group.state === "failing").length;
     this.view.badge = failing === 0 ? undefined : { value: failing, tooltip: counted(failing, "failing group") };
-    void vscode.commands.executeCommand("setContext", `${VIEW}.told`, this.told);
+    setContext(`${VIEW}.told`, this.told);
   }
 }
 

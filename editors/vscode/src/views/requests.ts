@@ -3,6 +3,7 @@
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import { telling } from "../asking";
+import { setContext } from "../contexts";
 import type { Flux } from "../flux";
 import { type RequestShape, SUBSCRIBE_TAIL, TAIL, type TailAnswer, type TailParams, type WhyAnswer } from "../messages";
 import { EVERY, type Filter, isEvery, subscription, words } from "./model/filter";
@@ -346,11 +347,9 @@ export class LiveRequests implements vscode.TreeDataProvider<Node>, vscode.Dispo
     if (this.view.message !== message) {
       (this.view as { message: string | undefined }).message = message;
     }
-    const context = (key: string, value: unknown) =>
-      void vscode.commands.executeCommand("setContext", `${VIEW}.${key}`, value);
-    context("filtered", filtered !== "");
-    context("errorsOnly", this.filter.errorsOnly === true);
-    context("paused", standing);
-    context("connected", this.flux.client !== undefined);
+    setContext(`${VIEW}.filtered`, filtered !== "");
+    setContext(`${VIEW}.errorsOnly`, this.filter.errorsOnly === true);
+    setContext(`${VIEW}.paused`, standing);
+    setContext(`${VIEW}.connected`, this.flux.client !== undefined);
   }
 }
