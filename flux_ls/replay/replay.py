@@ -17,10 +17,11 @@ from flux_ls.model import Request, Span
 from flux_ls.record.redaction import redact_text
 from flux_ls.replay.after import recorded_paths, spans_of
 from flux_ls.replay.batch import Batch, run_alone
+from flux_ls.replay.later import later
 from flux_ls.replay.outcome import Verdict, judged, line
 from flux_ls.replay.process import sweep
 from flux_ls.replay.recorded import recording
-from flux_ls.replay.rows import newest_first
+from flux_ls.replay.rows import Written, newest_first
 from flux_ls.replay.shapes import (
     Blocked,
     Cancelled,
@@ -75,8 +76,8 @@ def replay(
 
     jobs = min(conditions.jobs or min(_MOST_AT_ONCE, os.cpu_count() or 1), len(requests) or 1)
     # The store is read here: a reader is for one thread.
-    recordings = [recording_of(reader, request, conditions) for request in requests]
-    changes = newest_first(change for each in recordings if isinstance(each, Recording) for change in each.written)
+    recordings = [recording(request, reader.spans(request.id), conditions.fill) for request in requests]
+    changes = _with_later(reader, [each for each in recordings if isinstance(each, Recording)])
     batch = Batch(conditions, jobs, forks=len(requests) > 1 and not conditions.isolate, written=changes)
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="flux-replay")
     try:
@@ -123,7 +124,13 @@ def summed_up(answers: Sequence[Replayed]) -> Replay:
 
 def recording_of(reader: Reader, request: Request, conditions: Conditions) -> Recording | Skipped:
     """What a run needs of a recorded request: read once, it needs no store any more."""
-    return recording(request, reader.spans(request.id), conditions.fill)
+    found = recording(request, reader.spans(request.id), conditions.fill)
+    return replace(found, written=_with_later(reader, [found])) if isinstance(found, Recording) else found
+
+
+def _with_later(reader: Reader, recordings: Sequence[Recording]) -> tuple[Written, ...]:
+    own = [change for each in recordings for change in each.written]
+    return newest_first((*own, *later(reader, own)))
 
 
 def replay_one(

@@ -99,7 +99,7 @@ class Recording(Struct, frozen=True):
     has_rows: bool = False
     """Some of what it did to rows was recorded."""
     written: tuple[Written, ...] = ()
-    """What it committed to rows, the newest first."""
+    """What it committed to rows, and what others did later to the same ones, the newest first."""
     redacted: tuple[str, ...] = ()
     """The names of values that had been redacted, and are not given."""
     notes: tuple[str, ...] = ()

@@ -116,6 +116,8 @@ def password(session, told):
 
 
 def order(session, told):
+    if "also" in told:
+        session.get(User, told["also"]).active = False
     for no, amount in told["lines"]:
         line = session.get(Line, (told["id"], no)) or Line(order_id=told["id"], no=no)
         line.amount = amount
@@ -172,10 +174,21 @@ class Shop:
         id = self.project.add("POST", "/state", body={})
         return json.loads(self.project.ran(id, environ=self.environ).body)
 
+    def contents(self) -> list[object]:
+        """Of the real database, past the application."""
+        if self._postgresql is None:
+            file = sqlite3.connect(self.project.root / "shop.db")
+            dumped: list[object] = list(file.iterdump())
+            file.close()
+            return dumped
+        tables = ("users", "profiles", '"order ""lines"""')
+        with self._postgresql.connect(self._database) as connection:
+            return [connection.execute(f"SELECT t::text FROM {name} AS t ORDER BY 1").fetchall() for name in tables]
+
     def replay(self, *ids: str, **given: Any) -> tuple[Replayed, ...]:
-        before = self.state()
+        before = self.contents()
         answers = self.project.replay(*ids, environ=self.environ, **given).requests
-        assert self.state() == before, "the user's database stays as it is"
+        assert self.contents() == before, "the user's database stays as it is"
         return answers
 
     def found_by(self, *ids: str, forks: bool = False, **given: Any) -> list[Any]:

@@ -81,6 +81,22 @@ def test_keys_of_several_columns_and_names_with_quotes(shop: Shop) -> None:
     ]
 
 
+def test_what_later_requests_made_of_the_same_rows_goes_first(shop: Shop) -> None:
+    """They need not be replayed for that; and what they wrote besides goes with them, and what lies on top of that."""
+    failed = shop.post("signup", id=1, email="ada@example.org", fail=True)
+    shop.post("order", id=5, lines=[[1, 10]], also=1)
+    shop.post("order", id=5, lines=[[1, 11]])
+    shop.post("order", id=6, lines=[[1, 10]])
+    shop.post("change", id=1, columns=["plan", "seen"])
+    [answer] = shop.replay(failed)
+    assert told(answer) == ("failing", 500, 3, [])
+    [user] = shop.found_by(failed)
+    assert user == {"users": [], "profiles": 0, "lines": [[6, 1, 10]]}
+    shop.execute("UPDATE users SET plan = 'gold'")
+    [answer] = shop.replay(failed)
+    assert told(answer) == ("skipped", 500, 2, ["users {'id': 1}, changed since"])
+
+
 @pytest.mark.parametrize(
     ("since", "left"),
     [
@@ -182,29 +198,29 @@ def test_in_the_transaction_of_the_original_that_is_rolled_back(
 ) -> None:
     with on("postgresql", project, request) as shop:
         failed = shop.post("signup", id=1, email="ada@example.org", fail=True)
-        before = shop.state()
+        before = shop.contents()
         with postgresql.connect(shop._database) as other:
             [answer] = shop.project.replay(failed, environ=shop.environ).requests
             assert other.execute("SELECT count(*) FROM users").fetchone() == (1,)
         assert any("was rolled back" in note for note in answer.notes)
         assert told(answer) == ("failing", 500, 2, [])
         assert answer.same_failure
-        assert shop.state() == before
+        assert shop.contents() == before
         shop.execute(*TRIGGERS["postgresql"])
         with postgresql.connect(shop._database):
             [answer] = shop.project.replay(failed, environ=shop.environ).requests
         assert [each.reason for each in answer.not_put_back] == [
             "the triggers of its table would run, and cannot be switched off in a database that others use"
         ]
-        assert shop.state() == before
+        assert shop.contents() == before
 
 
 def test_writes_that_are_allowed_take_nothing_back(shop: Shop) -> None:
     failed = shop.post("signup", id=1, email="ada@example.org", fail=True)
-    before = shop.state()
+    before = shop.contents()
     [answer] = shop.project.replay(failed, environ=shop.environ, allow_writes=True).requests
     assert (answer.put_back, answer.not_put_back) == (0, ())
-    assert shop.state() == before
+    assert shop.contents() == before
 
 
 ASYNCHRONOUS = """

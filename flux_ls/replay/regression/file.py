@@ -114,7 +114,7 @@ def _database(
     its = "a copy of the one" if has_copies else "the one"
     yield f"Its database is {its} that the application has under test."
     if rows:
-        yield "What the request wrote then is taken back in the copy, where it is still there: see ROWS."
+        yield "What the request wrote then, and others later to the same rows, is taken back in the copy: see ROWS."
     for each in left_alone(left):
         what = row_name(each.table, each.key)
         if each.reason:
