@@ -185,7 +185,7 @@ def replay_one(
         now=ran.status,
         duration_ms=ran.duration_ms,
         outcome=verdict.outcome,
-        reason=verdict.reason,
+        reason=_with_rows(verdict, ran),
         diff=diff,
         was_failed=request.failed,
         failed=failed,
@@ -200,6 +200,12 @@ def replay_one(
         put_back=ran.put_back,
         not_put_back=ran.not_put_back,
     )
+
+
+def _with_rows(verdict: Verdict, ran: Ran) -> str | None:
+    if verdict.outcome == "failing" and not verdict.same_failure and ran.not_put_back:
+        return f"{verdict.reason} (rows that it met could not be put back)"
+    return verdict.reason
 
 
 def _entry_alone(spans: Sequence[Span]) -> tuple[Span, ...]:

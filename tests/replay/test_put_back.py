@@ -94,13 +94,13 @@ def test_what_later_requests_made_of_the_same_rows_goes_first(shop: Shop) -> Non
     assert user == {"users": [], "profiles": 0, "lines": [[6, 1, 10]]}
     shop.execute("UPDATE users SET plan = 'gold'")
     [answer] = shop.replay(failed)
-    assert told(answer) == ("skipped", 500, 2, ["users {'id': 1}, changed since"])
+    assert told(answer) == ("skipped", 500, 2, ["users {'id': 1}, changed since (plan)"])
 
 
 @pytest.mark.parametrize(
     ("since", "left"),
     [
-        (["UPDATE users SET plan = 'gold'"], ["users {'id': 1}, changed since"]),
+        (["UPDATE users SET plan = 'gold'"], ["users {'id': 1}, changed since (plan)"]),
         (["INSERT INTO profiles VALUES (9, 1)"], ["users {'id': 1}, profiles refers to it"]),
         (["DELETE FROM profiles", "DELETE FROM users"], []),
     ],

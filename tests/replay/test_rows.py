@@ -164,3 +164,27 @@ def _replayed(put_back: int, *left: tuple[int, str]) -> Replayed:
 )
 def test_words(answers: list[Replayed], words: str | None) -> None:
     assert rows_words(Replay(tuple(answers), 0, len(answers), "namespace")) == words
+
+
+@pytest.mark.parametrize(
+    ("told", "stored", "declared", "before", "written_as"),
+    [
+        ("5.00", 5, "decimal", "7.50", 7.5),
+        ("7", 7, "integer", "8", 8),
+        ("2024-05-01T10:00", "2024-05-01 10:00:00", "datetime", "2024-05-02T11:00", "2024-05-02 11:00:00"),
+        ("022088a0-2e62-4fb5-8efc-f141f3815bec", "022088a02e624fb58efcf141f3815bec", "char(32)", "free", "free"),
+        ("2024-05-01T10:00", "2024-05-01T10:00", "text", "2024-05-02T11:00", "2024-05-02T11:00"),
+        ("07", "07", "text", "08", "08"),
+        ("é", "é".encode(), "blob", "ü", "ü".encode()),
+        ("a", '"a"', "JSON", "b", '"b"'),
+    ],
+)
+def test_what_was_assigned_as_a_text(told: str, stored: object, declared: str, before: str, written_as: object) -> None:
+    way = way_of(Value("", told), stored, declared)
+    assert way is not None
+    assert spelled(Value("", before), way, None, declared) == written_as
+
+
+@pytest.mark.parametrize(("told", "stored"), [("5.00", 6), ("a", "b"), ("7", "8"), ("a", '"a"'), ("2024-05-01T1", 3)])
+def test_what_is_another_text(told: str, stored: object) -> None:
+    assert way_of(Value("", told), stored, "") is None

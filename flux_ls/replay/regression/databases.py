@@ -138,7 +138,8 @@ def _row(change: Written) -> dict[str, object]:
 def _spelled(columns: Mapping[str, Value]) -> Iterator[tuple[str, object]]:
     for name, (kind, value) in columns.items():
         known = spellings(Told(kind, value))
-        if kind in ("", "bytes", "float", "decimal.Decimal"):
+        if kind in ("bytes", "float", "decimal.Decimal") or (kind == "" and not isinstance(value, str)):
             yield name, next(iter(known.values()))
-        else:
-            yield name, list(known.values())
+            continue
+        ways = [each for way, each in known.items() if kind or way not in ("bytes", "json")]
+        yield name, ways if len(ways) > 1 else ways[0]

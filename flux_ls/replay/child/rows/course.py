@@ -16,6 +16,8 @@ GONE = "not there any more"
 THERE = "there again"
 SEVERAL = "more than one row has this key"
 REFUSED = "the database refuses it"
+_MOST = 3
+"""Names of columns in a reason."""
 
 _SAVEPOINT = ask("SAVEPOINT flux_rows")
 _UNDO = ask("ROLLBACK TO SAVEPOINT flux_rows")
@@ -29,6 +31,12 @@ class Found:
     what: Literal["nothing", "several", "expected", "other"]
     row: Mapping[str, Any]
     """Of one, what its columns hold, as far as the table wants to know it again."""
+    others: tuple[str, ...] = ()
+    """The columns that hold something else than was expected."""
+
+    @property
+    def since(self) -> str:
+        return f"{CHANGED} ({', '.join(self.others[:_MOST])}{', ...' if len(self.others) > _MOST else ''})"
 
 
 class Table(Protocol):
@@ -111,7 +119,7 @@ def _made(change: Change, table: Table) -> Steps[Verdict]:
     if found.what == "nothing":
         return NOT_NEEDED
     if found.what != "expected":
-        return SEVERAL if found.what == "several" else CHANGED
+        return SEVERAL if found.what == "several" else found.since
     if (other := (yield from table.referring(change.key, None))) is not None:
         return f"{other} refers to it"
     return (yield from _quietly(table, table.delete(change.key)))
@@ -127,7 +135,7 @@ def _updated(change: Change, table: Table) -> Steps[Verdict]:
         earlier = yield from table.find(key_before, change.before)
         if earlier.what == "expected":
             return NOT_NEEDED
-        return GONE if found.what == "nothing" else CHANGED
+        return GONE if found.what == "nothing" else found.since
     if (other := (yield from table.referring(key, change.before))) is not None:
         return f"{other} refers to it"
     return (yield from _quietly(table, table.update(key, found, change.before, change.after)))

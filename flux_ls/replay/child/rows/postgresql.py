@@ -101,18 +101,18 @@ class _Table:
             for name in others
         ]
         told = [f"t.{self._columns[name].quoted}::text" for name in enums]
-        same = " AND ".join(compared) or "true"
+        wanted = ", ".join([*compared, *told]) or "1"
         rows = yield ask(
-            f"SELECT {', '.join([same, *told])} FROM {self._quoted} AS t, {self._row} AS r WHERE {where} LIMIT 2",
+            f"SELECT {wanted} FROM {self._quoted} AS t, {self._row} AS r WHERE {where} LIMIT 2",
             self._json(others),
             *given,
         )
         if len(rows) != 1:
             return Found("several" if rows else "nothing", {})
-        [[is_same, *texts]] = rows
-        row = dict(zip(enums, texts, strict=True))
-        is_same = is_same and all(row[name] in map(str, value.value) for name, value in enums.items())
-        return Found("expected" if is_same else "other", row)
+        same, row = rows[0][: len(others)], dict(zip(enums, rows[0][len(others) :], strict=False))
+        differing = [name for name, is_same in zip(others, same, strict=True) if not is_same]
+        differing += [name for name, value in enums.items() if row[name] not in map(str, value.value)]
+        return Found("other" if differing else "expected", row, tuple(differing))
 
     def referring(self, key: Columns, columns: Iterable[str] | None) -> Steps[str | None]:
         changed = None if columns is None else set(columns)

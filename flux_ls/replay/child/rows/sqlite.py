@@ -92,8 +92,8 @@ class _Table:
         if len(rows) != 1:
             return Found("several" if rows else "nothing", {})
         row = dict(zip(expected, rows[0], strict=False))
-        same = all(self._is(name, value, row[name]) for name, value in expected.items())
-        return Found("expected" if same else "other", row)
+        others = tuple(name for name, value in expected.items() if not self._is(name, value, row[name]))
+        return Found("other" if others else "expected", row, others)
 
     def _is(self, name: str, value: Value, stored: Any) -> bool:
         try:

@@ -1,6 +1,7 @@
 """What SQLite holds for a value of Python's: libraries spell dates, numbers and keys in their own ways."""
 
 import base64
+import contextlib
 import datetime as dt
 import json
 import re
@@ -11,6 +12,9 @@ from typing import Any
 
 from flux_ls.replay.child.rows.changes import Value
 
+_NUMBER = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d", re.ASCII)
 _DURATION = re.compile(r"(?:(-?\d+) days?, )?(\d+):(\d\d):(\d\d)(?:\.(\d{6}))?")
 
 
@@ -57,6 +61,7 @@ def _spellings(kind: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield "json", json.dumps(value)
     elif isinstance(value, str):
         yield "text", value
+        yield from _given_as_text(value)
         yield "bytes", value.encode()
         yield "json", json.dumps(value)
     elif isinstance(value, int) and not isinstance(value, bool) and not -(1 << 63) <= value < 1 << 63:
@@ -66,6 +71,17 @@ def _spellings(kind: str, value: Any) -> Iterator[tuple[str, Any]]:
         if value is not None:
             yield "text", str(value)
             yield "json", json.dumps(value)
+
+
+def _given_as_text(value: str) -> Iterator[tuple[str, Any]]:
+    """What an application may have assigned as a text, and its library took for another type's."""
+    if _NUMBER.fullmatch(value):
+        yield "number", _number(Decimal(value))
+    elif _UUID.fullmatch(value):
+        yield "digits", uuid.UUID(value).hex
+    elif _MOMENT.match(value):
+        with contextlib.suppress(ValueError):
+            yield from _moments(dt.datetime.fromisoformat(value))
 
 
 def _moments(moment: dt.datetime) -> Iterator[tuple[str, Any]]:
