@@ -46,8 +46,16 @@ def recording(request: Request, spans: tuple[Span, ...], fill: Mapping[str, str]
         has_rows=any(recorded.row_changes(own)),
         written=written(own),
         redacted=tuple(dict.fromkeys(secrets.missing)),
-        notes=() if own == spans else ("other services took part: they are answered as they were recorded",),
+        notes=tuple(_notes(spans, own)),
     )
+
+
+def _notes(spans: tuple[Span, ...], own: tuple[Span, ...]) -> Iterator[str]:
+    if own != spans:
+        yield "other services took part: they are answered as they were recorded"
+    omitted = [count for span in own if isinstance(count := span.attributes.get(wire.OMITTED_ROWS), int)]
+    if omitted:
+        yield f"of the rows that it wrote, {sum(omitted):,} were only counted: they are as they are today"
 
 
 def _inserted(spans: Iterable[Span]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import pytest
 from tests.replay.projects import Project
 from tests.replay.shop import Shop
 from tests.replay.test_regression_test import check_form, made, outcome
+from tests.telemetry import row, transaction
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("replay")]
 MAIL = 'raise RuntimeError("the mail cannot be sent")'
@@ -98,11 +99,24 @@ def test_triggers_and_references(shop: Shop) -> None:
 
 def test_another_database_keeps_its_rows(project: Project) -> None:
     """For PostgreSQL's, which the test makes no copy of, the rows are named instead."""
-    from tests.telemetry import row, transaction
-
     project.write("web.py", "import flask\napp = flask.Flask(__name__)\n")
     written = transaction("committed", row("users", {"id": 7}, after={"id": 7, "email": 'a"""b'}))
     test = made(project, project.add("POST", "/signup", 500, body={}, calls=[written]))
     check_form(test, project)
     assert "The request wrote users id=7: put that back if it is still there." in test.text
     assert "sqlite3" not in test.text
+
+
+def test_the_rows_that_a_new_database_lacks_are_named(project: Project) -> None:
+    """Django's: what the request changed has to be there, and what it made has not."""
+    project.write("manage.py", 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n')
+    project.write("requirements.txt", "pytest-django==4.9\n")
+    written = transaction(
+        "committed",
+        row("shop_order", {"id": 8}, after={"id": 8}, at_ms=1),
+        row("shop_order", {"id": 8}, before={"paid": False}, after={"paid": True}, at_ms=2),
+        row("shop_user", {"id": 7}, before={"orders": 0}, after={"orders": 1}, at_ms=3),
+    )
+    test = made(project, project.add("POST", "/signup", 500, body={}, calls=[written]))
+    check_form(test, project)
+    assert "add the rows that it needs, such as shop_user id=7." in " ".join(test.text.split())

@@ -1,5 +1,6 @@
 """What is read of recorded row changes, what SQLite holds for a value, and what is said of it."""
 
+import dataclasses
 import datetime as dt
 import json
 import sqlite3
@@ -188,3 +189,10 @@ def test_what_was_assigned_as_a_text(told: str, stored: object, declared: str, b
 @pytest.mark.parametrize(("told", "stored"), [("5.00", 6), ("a", "b"), ("7", "8"), ("a", '"a"'), ("2024-05-01T1", 3)])
 def test_what_is_another_text(told: str, stored: object) -> None:
     assert way_of(Value("", told), stored, "") is None
+
+
+def test_rows_that_were_only_counted_are_told(project: Project) -> None:
+    many = transaction("committed", row("t", {"id": 1}, after={"id": 1}))
+    many = dataclasses.replace(many, attributes={**many.attributes, "flux.rows.omitted": 1200})
+    recording = project.recording(project.add("POST", "/a", calls=[many]))
+    assert recording.notes == ("of the rows that it wrote, 1,200 were only counted: they are as they are today",)  # type: ignore[union-attr]

@@ -25,9 +25,10 @@ from flux_ls.replay.regression.docstring import docstring
 from flux_ls.replay.regression.imports import sorted_imports
 from flux_ls.replay.regression.part import Interface, Library
 from flux_ls.replay.regression.sending import sending
-from flux_ls.replay.rows import Written, left_alone
+from flux_ls.replay.rows import Written, left_alone, row_of
 from flux_ls.replay.shapes import RecordedCall, Recording
 
+_MOST_ROWS = 5
 _NOT_LET_IN = "(401, 403, 407, 419)"
 
 
@@ -109,7 +110,12 @@ def _database(
     target: Target, rows: Sequence[object], left: Sequence[tuple[Written, str]], *, has_copies: bool
 ) -> Iterator[str]:
     if target.django is not None:
-        yield "Its database is a new one, with what migrations put there: add the rows that it needs."
+        met = {row_of(each): row_name(each.table, each.shown_key) for each, _ in left if each.operation != "insert"}
+        for each, _ in left:
+            if each.operation == "insert":
+                met.pop(row_of(each), None)
+        such = f", such as {', '.join(list(met.values())[:_MOST_ROWS])}" if met else ""
+        yield f"Its database is a new one, with what migrations put there: add the rows that it needs{such}."
         return
     its = "a copy of the one" if has_copies else "the one"
     yield f"Its database is {its} that the application has under test."

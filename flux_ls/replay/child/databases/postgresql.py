@@ -17,7 +17,7 @@ from flux_ls.replay.child import channel, hooks
 from flux_ls.replay.child.blocked import is_ourselves, ourselves, refusal, refuse
 from flux_ls.replay.child.databases import rolled_back
 from flux_ls.replay.child.imports import when_imported
-from flux_ls.replay.child.rows import drivers
+from flux_ls.replay.child.rows import changes, drivers
 
 _MAINTENANCE = ("postgres", "template1")
 _PREFIX = "flux_replay_"
@@ -168,11 +168,12 @@ def _patch_asyncpg(asyncpg: Any) -> None:
             finally:
                 await connection.close()
             _copies[key] = name
-            made = await connect(dsn, **{**kwargs, "database": name})
-            try:
-                await drivers.by_asyncpg(made)
-            finally:
-                await made.close()
+            if changes.to_put_back():
+                made = await connect(dsn, **{**kwargs, "database": name})
+                try:
+                    await drivers.by_asyncpg(made)
+                finally:
+                    await made.close()
         return await connect(dsn, **{**kwargs, "database": name})
 
     module.connect = asyncpg.connect = connect_to_copy
@@ -245,7 +246,8 @@ def _copy(
                     raise refusal(f"a connection to the database {key[2]}", because=problem) from None
         else:
             raise refusal(f"a connection to the database {key[2]}", because=problem)
-        put_back({**params, "dbname": name})
+        if changes.to_put_back():
+            put_back({**params, "dbname": name})
         return name
 
 

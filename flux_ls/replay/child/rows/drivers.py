@@ -1,6 +1,7 @@
 """What executes the statements that put rows back, in a database that was made for the replay or is rolled back."""
 
 import contextlib
+import os
 from typing import Any
 
 from flux_ls.replay.child.rows import changes
@@ -15,7 +16,7 @@ Put = Steps[dict[int, Verdict]]
 
 def in_sqlite(copy: str) -> None:
     """In a file of the replay's own."""
-    if not changes.to_put_back():
+    if not changes.to_put_back() or not os.path.exists(copy):
         return
     import sqlite3
 
