@@ -144,6 +144,8 @@ def _patch_asyncpg(asyncpg: Any) -> None:
 
     @functools.wraps(connect)
     async def connect_to_copy(dsn: str | None = None, **kwargs: Any) -> Any:
+        if is_ourselves():
+            return await connect(dsn, **kwargs)
         params = _of_asyncpg(dsn, kwargs)
         _reachable(params)
         key = _key(params)
