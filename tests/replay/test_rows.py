@@ -178,9 +178,11 @@ def test_words(answers: list[Replayed], words: str | None) -> None:
         ("07", "07", "text", "08", "08"),
         ("é", "é".encode(), "blob", "ü", "ü".encode()),
         ("a", '"a"', "JSON", "b", '"b"'),
+        (None, "null", "JSON", None, None),
+        (None, None, "JSON", "b", '"b"'),
     ],
 )
-def test_what_was_assigned_as_a_text(told: str, stored: object, declared: str, before: str, written_as: object) -> None:
+def test_what_was_assigned(told: object, stored: object, declared: str, before: object, written_as: object) -> None:
     way = way_of(Value("", told), stored, declared)
     assert way is not None
     assert spelled(Value("", before), way, None, declared) == written_as

@@ -110,10 +110,12 @@ def _database(
     target: Target, rows: Sequence[object], left: Sequence[tuple[Written, str]], *, has_copies: bool
 ) -> Iterator[str]:
     if target.django is not None:
-        met = {row_of(each): row_name(each.table, each.shown_key) for each, _ in left if each.operation != "insert"}
-        for each, _ in left:
-            if each.operation == "insert":
-                met.pop(row_of(each), None)
+        met: dict[str, str] = {}
+        for change, _ in left:
+            if change.operation == "insert":
+                met.pop(row_of(change), None)
+            else:
+                met[row_of(change)] = row_name(change.table, change.shown_key)
         such = f", such as {', '.join(list(met.values())[:_MOST_ROWS])}" if met else ""
         yield f"Its database is a new one, with what migrations put there: add the rows that it needs{such}."
         return

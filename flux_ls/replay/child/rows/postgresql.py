@@ -97,8 +97,7 @@ class _Table:
         enums = {name: value for name, value in expected.items() if value.kind == "enum"}
         others = {name: value for name, value in expected.items() if name not in enums}
         compared = [
-            f"to_jsonb(t.{self._columns[name].quoted}) IS NOT DISTINCT FROM to_jsonb(r.{self._columns[name].quoted})"
-            for name in others
+            f"{_comparable('t', self._columns[name])} = {_comparable('r', self._columns[name])}" for name in others
         ]
         told = [f"t.{self._columns[name].quoted}::text" for name in enums]
         wanted = ", ".join([*compared, *told]) or "1"
@@ -204,6 +203,11 @@ class _Table:
         return json.dumps(
             {name: _spelled(value, self._columns[name].type, ways.get(name, 0)) for name, value in columns.items()}
         )
+
+
+def _comparable(row: str, column: _Column) -> str:
+    """Every type can be JSON; what was recorded as nothing may be JSON's null as well as none."""
+    return f"coalesce(to_jsonb({row}.{column.quoted}), 'null')"
 
 
 def _spelled(value: Value, type: str, way: int) -> Any:

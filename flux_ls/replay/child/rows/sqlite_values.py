@@ -108,6 +108,8 @@ def _number(value: Decimal) -> int | float:
 
 def way_of(value: Value, stored: Any, declared: str) -> str | None:
     """The way by which the database holds this value; None where it holds another one."""
+    if value.value is None and stored == "null" and "JSON" in declared.upper():
+        return "number"
     for way, spelled in spellings(value).items():
         if way == "json":
             if _is_json(spelled, stored, declared, whole=isinstance(value.value, list | dict)):
@@ -129,9 +131,11 @@ def _is_json(spelled: str, stored: Any, declared: str, *, whole: bool) -> bool:
     if not (whole or "JSON" in declared.upper()) or not isinstance(stored, str | bytes):
         return False
     try:
-        return bool(json.loads(stored) == json.loads(spelled))
+        # As texts: to Python false is 0, and to JSON it is not.
+        kept, told = (json.dumps(json.loads(each), sort_keys=True) for each in (stored, spelled))
     except ValueError:
         return False
+    return kept == told
 
 
 def spelled(value: Value, way: str | None, like: Any, declared: str) -> Any:
