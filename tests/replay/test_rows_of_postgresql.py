@@ -142,3 +142,52 @@ def test_a_value_that_the_column_cannot_hold(connection: Connection) -> None:
     before = held(connection)
     assert put_back(connection, "insert", {}, {"smallint": "x'; DROP"}) == [[0, "the database refuses it"]]
     assert held(connection) == before
+
+
+def test_triggers_do_not_run_and_are_as_they_were(connection: Connection) -> None:
+    write(connection, 0)
+    connection.execute(
+        "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'ran'; END $$"
+    )
+    for name, when in (('"on it"', ""), ("always", "ENABLE ALWAYS"), ("off", "DISABLE")):
+        made = f"CREATE TRIGGER {name} BEFORE DELETE OR UPDATE ON {TABLE} FOR EACH ROW EXECUTE FUNCTION refuse()"
+        connection.execute(made)
+        if when:
+            connection.execute(f"ALTER TABLE {TABLE} {when} TRIGGER {name}")
+    state = "SELECT tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1"
+    before = connection.execute(state).fetchall()
+    assert len(before) == 3
+    assert put_back(connection, "update", {"text": "old"}, {"text": VALUES["text"][0]}) is True
+    assert put_back(connection, "insert", {}, {"text": "old"}) is True
+    assert connection.execute(state).fetchall() == before
+    for name, _ in before:
+        connection.execute(f'DROP TRIGGER "{name}" ON {TABLE}')
+
+
+def test_rules_would_run(connection: Connection) -> None:
+    write(connection, 0)
+    connection.execute(f"CREATE RULE quiet AS ON DELETE TO {TABLE} DO INSTEAD NOTHING")
+    assert put_back(connection, "insert", {}, {"smallint": 1}) == [[0, "its table has rules, which would run"]]
+    connection.execute(f"DROP RULE quiet ON {TABLE}")
+
+
+@pytest.mark.parametrize("on_delete", ["NO ACTION", "CASCADE", "SET NULL", "NO ACTION DEFERRABLE INITIALLY DEFERRED"])
+def test_a_row_that_another_one_refers_to(connection: Connection, on_delete: str) -> None:
+    write(connection, 0)
+    connection.execute(
+        f'CREATE TABLE child (id bigint, part text, FOREIGN KEY (id, part) REFERENCES {TABLE} ("the id", part)'
+        f" ON DELETE {on_delete})"
+    )
+    try:
+        connection.execute("INSERT INTO child VALUES (2, 'a'), (NULL, 'a')")
+        assert put_back(connection, "insert", {}, {"smallint": 1}) is True, "nobody refers to this one"
+        assert len(held(connection)) == 1
+        connection.execute("TRUNCATE child")
+        write(connection, 0)
+        connection.execute("INSERT INTO child VALUES (1, 'a')")
+        assert put_back(connection, "insert", {}, {"smallint": 1}) == [[0, "child refers to it"]]
+        assert put_back(connection, "update", {"part": "b"}, {"part": "a"}) == [[0, "child refers to it"]]
+        assert put_back(connection, "update", {"smallint": 7}, {"smallint": 1}) is True
+        assert connection.execute("SELECT count(*) FROM child").fetchone() == (1,)
+    finally:
+        connection.execute("DROP TABLE child")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flux_ls.replay.child.rows.asking import Steps, ask
+from flux_ls.replay.child.rows.asking import Answer, Steps, ask
 from flux_ls.replay.child.rows.changes import Columns, Value
 from flux_ls.replay.child.rows.course import Found, Table
 
@@ -83,7 +83,9 @@ class _Table:
     def __init__(self, oid: str, quoted: str, columns: Iterable[tuple[Any, ...]], *, original: bool) -> None:
         self._oid, self._quoted, self._original = oid, quoted, original
         self._columns = {str(name): _Column(*told) for name, *told in columns}
-        self._triggers: Iterable[tuple[Any, ...]] = ()
+        self._triggers: Answer | None = None
+        self._references: Answer | None = None
+        self._has_rules = False
 
     def has(self, column: str) -> bool:
         return column in self._columns
@@ -117,7 +119,9 @@ class _Table:
         changed = None if columns is None else set(columns)
         where, given = self._where(key)
         keys: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
-        for oid, table, *pair in (yield ask(_REFERENCES, self._oid)):
+        if self._references is None:
+            self._references = yield ask(_REFERENCES, self._oid)
+        for oid, table, *pair in self._references:
             keys.setdefault((oid, table), []).append((pair[0], pair[1], pair[2]))
         for (_, table), pairs in keys.items():
             if changed is not None and changed.isdisjoint(name for _, _, name in pairs):
@@ -139,9 +143,11 @@ class _Table:
         return None
 
     def quieten(self) -> Steps[str | None]:
-        if (yield ask(_RULES, self._oid)):
+        if self._triggers is None:
+            self._has_rules = bool((yield ask(_RULES, self._oid)))
+            self._triggers = yield ask(_TRIGGERS, self._oid)
+        if self._has_rules:
             return "its table has rules, which would run"
-        self._triggers = yield ask(_TRIGGERS, self._oid)
         if self._triggers and self._original:
             return "the triggers of its table would run, and cannot be switched off in a database that others use"
         for name, _ in self._triggers:
@@ -149,7 +155,7 @@ class _Table:
         return None
 
     def stir(self) -> Steps[None]:
-        for name, when in self._triggers:
+        for name, when in self._triggers or ():
             always = " ALWAYS" if when == "A" else ""
             yield ask(f"ALTER TABLE {self._quoted} ENABLE{always} TRIGGER {name}")
 

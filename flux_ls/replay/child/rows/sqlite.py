@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flux_ls.replay.child.rows.asking import Steps, ask
+from flux_ls.replay.child.rows.asking import Answer, Steps, ask
 from flux_ls.replay.child.rows.changes import Columns, Value
 from flux_ls.replay.child.rows.course import Found, Table
 from flux_ls.replay.child.rows.sqlite_values import NoSpelling, spelled, spellings, way_of
@@ -75,7 +75,7 @@ class _Table:
                 keys.append((at, column))
         self._primary = tuple(column for _, column in sorted(keys))
         self._referring: tuple[_Reference, ...] | None = None
-        self._triggers: list[str] = []
+        self._triggers: Answer | None = None
 
     def has(self, column: str) -> bool:
         return column.lower() in self._columns
@@ -159,16 +159,17 @@ class _Table:
 
     def quieten(self) -> Steps[str | None]:
         """There is no switch: they go, and come again as they were."""
-        told = yield ask(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = \0 COLLATE NOCASE", self._name
-        )
-        self._triggers = [str(sql) for _, sql in told]
-        for name, _ in told:
+        if self._triggers is None:
+            self._triggers = yield ask(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = \0 COLLATE NOCASE",
+                self._name,
+            )
+        for name, _ in self._triggers:
             yield ask(f"DROP TRIGGER {_quoted(name)}")
         return None
 
     def stir(self) -> Steps[None]:
-        for sql in self._triggers:
+        for _, sql in self._triggers or ():
             yield ask(sql)
 
     def delete(self, key: Columns) -> Steps[None]:
