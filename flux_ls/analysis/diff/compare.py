@@ -116,12 +116,13 @@ class _Comparing:
                     learn(self._place(a, change.path), change.before, change.after)
         for one, other in inserts:
             ours, theirs = self.before.rows[one], self.after.rows[other]
-            for name, value in ours.key.items():
-                learn(Place((name,), owner=ours.table), value, theirs.key.get(name), key=True)
-            columns = {column.name: column.after for column in theirs.columns}
+            key = rows.bare_key(theirs)
+            for name, value in rows.bare_key(ours).items():
+                learn(Place((name,), owner=ours.table), value, key.get(name), key=True)
+            columns = {column.name: rows.bare(column.after) for column in theirs.columns}
             for column in ours.columns:
                 if column.name not in ours.key and column.name in columns:
-                    learn(Place((column.name,), owner=ours.table), column.after, columns[column.name])
+                    learn(Place((column.name,), owner=ours.table), rows.bare(column.after), columns[column.name])
         self._learn_given()
         candidates = self.renaming.candidates()
         if candidates:

@@ -7,7 +7,8 @@ from typing import Any
 from flux_ls.analysis.diff.noise import Renaming
 from flux_ls.analysis.diff.sequences import Pair, aligned
 from flux_ls.analysis.diff.values import canonical, masked
-from flux_ls.model import RowChange
+from flux_ls.model import AttributeValue, RowChange
+from flux_ls.record import wire
 
 RowPair = tuple[int | None, int | None]
 """Positions in the two requests' row changes; None for one that has no counterpart."""
@@ -39,7 +40,7 @@ def pair_others(
     waiting: dict[Hashable, list[int]] = defaultdict(list)
     for b in range(len(after) - 1, -1, -1):
         if b not in origin and after[b].key:
-            waiting[after[b].table, canonical(after[b].key)].append(b)
+            waiting[after[b].table, canonical(bare_key(after[b]))].append(b)
     for a, row in enumerate(before):
         if a in counterpart or not row.key:
             continue
@@ -58,11 +59,24 @@ def pair_others(
 def document(row: RowChange) -> dict[str, Any]:
     """A row change as one JSON value to compare."""
     return {
-        "key": dict(row.key),
+        "key": bare_key(row),
         "operation": row.operation,
-        "columns": {column.name: {"before": column.before, "after": column.after} for column in row.columns},
+        "columns": {
+            column.name: {"before": bare(column.before), "after": bare(column.after)} for column in row.columns
+        },
         "outcome": row.outcome,
     }
+
+
+def bare(value: AttributeValue) -> AttributeValue:
+    """A date, a number or an id that is told by its type and a text, as the text: so ids are known again."""
+    if isinstance(value, dict) and value.keys() == {wire.TYPE, wire.REPR}:
+        return value[wire.REPR]
+    return value
+
+
+def bare_key(row: RowChange) -> dict[str, AttributeValue]:
+    return {name: bare(value) for name, value in row.key.items()}
 
 
 def _by_table(rows: Sequence[RowChange]) -> dict[str, list[int]]:
@@ -94,13 +108,13 @@ def _nothing(_: RowChange, __: Mapping[str, str] | None) -> str:
 
 
 def _values(row: RowChange) -> dict[str, Any]:
-    return {**row.key, **{column.name: column.after for column in row.columns}}
+    return {**bare_key(row), **{column.name: bare(column.after) for column in row.columns}}
 
 
 def _keys_after(row: RowChange, renaming: Renaming) -> list[str]:
     """The row's key as it may read in the other request, the new name first."""
     keys: list[dict[str, Any]] = [{}]
-    for name, value in row.key.items():
+    for name, value in bare_key(row).items():
         named = [*renaming.new_names(value), value]
         keys = [{**key, name: each} for key in keys for each in named][:16]
     return [canonical(key) for key in keys]

@@ -8,6 +8,7 @@ from msgspec import Struct
 from flux_ls.analysis.diff.compare import Comparison, Field, RowDifference, SpanDifference
 from flux_ls.analysis.diff.noise import Judge, Place, Renaming
 from flux_ls.analysis.diff.paths import written
+from flux_ls.analysis.diff.rows import bare
 from flux_ls.analysis.fingerprint import unqualified
 from flux_ls.analysis.route import route_name
 from flux_ls.model import AttributeValue, Failure, Request, RowChange
@@ -214,7 +215,7 @@ def _column(changes: list[RowChange]) -> str:
 
 
 def _plain(value: AttributeValue) -> str:
-    return str(value)[:40]
+    return str(bare(value))[:40]
 
 
 def _differences(was: Request, now: Request, comparison: Comparison, given: list[str]) -> list[str]:

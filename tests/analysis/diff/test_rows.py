@@ -36,7 +36,7 @@ def row(
     return Event(wire.ROW_CHANGE, 0, told)
 
 
-def inserted(table: str, id: int, outcome: str = "committed", **columns: Any) -> Event:
+def inserted(table: str, id: Any, outcome: str = "committed", **columns: Any) -> Event:
     return row(table, {"id": id}, None, {"id": id, **columns}, outcome)
 
 
@@ -69,6 +69,11 @@ def diff(before: list[Event], after: list[Event]) -> list[str]:
     return [told(each) for each in compare(writes(*before), writes(*after)).rows]
 
 
+def uuid(number: int) -> dict[str, str]:
+    """As it is recorded."""
+    return {"$type": "uuid.UUID", "$repr": f"b{number}0e8400-e29b-41d4-a716-44665544000{number}"}
+
+
 CASES: dict[str, tuple[list[Event], list[Event], list[str]]] = {
     "the same": (
         [updated("users", 1, plan=("free", "pro"))],
@@ -99,6 +104,14 @@ CASES: dict[str, tuple[list[Event], list[Event], list[str]]] = {
         [inserted("users", 7, name="ada"), updated("users", 7, plan=(None, "free"))],
         [inserted("users", 9, name="ada"), updated("users", 9, plan=(None, "pro"))],
         ["users 9: key.id (id), columns.id.after (id)", "users 9: key.id (id), columns.plan.after"],
+    ),
+    "with a new key of another type": (
+        [inserted("users", uuid(1)), inserted("orders", 7, user_id=uuid(1))],
+        [inserted("users", uuid(2)), inserted("orders", 9, user_id=uuid(2))],
+        [
+            f"users {uuid(2)}: key.id (id), columns.id.after (id)",
+            "orders 9: key.id (id), columns.id.after (id), columns.user_id.after (id)",
+        ],
     ),
     "and pointed at": (
         [inserted("users", 7), inserted("orders", 70, user_id=7)],
