@@ -117,11 +117,17 @@ def _sent(request: Request, entry: Span, secrets: _Secrets) -> Sent | Skipped:
         headers=tuple(_headers(headers, body)),
         body=body,
         scheme=_scheme(entry),
+        raw_target=_raw_target(entry),
     )
 
 
 def _scheme(entry: Span) -> str:
     return "https" if entry.attributes.get("url.scheme") == "https" else "http"
+
+
+def _raw_target(entry: Span) -> bool:
+    """Without it, OpenTelemetry's instrumentation of WSGI tells the whole address instead."""
+    return "url.full" not in entry.attributes
 
 
 def _sent_by_attributes(request: Request, entry: Span, method: str) -> Sent | Skipped:
@@ -147,6 +153,7 @@ def _sent_by_attributes(request: Request, entry: Span, method: str) -> Sent | Sk
         headers=tuple(_headers(headers, b"")),
         body=b"",
         scheme=_scheme(entry),
+        raw_target=_raw_target(entry),
     )
 
 

@@ -83,6 +83,8 @@ class Sent(Struct, frozen=True):
     headers: tuple[tuple[str, str], ...]
     body: bytes
     scheme: str = "http"
+    raw_target: bool = True
+    """Its WSGI server told the request's target as it came, too, which not all of them do."""
 
 
 class Recording(Struct, frozen=True):

@@ -1,13 +1,17 @@
 """What the store tells of a request becomes the request to send, and the answers to its calls."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
+from flux_ls.replay.child.exchange import Sent
+from flux_ls.replay.child.wsgi import environ_of
 from flux_ls.replay.shapes import Recording, Skipped
 from tests.replay.projects import Project, call
-from tests.telemetry import Raises, http, span
+from tests.telemetry import Raises, http, recorded, span
 
 
 def recording(project: Project, id: str, **given: Any) -> Recording:
@@ -158,3 +162,17 @@ def test_the_interpreter_of_a_project(tmp_path: Path) -> None:
     assert interpreter_for(tmp_path, "python3", "default", {"VIRTUAL_ENV": str(tmp_path / "other")}) == active
     assert interpreter_for(tmp_path, "/opt/python", "pyproject.toml", {}) == "/opt/python"
     assert interpreter_for(tmp_path / "none", "python3", "default", {"PATH": "/nowhere"}) == "python3"
+
+
+@pytest.mark.parametrize("address", [{}, {"url.full": "http://shop.example/a?b=1"}])
+def test_a_wsgi_server_tells_the_target_as_it_came_where_the_recorded_one_did(
+    project: Project, address: dict[str, str]
+) -> None:
+    """Django's does not; instrumentations tell another attribute then, and a replay would differ in that."""
+    given = {"method": "GET", "path": "/a", "headers": {"host": "shop.example"}, "query": {"b": "1"}}
+    node = http("GET", "/a", attributes={**recorded(given), **address})
+    sent = recording(project, project.plain(node)).sent
+    assert sent.raw_target is not bool(address)
+    told = {**asdict(sent), "body": base64.b64encode(sent.body).decode()}
+    environ = environ_of(Sent.of(told))
+    assert environ.get("RAW_URI") == environ.get("REQUEST_URI") == (None if address else "/a?b=1")

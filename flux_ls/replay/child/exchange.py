@@ -18,12 +18,19 @@ class Sent:
     headers: list[tuple[str, str]]
     body: bytes
     scheme: str
+    raw_target: bool = True
 
     @staticmethod
     def of(told: dict[str, Any]) -> "Sent":
         headers = [(name, value) for name, value in told["headers"]]
         return Sent(
-            told["method"], told["path"], told["query"], headers, base64.b64decode(told["body"]), told["scheme"]
+            told["method"],
+            told["path"],
+            told["query"],
+            headers,
+            base64.b64decode(told["body"]),
+            told["scheme"],
+            told["raw_target"],
         )
 
     def header(self, wanted: str) -> str | None:

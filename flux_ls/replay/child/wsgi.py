@@ -41,8 +41,6 @@ def environ_of(sent: Sent) -> dict[str, Any]:
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(sent.path).decode("latin-1"),
         "QUERY_STRING": sent.query,
-        "REQUEST_URI": sent.path + (f"?{sent.query}" if sent.query else ""),
-        "RAW_URI": sent.path + (f"?{sent.query}" if sent.query else ""),
         "SERVER_NAME": host,
         "SERVER_PORT": str(port),
         "SERVER_PROTOCOL": "HTTP/1.1",
@@ -57,6 +55,8 @@ def environ_of(sent: Sent) -> dict[str, Any]:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
+    if sent.raw_target:
+        environ["RAW_URI"] = environ["REQUEST_URI"] = sent.path + (f"?{sent.query}" if sent.query else "")
     for name, value in sent.headers:
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
