@@ -72,14 +72,25 @@ class Batch:
             if (lost := told.lines.get("out_of_reach")) is not None and warm.network != "open":
                 self._open(lost["service"])
                 continue
-            return replace(ran, **self._rows(told))
+            return replace(ran, **self._rows(told, recording))
 
-    def _rows(self, told: Told) -> dict[str, Any]:
+    def _rows(self, told: Told, recording: Recording) -> dict[str, Any]:
         verdicts = told.lines.get("done", {}).get("rows", {"put_back": (), "not_put_back": ()})
+        made = {
+            change.table: None
+            for number, change in enumerate(self._written)
+            if change.request_id == recording.request.id
+            and change.operation == "insert"
+            and number not in verdicts["put_back"]
+        }
         left = [(self._written[number], reason) for number, reason in verdicts["not_put_back"]]
         alone = {row_of(change) for change, _ in left}
         back = {row_of(self._written[number]) for number in verdicts["put_back"]}
-        return {"put_back": len(back - alone), "not_put_back": left_alone(left)}
+        return {
+            "put_back": len(back - alone),
+            "not_put_back": left_alone(left),
+            "left_in": tuple(made) if self._written else recording.inserted,
+        }
 
     def close(self) -> None:
         with self._lock:

@@ -172,7 +172,7 @@ def replay_one(
         blocked,
         recording.redacted,
         _answer_differs(diff),
-        recording.inserted,
+        ran.left_in,
         has_rows=recording.has_rows,
     )
     failed = now.request.failed or (ran.status or 0) >= 500

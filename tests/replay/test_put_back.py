@@ -65,6 +65,16 @@ def test_rows_are_as_they_were_whatever_their_columns_hold(shop: Shop) -> None:
     assert shop.found_by(*ids, forks=True) == before
 
 
+def test_a_row_that_is_made_twice_is_a_failure_of_the_code(shop: Shop) -> None:
+    """What the request made then is gone, so it is not why the database refuses the row."""
+    good = shop.post("signup", id=1, email="ada@example.org")
+    web = shop.project.root / "web.py"
+    web.write_text(web.read_text().replace("add(Profile(user=user))", "add_all([user, User(email=told['email'])])"))
+    [answer] = shop.replay(good)
+    assert told(answer) == ("failing", 500, 2, [])
+    assert (answer.reason or "").startswith("it did not fail before: IntegrityError")
+
+
 def test_keys_of_several_columns_and_names_with_quotes(shop: Shop) -> None:
     before = [shop.state()]
     ids = [shop.post("order", id=5, lines=[[1, 10], [2, 20]])]
