@@ -18,7 +18,6 @@ class _Column:
     name: str
     declared: str
     generated: bool
-    needed: bool
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,7 @@ class Sqlite:
             for its_name, sql in found:
                 if str(sql).upper().startswith("CREATE VIRTUAL"):
                     return "it is a virtual table"
-                columns = yield ask(
-                    'SELECT name, type, hidden, "notnull", dflt_value, pk FROM pragma_table_xinfo(\0)', its_name
-                )
+                columns = yield ask("SELECT name, type, hidden, pk FROM pragma_table_xinfo(\0)", its_name)
                 return _Table(its_name, columns)
         return None
 
@@ -69,8 +66,8 @@ class _Table:
         self._quoted = _quoted(name)
         self._columns: dict[str, _Column] = {}
         keys: list[tuple[int, str]] = []
-        for column, declared, hidden, _, _, at in columns:
-            self._columns[column.lower()] = _Column(column, declared, hidden in (2, 3), needed=hidden == 0)
+        for column, declared, hidden, at in columns:
+            self._columns[column.lower()] = _Column(column, declared, generated=hidden != 0)
             if at:
                 keys.append((at, column))
         self._primary = tuple(column for _, column in sorted(keys))
@@ -82,7 +79,7 @@ class _Table:
 
     def lacks(self, columns: Iterable[str]) -> str | None:
         told = {column.lower() for column in columns}
-        return next((each.name for low, each in self._columns.items() if each.needed and low not in told), None)
+        return next((each.name for low, each in self._columns.items() if not each.generated and low not in told), None)
 
     def find(self, key: Columns, expected: Columns) -> Steps[Found]:
         where, given = self._where(key)
