@@ -178,6 +178,8 @@ def test_words(answers: list[Replayed], words: str | None) -> None:
         ("07", "07", "text", "08", "08"),
         ("é", "é".encode(), "blob", "ü", "ü".encode()),
         ("a", '"a"', "JSON", "b", '"b"'),
+        (None, None, "char(32)", "022088a0-2e62-4fb5-8efc-f141f3815bec", "022088a02e624fb58efcf141f3815bec"),
+        (None, None, "text", "022088a0-2e62-4fb5-8efc-f141f3815bec", "022088a0-2e62-4fb5-8efc-f141f3815bec"),
         (None, "null", "JSON", None, None),
         (None, None, "JSON", "b", '"b"'),
     ],

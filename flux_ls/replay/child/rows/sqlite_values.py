@@ -148,6 +148,8 @@ def spelled(value: Value, way: str | None, like: Any, declared: str) -> Any:
     alike = (each for each in fitting.values() if like is not None and _shape(each) == _shape(like))
     if "JSON" in declared.upper() and "json" in fitting:
         return fitting["json"]
+    if "32" in declared and "digits" in fitting:
+        return fitting["digits"]
     return next(alike, next(iter(fitting.values())))
 
 
