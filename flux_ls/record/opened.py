@@ -20,11 +20,11 @@ class OpenRecording:
 
     __slots__ = ("_attributes", "_kind", "_name", "_parent", "_start_ns", "_token", "recording")
 
-    def __init__(self, name: str, kind: Kind, attributes: dict[str, object]) -> None:
+    def __init__(self, name: str, kind: Kind, attributes: dict[str, object], start_ns: int) -> None:
         self._name = name
         self._kind: Kind = kind
         self._attributes = attributes
-        self._start_ns = now_ns()
+        self._start_ns = start_ns
         self._token: Any = None
         self._parent: Any = None
         self.recording = Recording(new_trace_id(), new_span_id())
@@ -90,11 +90,15 @@ class OpenRecording:
             self._parent._context = INVALID_SPAN_CONTEXT
 
 
-def open_recording(name: str, *, kind: Kind = "internal", attributes: dict[str, object] | None = None) -> OpenRecording:
+def open_recording(
+    name: str, *, kind: Kind = "internal", attributes: dict[str, object] | None = None, start_ns: int | None = None
+) -> OpenRecording:
     """Begins a recording of something that has no SDK span of its own: a script's run, a test.
 
-    SDK spans that are started meanwhile are children of its first span.
+    SDK spans that are started meanwhile are children of its first span. `start_ns` is when it began, if that was
+    before.
     """
-    opened = OpenRecording(name, kind, {} if attributes is None else attributes)
+    told = {} if attributes is None else attributes
+    opened = OpenRecording(name, kind, told, now_ns() if start_ns is None else start_ns)
     opened.begin()
     return opened

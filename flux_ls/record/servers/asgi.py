@@ -9,6 +9,7 @@ from flux_ls.record.guard import tell
 from flux_ls.record.http_message import fields, message
 from flux_ls.record.patches import Patches
 from flux_ls.record.redaction import redact_text
+from flux_ls.record.servers import lifespan
 from flux_ls.record.servers.exchange import SERVING, Exchange
 from flux_ls.record.servers.raised import without_our_frame
 from flux_ls.record.values import Tree
@@ -122,6 +123,9 @@ def seen_application(
         exchange = _arrival(self, scope) if patches.active else None
         if exchange is None:
             try:
+                if patches.active and scope.get("type") == "lifespan":
+                    await lifespan.seen(call, self, scope, receive, send)
+                    return
                 await call(self, scope, receive, send)
             except BaseException as error:
                 without_our_frame(error)
