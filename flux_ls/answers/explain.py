@@ -8,6 +8,7 @@ from typing import Any
 from flux_ls.answers.debug import debug as ask_debug
 from flux_ls.answers.rows import Run, beyond, runs
 from flux_ls.answers.shapes import Explain, FrameShape, OmittedShape, RequestShape, SpanShape, Why
+from flux_ls.answers.spoken_of import spoken_of_first
 from flux_ls.answers.values import pairs, shown
 from flux_ls.answers.why import why as ask_why
 from flux_ls.answers.words import LINK_WORDS
@@ -61,7 +62,8 @@ class _Telling:
             yield from self._source_at(why.location, "The function that failed", 0.35)
         yield Section("Exceptions, root cause first", self._chain(), 0.1)
         if why.location is not None and why.location.locals:
-            yield Section("Local variables where it failed", _named(why.location.locals), 0.15)
+            variables = spoken_of_first(why.location.locals, why.location.source)
+            yield Section("Local variables where it failed", _named(variables), 0.15)
         yield Section("Input of the request", _named(why.input or {}), 0.1)
         rows = runs(why.row_changes)
         yield Section("Rows that it changed", "\n".join(map(_row, rows[:_MOST_ROWS])), 0.1)

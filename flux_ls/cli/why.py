@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from flux_ls.answers.shapes import FrameShape, Why
+from flux_ls.answers.spoken_of import spoken_of_first
 from flux_ls.answers.values import LIMIT
 from flux_ls.answers.why import why
 from flux_ls.answers.words import LINK_WORDS, counted, fixed
@@ -114,7 +115,7 @@ def _locals(terminal: Terminal, location: FrameShape | None) -> None:
     if location is None or not location.locals:
         return
     _section(terminal, "LOCALS")
-    _named(terminal, location.locals, _MOST_LOCALS, text=value)
+    _named(terminal, spoken_of_first(location.locals, location.source), _MOST_LOCALS, text=value)
 
 
 def _row_changes(terminal: Terminal, answer: Why) -> None:

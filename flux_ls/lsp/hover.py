@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from flux_ls.answers.at_fault import AtFault
 from flux_ls.answers.rows import Run, beyond
+from flux_ls.answers.spoken_of import spoken_of_first
 from flux_ls.answers.values import shown
 from flux_ls.answers.words import fixed
 from flux_ls.lsp import words
@@ -167,7 +168,7 @@ def _blocks(finding: Finding, recorded: AtFault | None, style: Style, now_ns: in
     ]
     blocks.append(Block(9, end.join(facts)))
     if recorded is not None:
-        blocks += _recorded_blocks(recorded, style)
+        blocks += _recorded_blocks(recorded, finding.place.text, style)
     if finding.trail:
         trail = "\n".join(f"{number}. {_step(step, style)}" for number, step in _numbered(finding.trail))
         blocks.append(Block(3, trail))
@@ -178,10 +179,10 @@ def _blocks(finding: Finding, recorded: AtFault | None, style: Style, now_ns: in
     return blocks
 
 
-def _recorded_blocks(recorded: AtFault, style: Style) -> list[Block]:
+def _recorded_blocks(recorded: AtFault, line: str, style: Style) -> list[Block]:
     blocks = []
     if recorded.variables:
-        blocks.append(Block(7, style.titled("locals", _named(recorded.variables))))
+        blocks.append(Block(7, style.titled("locals", _named(spoken_of_first(recorded.variables, line)))))
     if recorded.arguments and not _all_among(recorded.arguments, recorded.variables):
         blocks.append(Block(6, style.titled("called with", _named(recorded.arguments))))
     if recorded.rows:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from lsprotocol import types
 
 from flux_ls.answers.at_fault import AtFault
+from flux_ls.answers.spoken_of import spoken_of_first
 from flux_ls.answers.values import shown
 from flux_ls.lsp.client import Client
 from flux_ls.lsp.convert import to_position
@@ -44,7 +45,8 @@ def hints(findings: tuple[Finding, ...], recorded: Mapping[int, AtFault], client
             continue
         located, place = finding.place.located, finding.place
         if found.variables and (spoken := dict(_spoken_of(place.text, found.variables))):
-            made[located.line] = _hint(located.line, place.text, spoken, finding, client)
+            values = spoken_of_first(spoken, place.text)
+            made[located.line] = _hint(located.line, place.text, values, finding, client)
         at_def = located.function_line
         if at_def is not None and at_def != located.line and finding.function_text is not None and found.arguments:
             made[at_def] = _hint(at_def, finding.function_text, found.arguments, finding, client)

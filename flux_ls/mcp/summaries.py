@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from flux_ls.answers.rows import row_name
+from flux_ls.answers.spoken_of import spoken_of_first
 from flux_ls.answers.values import pairs, shown
 from flux_ls.answers.words import counted
 
@@ -95,7 +96,7 @@ def _why(data: Data) -> Iterator[str]:
         if data["location"] is None:
             yield f"  because {data['location_reason']}"
         else:
-            yield from _named("locals", data["location"]["locals"])
+            yield from _named("locals", spoken_of_first(data["location"]["locals"] or {}, data["location"]["source"]))
     yield from (f"suggestion: {each['title']} — {each['evidence']}" for each in data["suggestions"])
     yield from _named("input", data["input"])
     yield from _rows("data changes", data["row_changes"])
