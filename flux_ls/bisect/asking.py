@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from flux_ls.analysis.assess import assess
+from flux_ls.bisect.beside import lies_beside
 from flux_ls.bisect.bisection import Asked
 from flux_ls.bisect.evidence import Recorded, recorded
 from flux_ls.bisect.installed import installed_from
@@ -131,7 +132,8 @@ def _replay(
             f"req:{request.short_id} cannot be replayed: {recording.reason}; {recording.mend}, or give --run CMD"
         )
     installed = installed_from(repository.root, python, os.environ)
-    return ReplayOracle(recording, conditions, workspace, inside, installed)
+    beside = lies_beside(repository.root, repository.tree(_bad(repository, request, given)).paths)
+    return ReplayOracle(recording, conditions, workspace, inside, installed, beside)
 
 
 def _bad(repository: Repository, request: Request | None, given: Given) -> str:

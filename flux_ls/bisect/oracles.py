@@ -17,6 +17,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from flux_ls.bisect.beside import NOTHING, Beside, lay_out
 from flux_ls.bisect.importing import unimportable
 from flux_ls.bisect.search import Verdict
 from flux_ls.bisect.traces import Traced, read_traces
@@ -100,10 +101,12 @@ class ReplayOracle:
         workspace: Workspace,
         inside: str = ".",
         installed: Sequence[str] = (),
+        beside: Beside = NOTHING,
     ) -> None:
         """`inside` is the folder of the checkout whose application runs; the conditions' root is the checkout."""
         self._recording = recording
         self._installed = installed
+        self._beside = beside
         self._inside = inside
         self.conditions = conditions
         self._workspace = workspace
@@ -112,6 +115,7 @@ class ReplayOracle:
         project = folder / self._inside
         if not project.is_dir():
             return Said("skip", f"it has no folder {self._inside}")
+        lay_out(self._beside, self.conditions.root, folder)
         with tempfile.TemporaryDirectory(dir=scratch, prefix="run-", ignore_cleanup_errors=True) as own:
             given = self.conditions.environ if self.conditions.environ is not None else os.environ
             environ = environment(given, self.conditions.root, folder, scratch, self._installed)
