@@ -1,5 +1,7 @@
 """The id behind a problem leads to the request, to its replay, or to the commit, wherever VS Code shows it."""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Locator
 
@@ -13,6 +15,13 @@ from tests.e2e.vscode.window import Window
 from tests.telemetry import Raises, http
 
 HOSTILE = "[why](command:workbench.action.closeWindow) flux://request/x/why command:workbench.action.closeWindow"
+
+
+@pytest.fixture(autouse=True)
+def _the_panel_is_closed(window: Window) -> Iterator[None]:
+    """It takes half of the window from whoever comes next."""
+    yield
+    window.host("await vscode.commands.executeCommand('workbench.action.closePanel')")
 
 
 def in_problems(window: Window, id: str) -> Locator:
