@@ -14,7 +14,7 @@ from flux_ls.bisect.hunks import hunks_of
 from flux_ls.bisect.journal import Before, End, Evidence, Held, Journal
 from flux_ls.bisect.oracles import Oracle, Said
 from flux_ls.bisect.prior import Prior
-from flux_ls.bisect.runs import Finished, Runs, is_idle
+from flux_ls.bisect.runs import Finished, Runs
 from flux_ls.bisect.search import Among, Found, Try, Verdict, repeats
 from flux_ls.bisect.shapes import (
     Bisect,
@@ -35,7 +35,7 @@ from flux_ls.git.repository import Described, Repository
 _AGAIN = 3
 """How often a commit is tried again whose verdicts differ."""
 _SLOW_MS = 150
-"""What runs longer leaves the time to make ready both folders that may be next, though one of them is in vain."""
+"""What runs longer leaves the time to look ahead, and to make ready both folders that may be next, one in vain."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -235,19 +235,15 @@ class _Bisection:
                 if commit not in runs.commits:
                     runs.start(commit)
             self._say()
-            if self._asked.at_once == 1 and len(runs.commits) == 1:
-                self._make_ready(course.foresee(runs.commits[0], self._verdicts))
+            if self._asked.at_once == 1 and self._slow and len(runs.commits) == 1:
+                nexts = course.foresee(runs.commits[0], self._verdicts)
+                runs.prepare(sorted(nexts, key=lambda each: -nexts[each]))
             finished = runs.next()
             if finished is not None:
                 self._take(finished, purpose)
                 latest = self._verdicts[finished.commit]
                 if runs.commits:
                     runs.drop(set(runs.commits) - course.undecided(self._verdicts))
-
-    def _make_ready(self, nexts: Mapping[str, float]) -> None:
-        """Has folders made ready for what may be next: what is likely and takes little first, for it may be in vain."""
-        if self._slow or is_idle():
-            self._runs.prepare(sorted(nexts, key=lambda each: -nexts[each] / (1 + self._runs.distance(each))))
 
     # The runs.
 

@@ -1,7 +1,6 @@
 """Runs at revisions: several at once, each in a folder of its own, the next folders made ready meanwhile."""
 
 import contextlib
-import os
 import threading
 from collections.abc import Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -14,15 +13,13 @@ from msgspec import Struct
 from flux_ls.bisect.executed import Executed, executed
 from flux_ls.bisect.oracles import Aborted, Cancelled, Oracle, Said
 from flux_ls.bisect.traces import Traced
-from flux_ls.bisect.worktrees import PROCESSORS, Scratch
+from flux_ls.bisect.worktrees import Scratch
 from flux_ls.git.asking import GitError
 from flux_ls.source.lines import decode_source
 from flux_ls.source.places import Text
 from flux_ls.source.text_cache import MAX_BYTES, parsed
 
 _BEAT_S = 0.1
-_AHEAD = 2
-"""Folders that are made ready at once: one may be asked for before it is, and the next one is begun then."""
 
 
 class Finished(Struct, frozen=True):
@@ -41,7 +38,7 @@ class Runs:
         self._oracle = oracle
         self._cancel = cancel
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="flux-bisect")
-        self._ahead = ThreadPoolExecutor(_AHEAD, thread_name_prefix="flux-bisect-ahead")
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="flux-bisect-ahead")
         self._running: dict[Future[Finished], tuple[str, threading.Event]] = {}
 
     @property
@@ -57,10 +54,6 @@ class Runs:
     def line_up(self, commits: Iterable[str]) -> None:
         """Tells the order of commits in the history."""
         self._scratch.line_up(commits)
-
-    def distance(self, commit: str) -> int:
-        """How much there is to do until it can be tried."""
-        return self._scratch.distance(commit)
 
     def prepare(self, commits: Collection[str]) -> None:
         """Makes folders ready for what may be asked next, the first one first, until the next one begins."""
@@ -112,11 +105,6 @@ class Runs:
         # Whoever needs it meets the same error, and says it.
         with contextlib.suppress(GitError, OSError):
             self._scratch.prepare(commit)
-
-
-def is_idle() -> bool:
-    """Whether a processor has nothing else to do, and what is done in vain keeps nothing waiting."""
-    return PROCESSORS > 1 and hasattr(os, "getloadavg") and os.getloadavg()[0] <= PROCESSORS
 
 
 def _texts(traced: Traced, folder: Path) -> dict[str, Text]:

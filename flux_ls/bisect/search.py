@@ -112,7 +112,8 @@ def _suspected(graph: Graph, bad: str, verdicts: Mapping[str, Verdict]) -> tuple
     """The bad commit with the fewest candidates behind it, and these, it being the last one."""
     candidates = _candidates(graph, bad, verdicts)
     within = set(candidates)
-    behind = {each: _ancestors(graph, each, within) for each in candidates if verdicts.get(each) == "bad"}
+    others = [each for each in candidates if verdicts.get(each) == "bad" and each != bad]
+    behind = {each: _ancestors(graph, each, within) for each in others}
     suspect = min(behind, key=lambda each: len(behind[each]), default=bad)
     if suspect in behind:
         candidates = [each for each in candidates if each in behind[suspect]]

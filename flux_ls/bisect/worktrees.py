@@ -30,7 +30,6 @@ _MEMORY = Path("/dev/shm")
 _MARKED_NS = 10**18
 _SPARE = 512 << 20
 """Room in memory that is left to others."""
-PROCESSORS = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 class Worktree:
@@ -104,7 +103,6 @@ class Scratch:
         self._order: Mapping[str, int] = {}
         self._wanted: Collection[str] = ()
         self._making: set[str] = set()
-        self._busy = 0
         self._changed = threading.Condition()
         """Guards what stands above."""
         try:
@@ -121,7 +119,6 @@ class Scratch:
             # To begin anew would take longer than to wait for whoever makes it ready.
             self._changed.wait_for(lambda: commit not in self._making)
             tree = self._taken(commit, self._idle) or self._another()
-            self._busy += 1
         try:
             if not tree.holds(commit):
                 tree.put(commit)
@@ -136,29 +133,20 @@ class Scratch:
         with self._changed:
             self._order = {commit: at for at, commit in enumerate(commits)}
 
-    def distance(self, commit: str) -> int:
-        """How far the commit is from what a folder holds that is free."""
-        with self._changed:
-            return min((self._apart(tree, commit) for tree in self._free()), default=len(self._order))
-
     def want(self, commits: Collection[str]) -> None:
         """These may be asked for next; others that wait to be made ready are not."""
         with self._changed:
             self._wanted = commits
-            self._changed.notify_all()
 
     def prepare(self, commit: str) -> None:
         """Has a folder ready for when the commit is asked for, if it is wanted by the time. Raises GitError."""
         with self._changed:
-            # What is needed now comes first.
-            self._changed.wait_for(lambda: self._busy < max(2, PROCESSORS) or commit not in self._wanted)
             if commit not in self._wanted or commit in self._making or self._is_ready(commit):
                 return
             tree = self._taken(commit, self._free()) or (self._another() if self._count < self._most else None)
             if tree is None:
                 return
             self._making.add(commit)
-            self._busy += 1
         try:
             tree.put(commit)
         finally:
@@ -188,7 +176,6 @@ class Scratch:
         with self._changed:
             self._idle.append(tree)
             self._making.discard(made)
-            self._busy -= 1
             self._changed.notify_all()
 
     def close(self) -> None:

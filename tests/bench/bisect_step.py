@@ -1,7 +1,9 @@
 """What a step of a bisect costs besides the run itself, against `git bisect run` on the same file system.
 
 Made-up histories, a trivial command, interleaved: the wall time of a whole search divided by its steps, the time of the
-command alone taken off. Then the same with a command that takes a while, tried one and two at a time.
+command alone taken off, and beside it that of the same checkouts alone, one after the other in a worktree of git's.
+They are nearly all of what git takes. The next ones are made ready while a command runs, which one that ends at once
+leaves no time for. Then the same with a command that takes a while, tried one and two at a time.
 """
 
 import os
@@ -61,8 +63,8 @@ def git_run(root: Path, bad: str, good: str, command: str) -> tuple[float, int]:
     return took, steps
 
 
-def flux_run(root: Path, bad: str, good: str, command: str, at_once: int = 1) -> tuple[float, float, int]:
-    """Seconds of the search alone and of all of it, and the steps of the search."""
+def flux_run(root: Path, bad: str, good: str, command: str, at_once: int = 1) -> tuple[float, float, list[str]]:
+    """Seconds of the search alone and of all of it, and the commits that the search tried."""
     moments: list[float] = []
 
     def report(progress: object) -> None:
@@ -70,8 +72,10 @@ def flux_run(root: Path, bad: str, good: str, command: str, at_once: int = 1) ->
         if latest is not None:
             moments.append(time.perf_counter())
             purposes.append(latest.purpose)
+            tried.append(latest.revision)
 
     purposes: list[str | None] = []
+    tried: list[str] = []
     with tempfile.TemporaryDirectory() as logs:
         oracle = CommandOracle(command, 60, root, os.environ)
         began = time.perf_counter()
@@ -80,7 +84,7 @@ def flux_run(root: Path, bad: str, good: str, command: str, at_once: int = 1) ->
         whole = time.perf_counter() - began
     first = purposes.index("search")
     last = len(purposes) - 1 - purposes[::-1].index("search")
-    return moments[last] - moments[first - 1], whole, last - first + 1
+    return moments[last] - moments[first - 1], whole, tried[first : last + 1]
 
 
 def bare_run(root: Path, command: str) -> float:
@@ -89,10 +93,10 @@ def bare_run(root: Path, command: str) -> float:
     return time.perf_counter() - began
 
 
-def checkout_alone(root: Path, commits: list[str], scratch: Path) -> float:
+def checkout_alone(root: Path, begin: str, commits: list[str], scratch: Path) -> float:
     """A bare `git worktree`, from commit to commit."""
     tree = scratch / "tree"
-    subprocess.run(["git", "worktree", "add", "-q", "--detach", str(tree), commits[0]], cwd=root, check=True)
+    subprocess.run(["git", "worktree", "add", "-q", "--detach", str(tree), begin], cwd=root, check=True)
     began = time.perf_counter()
     for commit in commits:
         subprocess.run(["git", "checkout", "-qf", "--detach", commit], cwd=tree, check=True)
@@ -110,21 +114,20 @@ def main() -> None:
         chance = random.Random(2)
         print(f"bisect, a step without its run ({COMMITS} commits, {FILES} files, in {folder}):")
         for name, pause in (("a command that ends at once", ""), ("a command of 0.2 s", "sleep 0.2; ")):
-            theirs, ours, bare, trees = [], [], [], []
+            theirs, ours, trees = [], [], []
             for _ in range(REPEATS):
                 culprit = chance.randrange(1, COMMITS)
                 command = f"{pause}test $(cat number) -lt {culprit}"
                 alone = statistics.median(bare_run(root, command) for _ in range(5))
                 took, steps = git_run(root, commits[-1], commits[0], command)
                 theirs.append(took / steps - alone)
-                took, _, steps = flux_run(root, commits[-1], commits[0], command)
-                ours.append(took / steps - alone)
-                bare.append(alone)
-                trees.append(checkout_alone(root, chance.sample(commits, 5), scratch))
+                took, _, tried = flux_run(root, commits[-1], commits[0], command)
+                ours.append(took / len(tried) - alone)
+                trees.append(checkout_alone(root, commits[0], tried, scratch))
             git, flux, tree = (statistics.median(each) * 1000 for each in (theirs, ours, trees))
             print(
                 f"  {name}: git bisect run {git:.1f} ms, Flux {flux:.1f} ms: {flux / git:.2f}x (bar 0.9);"
-                f" a checkout in a worktree alone {tree:.1f} ms"
+                f" the same checkouts alone {tree:.1f} ms"
             )
         one, two = [], []
         for _ in range(REPEATS):

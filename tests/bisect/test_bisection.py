@@ -95,14 +95,13 @@ def test_real_repositories(tmp_path: Path, seed: int, at_once: int) -> None:
         assert answer.reason is not None
 
 
-@pytest.mark.parametrize("idle", [True, False])
 @pytest.mark.parametrize("seed", range(6))
 def test_what_was_foreseen_is_what_would_have_been_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, idle: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     world = random_world(random.Random(seed), 30, ("merges", "linear", "any")[seed % 3], skips=0.2 * (seed % 2))
     project, ahead, step_by_step = Project(tmp_path, world), Reads(), Reads()
-    monkeypatch.setattr(bisection, "is_idle", lambda: idle)
+    monkeypatch.setattr(bisection, "_SLOW_MS", -1)
     answer = project.bisect(ahead)
     monkeypatch.setattr(course, "_FORESEEN", 0)
     assert project.bisect(step_by_step).first_bad == answer.first_bad
