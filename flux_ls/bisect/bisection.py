@@ -264,7 +264,6 @@ class _Bisection:
 
     def _take(self, finished: Finished, purpose: Purpose) -> None:
         self._count += 1
-        self._tried[finished.commit] += 1
         said = finished.said
         self._took(said.duration_ms)
         an_end = purpose == "end" and finished.commit in (self._asked.bad, *self._asked.goods)
@@ -289,10 +288,12 @@ class _Bisection:
         return "bad" if said.early is not None and said.early == self._symptom else said.verdict
 
     def _know(self, evidence: Evidence, purpose: Purpose | None) -> None:
+        if self._verdicts.get(evidence.revision) != evidence.verdict:
+            # Runs that said otherwise confirm nothing.
+            self._tried[evidence.revision] = 0
         self._verdicts[evidence.revision] = evidence.verdict
-        if purpose is None:
-            # What is recorded was run as well, by the user.
-            self._tried[evidence.revision] += 1
+        # What is recorded was run as well, by the user.
+        self._tried[evidence.revision] += 1
         # The log begins with the ends.
         if purpose is not None and evidence.revision not in (self._asked.bad, *self._asked.goods):
             self._journal.add(evidence)

@@ -4,6 +4,8 @@ import os
 import re
 from pathlib import Path
 
+from flux_ls.record.redaction import redact_text
+
 _BLOCK = "Traceback (most recent call last):"
 _FRAME = re.compile(r'^ *(?:\| )*  File "([^"]+)", line \d+(?:, in (.+))?$')
 _ERROR = re.compile(r"^ *(?:\| )*((?:[A-Za-z_]\w*\.)*[A-Z]\w*)(?:: (.*))?$")
@@ -55,7 +57,8 @@ def _without_block(output: str, folder: Path) -> str | None:
 
 def _named(kind: str, message: str, folder: Path) -> str:
     """The same words for the same failure, whichever folder it was met in."""
-    message = message.replace(f"{folder}{os.sep}", "")
+    # It goes into the log, and to whoever asked.
+    message = redact_text(message.replace(f"{folder}{os.sep}", ""))
     missing = _MISSING.match(message)
     if missing and not any(
         (folder / part / name).exists() for part in ("", "src", "lib") for name in (missing[1], f"{missing[1]}.py")

@@ -97,7 +97,6 @@ class Scratch:
         self._lock = FileLock(base / f"{name}.lock")
         self._lock.acquire(timeout=0)
         self.folder = Path(os.path.realpath(base / name))
-        self.in_memory = base.parent == _MEMORY
         self._idle: list[Worktree] = []
         self._count = 0
         self._order: Mapping[str, int] = {}

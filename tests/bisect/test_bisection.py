@@ -328,6 +328,19 @@ def test_ends_that_are_otherwise_when_they_are_traced(tmp_path: Path, minds: dic
     assert [oracle.asked.count(end) for end in ("c39", "c0")] == [1 + (end in minds) for end in ("c39", "c0")]
 
 
+@pytest.mark.parametrize(
+    ("culprit", "minds", "runs"),
+    [(39, {}, (2, 2)), (39, {"c39": "good"}, (3, 2)), (1, {}, (2, 2)), (1, {"c0": "skip"}, (2, 3))],
+)
+def test_an_end_that_decides_is_run_twice_as_it_is(
+    tmp_path: Path, culprit: int, minds: dict[str, Verdict], runs: tuple[int, int]
+) -> None:
+    """What it says when it is traced, and otherwise, confirms nothing."""
+    oracle, deciding = MindsTheTrace(minds), (f"c{culprit}", f"c{culprit - 1}")
+    assert (project := Project(tmp_path, line(culprit))).first_bad(project.bisect(oracle)) == f"c{culprit}"
+    assert tuple(oracle.asked.count(each) for each in deciding) == runs
+
+
 def beside(base: str) -> World:
     """A good branch beside the bad one; `base` is what their common commit says."""
     parents = {"root": (), "base": ("root",), "good": ("base",), "x": ("base",), "bad": ("x",), "end": ("bad", "good")}

@@ -125,6 +125,10 @@ BY_CHECK = FRAME.format("/tree/check.py", "<module>")
             "E   ModuleNotFoundError: No module named 'yaml'\n",
             "a dependency is missing: yaml",
         ),
+        (
+            HEAD + BY_SCRIPT + BY_MODULE + "ValueError: no postgres://shop:hunter2hunter2@db/shop",
+            "it could not be imported: ValueError: no postgres://shop:[redacted]@db/shop",
+        ),
         ("E   ImportError: cannot import name 'a'\nFAILED tests/test_a.py::test_a - ImportError", None),
     ],
 )
