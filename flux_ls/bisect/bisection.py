@@ -11,7 +11,7 @@ from msgspec import Struct
 from flux_ls.bisect.course import Course
 from flux_ls.bisect.ends import hold_apart, look_at
 from flux_ls.bisect.hunks import hunks_of
-from flux_ls.bisect.journal import Before, End, Evidence, Held, Journal
+from flux_ls.bisect.journal import Before, End, Evidence, Held, Journal, Unwritable
 from flux_ls.bisect.oracles import Oracle, Said
 from flux_ls.bisect.prior import Prior
 from flux_ls.bisect.runs import Finished, Runs
@@ -74,8 +74,8 @@ def bisect(
     try:
         with Journal.of(logs, question) as journal:
             return _searched(repository, oracle, asked, journal, cancel or threading.Event(), report)
-    except Held as held:
-        raise NotPossible(str(held)) from None
+    except (Held, Unwritable) as error:
+        raise NotPossible(str(error)) from error
 
 
 def _searched(

@@ -76,6 +76,10 @@ class Held(Exception):
         super().__init__(f"the same search is under way in {who}: {how}")
 
 
+class Unwritable(Exception):
+    """There is no place for the log; the message says why, and what to do."""
+
+
 class Before(Struct, frozen=True):
     """What was found out before a search was stopped."""
 
@@ -87,7 +91,7 @@ def prune(folder: Path, days: float, now_s: float) -> int:
     """Removes the logs that nobody wrote to for so many days, and tells how many; none where there is no limit."""
     removed = 0
     for path in folder.glob("*.log") if days else ():
-        with contextlib.suppress(OSError, Held):
+        with contextlib.suppress(OSError, Held, Unwritable):
             if path.stat().st_mtime < now_s - days * _DAY_S:
                 with Journal(path):
                     path.unlink()
@@ -104,13 +108,17 @@ class Journal:
         self._lock = FileLock(_lock_of(path), mode=0o600)
 
     def __enter__(self) -> Self:
-        """Raises Held."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Raises Held and Unwritable."""
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock.acquire(timeout=0)
+            self._write(_told_by())
         except Timeout:
             raise Held(self._by()) from None
-        self._write(_told_by())
+        except OSError as error:
+            self._lock.release()
+            how = f"make room for it at {self.path.parent}, or give another --store"
+            raise Unwritable(f"what is found out cannot be written down ({error.strerror}): {how}") from error
         return self
 
     def __exit__(

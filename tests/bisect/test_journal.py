@@ -100,6 +100,17 @@ def test_other_questions_are_in_nobodys_way(tmp_path: Path) -> None:
     finished(first)
 
 
+def test_where_no_log_can_be_written(tmp_path: Path) -> None:
+    question = Question(tmp_path)
+    question.store.parent.mkdir()
+    (question.store.parent / "bisect").touch()
+    process = question.ask()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "cannot be written down (File exists): make room for it at" in err.decode()
+    assert "Traceback" not in err.decode()
+
+
 def test_a_log_that_is_written_is_not_pruned(tmp_path: Path) -> None:
     journal = Journal.of(tmp_path, ("a",))
     with journal:
