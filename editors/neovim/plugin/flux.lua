@@ -1,4 +1,5 @@
--- What Neovim runs at start: the command, the <Plug> mappings, and the server's switch. Loads nothing of `flux`.
+-- What Neovim runs at start: the command, the <Plug> mappings, and the server's switch. Loads nothing of `flux` but the
+-- names of the commands.
 
 if vim.g.loaded_flux then
   return
@@ -21,26 +22,7 @@ end, {
   end,
 })
 
-for _, name in ipairs({
-  'tail',
-  'why',
-  'trace',
-  'debug',
-  'diff',
-  'replay',
-  'bisect',
-  'history',
-  'blame',
-  'errors',
-  'explain',
-  'test',
-  'run',
-  'doctor',
-  'dismiss',
-  'restore',
-  'trust',
-  'restart',
-}) do
+for _, name in ipairs(require('flux.names')) do
   vim.keymap.set('n', ('<Plug>(flux-%s)'):format(name), ('<Cmd>Flux %s<CR>'):format(name), {
     desc = 'Flux: ' .. name,
   })

@@ -22,27 +22,7 @@ local M = {}
 ---@field verbatim? boolean Takes whatever is given as it was typed: a command line of the shell's.
 ---@field run fun(arguments: flux.Arguments)
 
----@type string[]
-M.names = {
-  'tail',
-  'why',
-  'trace',
-  'debug',
-  'diff',
-  'replay',
-  'bisect',
-  'history',
-  'blame',
-  'errors',
-  'explain',
-  'test',
-  'run',
-  'doctor',
-  'dismiss',
-  'restore',
-  'trust',
-  'restart',
-}
+M.names = require('flux.names')
 
 -- Those whose `flux.server.` namesake does what it says, or that have none: nothing opens for them.
 local OWN = { run = true, dismiss = true, restore = true, trust = true, restart = true }
