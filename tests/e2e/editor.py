@@ -28,8 +28,8 @@ Found = dict[str, list[dict[str, Any]]]
 
 
 def neovim() -> str | None:
-    """The `nvim` of the environment, else the machine's."""
-    return shutil.which("nvim", path=f"{BIN}{os.pathsep}{os.environ['PATH']}")
+    """The `nvim` that $FLUX_TESTS_NVIM names, else that of the environment, else the machine's."""
+    return os.environ.get("FLUX_TESTS_NVIM") or shutil.which("nvim", path=f"{BIN}{os.pathsep}{os.environ['PATH']}")
 
 
 class Editor:

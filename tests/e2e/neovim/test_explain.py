@@ -144,7 +144,12 @@ def test_run_records_in_a_terminal_below(start_neovim: StartNeovim, shop: Shop) 
     """
     assert "said: ['0', 'two words', '--loud']" in nvim.lua(output)
     # What ended makes room for the next.
-    nvim.eventually(f"return (function() {output} end)():find('Process exited') ~= nil", within=30)
+    nvim.eventually(
+        "local runs = vim.tbl_filter(function(b) return vim.bo[b].buftype == 'terminal' end, vim.api.nvim_list_bufs()) "
+        "return vim.fn.jobwait({ vim.bo[runs[1]].channel }, 0)[1] ~= -1",
+        within=30,
+        what="the end of the run",
+    )
     nvim.lua(INPUT, f"{sys.executable} job.py 2")
     nvim.command("Flux run")
     nvim.eventually(f"return (function() {output} end)():find([[said: .'2'.]]) ~= nil", within=30)

@@ -29,7 +29,7 @@ def test_a_failure_that_was_mended_goes_and_the_lens_says_by_which_run(nvim: Neo
     failed = shop.fails()
     nvim.open(shop.checkout)
     wait_for_hint(nvim)
-    nvim.eventually("return #vim.lsp.codelens.get(0) > 0", what="a lens")
+    nvim.eventually("return #lenses() > 0", what="a lens")
     shop.send(http("POST", "/checkout", 201, route="/checkout"), at_ns=time.time_ns())
     mend(nvim)
     nvim.eventually(
@@ -38,9 +38,7 @@ def test_a_failure_that_was_mended_goes_and_the_lens_says_by_which_run(nvim: Neo
     good = goes_well(shop)
     nvim.eventually("return #vim.diagnostic.get(0) == 0", what="the hint to go")
     title = f"fixed: req:{good[:8]} 201"
-    nvim.eventually(
-        "local l = vim.lsp.codelens.get(0) return #l == 1 and l[1].command.title == ...", title, what="the proof"
-    )
+    nvim.eventually("local l = lenses() return #l == 1 and l[1].command.title == ...", title, what="the proof")
     assert nvim.lua(LENSES) == [[DEF_LINE, title]]
     on_screen = f"local shown = (function() {VIRTUAL_TEXT} end)()['{DEF_LINE}'] return shown ~= nil and shown:find("
     nvim.eventually(f"{on_screen}..., 1, true) ~= nil", title, what="the proof on the screen")
@@ -52,9 +50,7 @@ def test_a_failure_that_was_mended_goes_and_the_lens_says_by_which_run(nvim: Neo
     nvim.eventually("return vim.lsp.get_client_by_id(...) == nil", before, what="the end of the old server")
     nvim.eventually("return vim.lsp.get_clients({ name = 'flux' })[1] ~= nil", what="the new server")
     nvim.attached()
-    nvim.eventually(
-        "local l = vim.lsp.codelens.get(0) return #l == 1 and l[1].command.title == ...", title, what="the proof again"
-    )
+    nvim.eventually("local l = lenses() return #l == 1 and l[1].command.title == ...", title, what="the proof again")
     assert nvim.lua(DIAGNOSTICS) == []
     nvim.command("Flux errors --all")
     nvim.eventually("return vim.bo.buftype == 'quickfix'")
@@ -85,14 +81,14 @@ def test_a_failure_after_the_proof_shows_again(nvim: Neovim, shop: Shop) -> None
     nvim.lua("vim.api.nvim_buf_set_lines(0, -1, -1, false, { '', '# mended, they say' }) vim.cmd.write()")
     goes_well(shop)
     nvim.eventually("return #vim.diagnostic.get(0) == 0", what="the hint to go")
-    nvim.eventually("local l = vim.lsp.codelens.get(0)[1] return l ~= nil and l.command.title:find('^fixed') ~= nil")
+    nvim.eventually("local l = lenses()[1] return l ~= nil and l.command.title:find('^fixed') ~= nil")
     again = shop.send(
         http("POST", "/checkout", 500, route="/checkout", raises=raised), at_ns=time.time_ns() + 2 * TICK_NS
     )
     wait_for_hint(nvim)
     (found,) = nvim.lua(DIAGNOSTICS)
     assert (found["line"], found["code"]) == (FAULT_LINE, again[:8])
-    nvim.eventually("local l = vim.lsp.codelens.get(0)[1] return l ~= nil and l.command.title:find('failure') ~= nil")
+    nvim.eventually("local l = lenses()[1] return l ~= nil and l.command.title:find('failure') ~= nil")
 
 
 def test_kinds_on_one_line_are_one_hint_and_dismissed_one_by_one(nvim: Neovim, shop: Shop) -> None:
@@ -124,13 +120,13 @@ def test_kinds_on_one_line_are_one_hint_and_dismissed_one_by_one(nvim: Neovim, s
 def test_a_lens_does_not_go_while_failures_come_and_while_somebody_types(nvim: Neovim, shop: Shop) -> None:
     shop.fails()
     nvim.open(shop.checkout)
-    nvim.eventually("return #vim.lsp.codelens.get(0) > 0", what="a lens")
+    nvim.eventually("return #lenses() > 0", what="a lens")
     nvim.lua(
         """
         _G.missing, _G.widths = 0, {}
         local timer = vim.uv.new_timer()
         timer:start(0, 10, vim.schedule_wrap(function()
-          local lenses = vim.lsp.codelens.get(1)
+          local lenses = lenses()
           _G.missing = _G.missing + (#lenses == 1 and 0 or 1)
           for _, lens in ipairs(lenses) do
             _G.widths[tostring(vim.fn.strdisplaywidth(lens.command.title))] = true
@@ -143,6 +139,6 @@ def test_a_lens_does_not_go_while_failures_come_and_while_somebody_types(nvim: N
         nvim.lua("vim.api.nvim_win_set_cursor(0, { 4, 0 })")
         nvim.keys("A # " + "x" * number + "<Esc>")
     nvim.keys("u")
-    nvim.eventually("return vim.lsp.codelens.get(0)[1].command.title:find('^7 failures') ~= nil")
+    nvim.eventually("return lenses()[1].command.title:find('^7 failures') ~= nil")
     assert nvim.lua("return _G.missing") == 0
     assert len(nvim.lua("return _G.widths")) <= 2, "one failure, and several"

@@ -15,11 +15,11 @@ from tests.e2e.neovim.till import FAULT, MENDED, Till
 pytestmark = pytest.mark.slow
 
 SETTINGS = {"settings": {"python": sys.executable}}
-LENSES = (
-    "local lenses = vim.tbl_map(function(lens) return lens.command and lens.command.title or '' end, "
-    "vim.lsp.codelens.get(0))"
+LENSES = "local lenses = vim.tbl_map(function(lens) return lens.command and lens.command.title or '' end, lenses())"
+CHOOSE = (
+    "local choice = ... "
+    "vim.ui.select = function(items, options, done) _G.asked = options.prompt done(items[choice]) end"
 )
-CHOOSE = "local choice = ... vim.ui.select = function(items, _, done) done(items[choice]) end"
 
 
 @pytest.fixture

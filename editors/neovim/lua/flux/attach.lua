@@ -30,7 +30,7 @@ end
 ---@param bufnr integer
 function M.attach(client, bufnr)
   require('flux.hints').apply(client)
-  require('flux.lenses').attach(client, bufnr)
+  require('flux.lenses').attach(bufnr)
   require('flux.stream').on_start(client)
   follow_name(client, bufnr)
 end

@@ -7,12 +7,9 @@ local group = vim.api.nvim_create_augroup('flux.lenses', {})
 ---@type table<integer, true> Buffers whose refresh is already on its way.
 local waiting = {}
 
--- Since 0.12.
-local enable = vim.lsp.codelens.enable ---@diagnostic disable-line: undefined-field
-
 ---@return boolean
 local function built_in()
-  return enable ~= nil
+  return vim.fn.has('nvim-0.12') == 1
 end
 
 ---@param bufnr integer
@@ -48,14 +45,14 @@ function M.refresh(bufnr)
   end, 50)
 end
 
----@param client vim.lsp.Client
 ---@param bufnr integer
-function M.attach(client, bufnr)
+function M.attach(bufnr)
   if not require('flux.config').get().lenses then
     return
   end
   if built_in() then
-    enable(true, { client_id = client.id })
+    -- Of a client alone it would not be taken back when that ends.
+    vim.lsp.codelens.enable(true, { bufnr = bufnr }) ---@diagnostic disable-line: undefined-field
     return
   end
   vim.api.nvim_clear_autocmds({ group = group, buffer = bufnr })
@@ -88,11 +85,32 @@ function M.capabilities()
   return { workspace = { codeLens = { refreshSupport = true } } }
 end
 
---- Answers `workspace/codeLens/refresh`; nil where Neovim has an answer of its own.
+local REFRESH = 'workspace/codeLens/refresh'
+
+--- Neovim 0.12 answers by itself, but up to 0.12.2 not any more once the text was changed: it takes the timer that was
+--- started then for a request on its way.
+---@param err? lsp.ResponseError
+---@param result any
+---@param context lsp.HandlerContext
+---@return any
+local function refresh_in_spite_of_timer(err, result, context)
+  local client = vim.lsp.get_client_by_id(context.client_id)
+  for bufnr in pairs(client and client.attached_buffers or {}) do
+    local provider = vim.tbl_get(vim.lsp, '_capability', 'all', 'codelens', 'active', bufnr)
+    if provider then
+      provider.timer = nil
+    end
+  end
+  return vim.lsp.handlers[REFRESH](err, result, context)
+end
+
+--- Answers `workspace/codeLens/refresh`; nil where Neovim has an answer of its own that will do.
 ---@return lsp.Handler?
 function M.refresh_handler()
-  if built_in() then
+  if vim.fn.has('nvim-0.13') == 1 then
     return nil
+  elseif built_in() then
+    return refresh_in_spite_of_timer
   end
   return function(_, _, context)
     local client = vim.lsp.get_client_by_id(context.client_id)
