@@ -1,5 +1,8 @@
 """How the plugin is loaded: before the editor is up, after it is, by a plugin manager that waits for a need."""
 
+import re
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +12,7 @@ import pytest
 from tests.e2e.collector import Collector
 from tests.e2e.launch import BIN
 from tests.e2e.neovim.conftest import StartNeovim
-from tests.e2e.neovim.driver import Neovim
+from tests.e2e.neovim.driver import PLUGIN, Neovim
 from tests.e2e.neovim.shop import FAULT_LINE, Shop
 
 MANAGER = """
@@ -121,3 +124,35 @@ def test_a_file_in_no_project_has_a_server_too(start_neovim: StartNeovim, tmp_pa
     nvim.command("Flux trust")
     nvim.eventually("return #vim.api.nvim_exec2('messages', { output = true }).output > 0")
     assert "no folder is open here" in nvim.messages()
+
+
+def test_neovims_own_manager_loads_it_from_its_folder_of_a_repository(
+    shop: Shop, own_collector: Collector, servers: Path, tmp_path: Path
+) -> None:
+    repository = tmp_path / "flux"
+    ignored = shutil.ignore_patterns("node_modules", "media")
+    shutil.copytree(PLUGIN, repository / "editors" / "neovim", ignore=ignored)
+    name = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    for words in (("init", "-q", "-b", "main"), ("add", "."), (*name, "commit", "-qm", "Begin")):
+        subprocess.run(["git", *words], cwd=repository, check=True, capture_output=True)
+    (block,) = re.findall(r"^(vim\.pack\.add\(.*?^\}\))$", (PLUGIN / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    # Nobody is there to be asked.
+    block = block.replace("/path/to/flux", str(repository)).replace("}, {", "}, { confirm = false,")
+    init = tmp_path / "init.lua"
+    init.write_text(f"vim.o.swapfile = false\nif vim.pack then\n{block}\nend\n")
+    environment = own_collector.environment | {
+        "PATH": f"{servers}:{own_collector.environment['PATH']}",
+        **{f"XDG_{kind}_HOME": str(tmp_path / kind.lower()) for kind in ("DATA", "STATE", "CACHE", "CONFIG")},
+    }
+    environment["FLUX_STORE"] = str(own_collector.store)
+    shop.fails()
+    with Neovim(shop.folder, env=environment, init=init) as nvim:
+        if not nvim.lua("return vim.pack ~= nil"):
+            pytest.skip("vim.pack came with Neovim 0.12")
+        nvim.eventually("return vim.v.vim_did_enter == 1", what="the end of the installation")
+        nvim.open(shop.checkout)
+        hinted(nvim)
+        assert nvim.lua("return vim.api.nvim_get_runtime_file('lua/flux/init.lua', true)") == [
+            str(tmp_path / "data/nvim/site/pack/core/opt/flux/editors/neovim/lua/flux/init.lua")
+        ]
+        assert "rror" not in nvim.messages()
