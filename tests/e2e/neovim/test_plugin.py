@@ -134,6 +134,7 @@ def test_completes(nvim: Neovim, typed: str, expected: list[str]) -> None:
         ("Flux debug 550e 1234", ":Flux debug: it takes no 1234"),
         ("Flux explain 550e 1234", ":Flux explain: it takes no 1234"),
         ("Flux test --send", ":Flux test: there is no option --send"),
+        ("Flux bisect --run 'make test", ":Flux bisect: the quote of 'make test is not closed"),
         ("Flux debug", "no-such-flux-ls is not executable"),
         ("Flux history users 42", "no-such-flux-ls is not executable"),
         ("Flux blame", "no-such-flux-ls is not executable"),
@@ -192,6 +193,27 @@ def test_parses_arguments(nvim: Neovim, words: list[str], expected: Any) -> None
     if isinstance(parsed, dict):
         parsed["options"] = parsed["options"] or {}
     assert parsed == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("why 550e", ["why", "550e"]),
+        (r"bisect --run make\ test", ["bisect", "--run", "make test"]),
+        ("bisect --run 'make  test' 550e", ["bisect", "--run", "make  test", "550e"]),
+        (r"""bisect --run='sh -c \"exit 1\"'""", ["bisect", '--run=sh -c "exit 1"']),
+        (r"bisect --good v1\ 2 --run='make \| tee'", ["bisect", "--good", "v1 2", "--run=make | tee"]),
+        ("history people O'Brien", ["history", "people", "O'Brien"]),
+        ("tail --fn ''", ["tail", "--fn", ""]),
+        ("bisect --run 'make test", "the quote of 'make test is not closed"),
+        ("bisect --run 'make'test", "the quote of 'make'test is not closed"),
+    ],
+)
+def test_single_quotes_make_one_word(nvim: Neovim, typed: str, expected: list[str] | str) -> None:
+    nvim.lua("vim.api.nvim_create_user_command('Words', function(i) _G.invoked = i end, { nargs = '*', bar = true })")
+    nvim.lua("vim.cmd('Words ' .. ...)", typed)
+    words = "local words, problem = require('flux.commands').words(_G.invoked) return words or problem"
+    assert nvim.lua(words) == expected
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_what_runs_can_be_cancelled(start_neovim: StartNeovim, till: Till) -> No
     nvim = start_neovim(settings=SETTINGS | {"trusted": [str(till.shop.folder)]})
     till.fails()
     nvim.open(till.app)
-    nvim.lua("vim.cmd(...)", f"Flux bisect --good {till.good} --run=sleep\\ 100")
+    nvim.lua("vim.cmd(...)", f"Flux bisect --good {till.good} --run 'sleep 100'")
     nvim.eventually("return vim.fn.search('trying', 'nw') > 0", what="how far it is")
     assert nvim.lines()[0] == "  Bisect"
     nvim.keys("x")

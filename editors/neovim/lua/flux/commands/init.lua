@@ -35,6 +35,44 @@ local function command(name)
   return require('flux.commands.' .. name)
 end
 
+--- What was typed, as words: what single quotes enclose is one, at its beginning or after a `=`. Vim splits at every
+--- space, and what it hands on of a backslash and a space is one word already.
+---@param invocation { args: string, fargs: string[] }
+---@return string[]?
+---@return string? problem
+function M.words(invocation)
+  local quotes = vim.iter(invocation.fargs):any(function(word)
+    return word:find("^'") ~= nil or word:find("^%-%-[%w-]+='") ~= nil
+  end)
+  if not quotes then
+    return vim.deepcopy(invocation.fargs)
+  end
+  local words, at, text = {}, 1, invocation.args
+  while true do
+    local first = text:find('%S', at)
+    if not first then
+      return words
+    end
+    local name = text:match('^%-%-[%w-]+=', first) or ''
+    local quote = first + #name ---@type integer
+    if text:sub(quote, quote) == "'" then
+      local quoted = text:match("^'[^']*'", quote) or ''
+      at = quote + #quoted
+      if quoted == '' or text:find('^%S', at) then
+        return nil, ('the quote of %s is not closed'):format(text:sub(first))
+      end
+      words[#words + 1] = name .. quoted:sub(2, -2)
+    else
+      local last = first
+      while text:find('^%S', last) do
+        last = last + (text:find('^\\%s', last) and 2 or 1)
+      end
+      words[#words + 1] = text:sub(first, last - 1):gsub('\\(%s)', '%1')
+      at = last
+    end
+  end
+end
+
 ---@param words string[]
 ---@param options table<string, flux.Option>
 ---@return flux.Arguments?
@@ -68,8 +106,7 @@ end
 
 ---@param invocation vim.api.keyset.create_user_command.command_args
 function M.run(invocation)
-  local words = vim.deepcopy(invocation.fargs)
-  local name = table.remove(words, 1)
+  local name = invocation.fargs[1]
   if not name then
     vim.ui.select(M.names, {
       prompt = 'Flux',
@@ -93,7 +130,11 @@ function M.run(invocation)
     chosen.run({ ids = {}, options = {}, verbatim = typed })
     return
   end
-  local arguments, problem = M.parse(words, chosen.options or {})
+  local words, problem = M.words(invocation)
+  local arguments ---@type flux.Arguments?
+  if words then
+    arguments, problem = M.parse(vim.list_slice(words, 2), chosen.options or {})
+  end
   local most = chosen.ids and (chosen.most or math.huge) or 0
   if arguments and #arguments.ids > most then
     arguments, problem = nil, ('it takes no %s'):format(arguments.ids[most + 1])

@@ -151,7 +151,12 @@ end
 local function typed(options)
   local words = {}
   for name, value in vim.spairs(options) do
-    words[#words + 1] = value == true and '--' .. name or ('--%s=%s'):format(name, value)
+    if type(value) == 'string' then
+      local form = value:find('%s') and "--%s='%s'" or '--%s=%s'
+      words[#words + 1] = form:format(name, value)
+    else
+      words[#words + 1] = '--' .. name
+    end
   end
   return table.concat(words, ' ')
 end
@@ -163,12 +168,17 @@ local function ask_filter(tail)
     prompt = 'Flux tail ',
     default = typed(tail.options),
     completion = "customlist,v:lua.require'flux.commands.tail'.complete",
-  }, function(words)
-    if not words then
+  }, function(line)
+    if not line then
       return
     end
-    local arguments, problem =
-      require('flux.commands').parse(vim.split(words, '%s+', { trimempty = true }), M.options)
+    local commands = require('flux.commands')
+    local words, problem =
+      commands.words({ args = line, fargs = vim.split(line, '%s+', { trimempty = true }) })
+    local arguments ---@type flux.Arguments?
+    if words then
+      arguments, problem = commands.parse(words, M.options)
+    end
     if arguments and arguments.ids[1] then
       arguments, problem = nil, ('it takes no %s'):format(arguments.ids[1])
     end
