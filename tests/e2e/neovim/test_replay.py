@@ -50,19 +50,15 @@ def test_trusted_once_a_fix_is_proved(start_neovim: StartNeovim, till: Till) -> 
     nvim = start_neovim(settings=SETTINGS)
     nvim.open(till.app, FAULT)
     nvim.eventually("return #vim.diagnostic.get(0) > 0", what="the hint")
-    nvim.command("Flux replay")
-    said(nvim, "which is not trusted. If you trust it, say so in the editor (Neovim: `:Flux trust`)")
-    assert nvim.lua("return vim.bo.filetype") == "python", "its window is gone"
-    # What is not wanted is not remembered.
-    nvim.lua(CHOOSE, 2)
-    nvim.command("Flux trust")
-    nvim.command("Flux replay")
-    nvim.eventually(
-        "return select(2, vim.api.nvim_exec2('messages', { output = true }).output:gsub('not trusted', '')) > 1"
-    )
+    # What is not wanted is neither done nor remembered: it is asked about each time.
+    for kind in ("replay", "bisect"):
+        nvim.lua("_G.asked = nil")
+        nvim.lua(CHOOSE, 2)
+        nvim.command(f"Flux {kind}")
+        asked = nvim.eventually("return _G.asked", what="the question")
+        assert asked == f"Run code of {till.shop.folder.resolve()}?"
+        assert nvim.lua("return #vim.api.nvim_list_wins()") == 1
     nvim.lua(CHOOSE, 1)
-    nvim.command("Flux trust")
-    said(nvim, "is trusted. :Flux trust --forget takes it back")
     nvim.command("Flux replay")
     lines = answered(nvim, "replay")
     assert lines[0] == "  1 replayed · 0 passing · 1 still failing"
@@ -103,8 +99,13 @@ def test_trusted_once_a_fix_is_proved(start_neovim: StartNeovim, till: Till) -> 
     assert not list(till.shop.folder.rglob("*trusted*"))
     again.command("Flux trust --forget")
     said(again, "is not trusted any more")
+    again.lua(CHOOSE, 2)
     again.command("Flux replay " + id[:8])
-    said(again, "which is not trusted")
+    again.eventually("return _G.asked", what="the question")
+    assert state.read_text().strip() == ""
+    again.lua(CHOOSE, 1)
+    again.command("Flux trust")
+    said(again, "is trusted. :Flux trust --forget takes it back")
 
 
 @pytest.mark.timeout(150)

@@ -10,6 +10,7 @@ local M = {}
 ---@field name string The server's command, and the name of the window.
 ---@field params table<string, any>
 ---@field doing string What it does, in words.
+---@field runs_code? boolean Whether that is code of the folder, which has to be trusted.
 ---@field show fun(answer: table, client: vim.lsp.Client)
 
 ---@param bufnr integer
@@ -100,10 +101,14 @@ end
 ---@param running flux.Running
 function M.start(running)
   client_of.with(function(client, problem)
-    if client then
-      run(client, running)
-    else
+    if not client then
       notice.fail(problem or 'the server is not running')
+    elseif running.runs_code then
+      require('flux.trust').need(client, function()
+        run(client, running)
+      end)
+    else
+      run(client, running)
     end
   end)
 end

@@ -72,6 +72,44 @@ function M.set(folder, trusted)
   M.tell()
 end
 
+local TRUST, NOT = 'Trust it', 'Do not'
+
+--- Asks whether code of a folder may be run, and remembers a yes.
+---@param folder string
+---@param callback fun()
+function M.ask(folder, callback)
+  vim.ui.select(
+    { TRUST, NOT },
+    { prompt = ('Run code of %s?'):format(folder), kind = 'flux' },
+    function(choice)
+      if choice == TRUST then
+        M.set(folder, true)
+        callback()
+      end
+    end
+  )
+end
+
+--- Calls back when all folders of a server are trusted. Those that are not are asked about.
+---@param client vim.lsp.Client
+---@param callback fun()
+function M.need(client, callback)
+  local folders = vim.tbl_map(function(folder)
+    return vim.uri_to_fname(folder.uri)
+  end, client.workspace_folders or {})
+  local asked = vim.iter(folders):find(function(folder)
+    return not M.is_trusted(folder)
+  end)
+  if asked then
+    M.ask(asked, function()
+      M.need(client, callback)
+    end)
+    return
+  end
+  M.tell() -- Another Neovim may have been told so since the server began.
+  callback()
+end
+
 --- Tells every server what is so of its folders.
 function M.tell()
   for _, client in ipairs(vim.lsp.get_clients({ name = 'flux' })) do

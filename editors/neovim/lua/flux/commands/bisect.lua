@@ -118,7 +118,7 @@ end
 
 ---@param params table<string, any>
 local function start(params)
-  running.start({ name = 'bisect', params = params, doing = 'Bisect', show = show })
+  running.start({ name = 'bisect', params = params, doing = 'Bisect', show = show, runs_code = true })
 end
 
 ---@param id string

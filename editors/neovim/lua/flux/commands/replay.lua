@@ -171,7 +171,7 @@ function M.start(ids, window)
   if not window then
     params[#ids == 1 and 'id' or 'ids'] = #ids == 1 and ids[1] or ids
   end
-  running.start({ name = 'replay', params = params, doing = 'Replay', show = show })
+  running.start({ name = 'replay', params = params, doing = 'Replay', show = show, runs_code = true })
 end
 
 ---@param id string

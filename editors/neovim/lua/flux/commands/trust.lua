@@ -4,21 +4,6 @@ local client_of = require('flux.client')
 local notice = require('flux.notice')
 local trust = require('flux.trust')
 
-local TRUST, NOT = 'Trust it', 'Do not'
-
----@param folder string
-local function ask(folder)
-  vim.ui.select({ TRUST, NOT }, {
-    prompt = ('Run code of %s?'):format(folder),
-    kind = 'flux',
-  }, function(choice)
-    if choice == TRUST then
-      trust.set(folder, true)
-      notice.info(('%s is trusted. :Flux trust --forget takes it back'):format(folder))
-    end
-  end)
-end
-
 ---@type flux.Command
 return {
   summary = 'let replays and bisects run code of this folder',
@@ -43,7 +28,9 @@ return {
           trust.tell()
           notice.info(('%s is trusted'):format(folder))
         else
-          ask(folder)
+          trust.ask(folder, function()
+            notice.info(('%s is trusted. :Flux trust --forget takes it back'):format(folder))
+          end)
         end
       end
     end)
