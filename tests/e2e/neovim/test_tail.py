@@ -5,7 +5,7 @@ import pytest
 from tests.e2e.neovim.conftest import StartNeovim
 from tests.e2e.neovim.driver import Neovim
 from tests.e2e.neovim.shop import FAULT_LINE, Shop
-from tests.telemetry import http, new_trace_id, span
+from tests.telemetry import Raises, http, new_trace_id, span
 
 
 def open_tail(nvim: Neovim, words: str = "") -> None:
@@ -155,6 +155,22 @@ def test_an_age_that_is_none_is_said_in_the_window(nvim: Neovim, shop: Shop) -> 
         "return vim.api.nvim_buf_get_extmarks(0, -1, 0, -1, { details = true })[1][4].virt_text[1][1]"
     )
     open_tail(nvim, "--since 1h")
+
+
+def test_recorded_text_is_spelled_out(nvim: Neovim, shop: Shop) -> None:
+    nvim.open(shop.checkout)
+    open_tail(nvim)
+    raised = Raises("ValueError", "\x1b[31mno\u202eon", ((str(shop.checkout), FAULT_LINE, "per_person", ""),))
+    hostile = shop.send(http("GET", "/\x1b]\u202ec", 500, raises=raised))
+    wait_for(nvim, hostile)
+    first, second = nvim.lines()
+    assert r"/\x1b]\u202ec" in first
+    assert second == r"   └─ ValueError: \x1b[31mno\u202eon"
+    nvim.keys("w")
+    nvim.eventually("return vim.bo.filetype == 'flux-why'")
+    why = "\n".join(nvim.lines())
+    assert r"/\x1b]\u202ec" in why
+    assert r"ValueError: \x1b[31mno\u202eon" in why
 
 
 def test_an_incomplete_request_is_corrected_in_place(nvim: Neovim, shop: Shop) -> None:

@@ -91,12 +91,9 @@ function M.jump(frame, roots)
   end
   enter_source_window()
   local uri = vim.uri_from_fname(path)
-  local last = vim.api.nvim_buf_line_count(vim.uri_to_bufnr(uri))
   local bufnr = vim.uri_to_bufnr(uri)
-  if not vim.api.nvim_buf_is_loaded(bufnr) then
-    vim.fn.bufload(bufnr)
-    last = vim.api.nvim_buf_line_count(bufnr)
-  end
+  vim.fn.bufload(bufnr)
+  local last = vim.api.nvim_buf_line_count(bufnr)
   local position =
     { line = math.min(frame.line or 1, last) - 1, character = math.max((frame.column or 1) - 1, 0) }
   local shown = pcall(vim.lsp.util.show_document, {

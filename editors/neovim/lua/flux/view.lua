@@ -34,20 +34,13 @@ local M = {}
 
 M.namespace = vim.api.nvim_create_namespace('flux.view')
 
---- Recorded text made fit for one line of a buffer.
----@param text any
----@return string
-function M.one_line(text)
-  return (tostring(text == nil and '' or text):gsub('[%z\1-\31\127]+', ' '))
-end
-
 --- A line put together from pieces, each with its highlight group or none.
 ---@param ... flux.Piece?
 ---@return flux.Line
 function M.line(...)
   local text, spans = '', {}
   for _, piece in ipairs({ ... }) do ---@cast piece flux.Piece
-    local words = M.one_line(piece[1])
+    local words = plain.text(piece[1])
     if piece[2] and #words > 0 then
       spans[#spans + 1] = { #text, #text + #words, piece[2] }
     end
@@ -61,7 +54,7 @@ end
 ---@param cells integer
 ---@return string
 function M.fit(text, cells)
-  text = plain.cut(M.one_line(text), cells)
+  text = plain.cut(plain.text(text), cells)
   return text .. (' '):rep(cells - vim.api.nvim_strwidth(text))
 end
 

@@ -61,7 +61,7 @@ local function render(answer)
       { hunk['function'] and '  in ' .. hunk['function'] or '', 'FluxQuiet' }
     )
     by_line[#lines] = hunk
-    for index, text in ipairs(vim.split(hunk.diff, '\n')) do
+    for index, text in ipairs(vim.split(hunk.diff, '\r?\n')) do
       if index > 1 then
         local kind = text:sub(1, 1)
         local group = kind == '+' and 'Added' or kind == '-' and 'Removed' or 'FluxQuiet'

@@ -2,6 +2,7 @@
 
 local leads = require('flux.leads')
 local notice = require('flux.notice')
+local plain = require('flux.plain')
 local stream = require('flux.stream')
 local tail_screen = require('flux.tail_screen')
 local view = require('flux.view')
@@ -55,7 +56,7 @@ local function bar_of(tail)
   for name, value in vim.spairs(tail.options) do
     filter[#filter + 1] = value == true and name or ('%s %s'):format(name, value)
   end
-  local words = view.one_line(table.concat(filter, ' · ')):gsub('%%', '%%%%')
+  local words = plain.text(table.concat(filter, ' · ')):gsub('%%', '%%%%')
   local live = tail.state == 'live'
   return table.concat({
     '%#FluxTitle#  Flux tail ',
@@ -75,7 +76,7 @@ local function show_state(tail)
       words = words .. ' No request yet: each shows here as it finishes. :Flux doctor tells what is missing.'
     end
     vim.api.nvim_buf_set_extmark(tail.screen.bufnr, empty_namespace, 0, 0, {
-      virt_text = { { '  ' .. vim.trim(view.one_line(words)), 'FluxQuiet' } },
+      virt_text = { { '  ' .. plain.text((vim.trim(words):gsub('%s+', ' '))), 'FluxQuiet' } },
       virt_text_pos = 'overlay',
     })
   end

@@ -73,7 +73,7 @@ end
 ---@param frame flux.Frame
 local function add_location(page, frame)
   add(page, vim.list_extend({ { '  ' } }, location.pieces(frame)), frame)
-  local source = vim.trim(frame.source or '')
+  local source = vim.trim(frame.source or ''):gsub('\t', ' ')
   if source ~= '' then
     add(page, { { ('    %d │ '):format(frame.line), 'FluxQuiet' }, { source } }, frame)
   end
@@ -244,7 +244,7 @@ local function show(answer, client)
   local page, roots = render(answer), client_of.roots(client)
   local request = answer.request
   local bufnr = view.show(
-    { name = ('request/%s/why'):format(request.short_id), filetype = 'flux-why' },
+    { name = ('request/%s/why'):format(request.short_id), filetype = 'flux-why', wrap = 4 },
     page.lines,
     {
       {
