@@ -88,6 +88,7 @@ clean: ## remove what the other targets made
 .cache/debian:
 	@missing=; command -v emacs >/dev/null || missing="emacs-nox elpa-eglot"; \
 	command -v luacheck >/dev/null || missing="$$missing lua-check"; \
+	test -d /usr/share/vim/vimfiles/pack/dist-bundle/opt/ale || missing="$$missing vim vim-ale"; \
 	command -v chromium >/dev/null || missing="$$missing chromium fonts-dejavu-core"; \
 	test -z "$$missing" || test "$$(id -u)" -ne 0 || ! command -v apt-get >/dev/null || \
 	{ apt-get update -q -o Acquire::Retries=3 && \
