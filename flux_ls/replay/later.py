@@ -4,19 +4,21 @@ A request is taken whole, with its other rows, and so is who wrote to those afte
 back would be one that never was.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Final
 
 from flux_ls.analysis.row_key import identity
-from flux_ls.replay.rows import Written, written
+from flux_ls.replay.rows import Written, spare, written
 from flux_ls.store.reader import Reader
 
+MOST_SPARE: Final = 2000
+"""Changes of rows that may refer to a row that goes."""
 MOST_REQUESTS: Final = 200
 """How many are read, of a row that is written by every request, say. The rows that they leave say so themselves."""
 
 
-def later(reader: Reader, changes: Iterable[Written]) -> tuple[Written, ...]:
-    """Of requests that are not among those of `changes`, in no order."""
+def later(reader: Reader, changes: Sequence[Written]) -> tuple[Written, ...]:
+    """Of requests that are not among those of `changes`, in no order; and what may refer to rows of theirs."""
     waiting = list(changes)
     known = {change.request_id for change in waiting}
     looked_at: dict[tuple[str, str], int] = {}
@@ -38,4 +40,19 @@ def later(reader: Reader, changes: Iterable[Written]) -> tuple[Written, ...]:
             more = [each for each in written(reader.spans(other.request.id)) if each.committed_ns > change.committed_ns]
             found += more
             waiting += more
-    return tuple(found)
+    return (*found, *_spare(reader, [*changes, *found], known))
+
+
+def _spare(reader: Reader, changes: Iterable[Written], known: Set[str]) -> Iterator[Written]:
+    """What all others wrote since a row was made that will go: an order that somebody placed, say."""
+    since = min((change.committed_ns for change in changes if change.operation == "insert"), default=None)
+    if since is None:
+        return
+    left = MOST_SPARE
+    for table in reader.rows().tables():
+        for other in reader.rows().recent(table):
+            if other.change.at_ns < since or not left:
+                break
+            if other.request.id not in known and other.change.outcome != "rolled_back":
+                left -= 1
+                yield spare(other.change)

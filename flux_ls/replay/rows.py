@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from flux_ls.analysis.recorded import told_changes
 from flux_ls.model import AttributeValue, RowChange, RowOperation, Span
@@ -37,6 +38,8 @@ class Written(Struct, frozen=True):
     """Why what a column held is not known: `was redacted`."""
     why_not: str = ""
     """Why it cannot be put back, if that is known already."""
+    spare: bool = False
+    """It is put back only where it stands in the way of another one."""
 
 
 class NotPutBack(Struct, frozen=True):
@@ -50,7 +53,9 @@ class NotPutBack(Struct, frozen=True):
 def written(spans: Iterable[Span]) -> tuple[Written, ...]:
     """What a request did to rows and others may have seen, the newest first."""
     told = told_changes(spans)
-    return newest_first(_written(change, span) for change, span in reversed(told) if change.outcome != "rolled_back")
+    return newest_first(
+        _written(change, span.end_ns) for change, span in reversed(told) if change.outcome != "rolled_back"
+    )
 
 
 def newest_first(changes: Iterable[Written]) -> tuple[Written, ...]:
@@ -71,7 +76,12 @@ def row_of(change: Written) -> str:
     return repr((change.table, sorted(change.key.items())))
 
 
-def _written(change: RowChange, span: Span) -> Written:
+def spare(change: RowChange) -> Written:
+    """Of a row that may refer to one that goes. When it was committed is about when it was written."""
+    return replace(_written(change, change.at_ns), spare=True)
+
+
+def _written(change: RowChange, committed_ns: int) -> Written:
     key, lost_keys = _known(change.key.items())
     before, untold = _known((each.name, each.before) for each in change.columns)
     after, _ = _known((each.name, each.after) for each in change.columns)
@@ -82,7 +92,7 @@ def _written(change: RowChange, span: Span) -> Written:
         why_not = f"its key {next(iter(lost_keys.values()), _UNTOLD)}"
     return Written(
         request_id=change.request_id,
-        committed_ns=span.end_ns,
+        committed_ns=committed_ns,
         table=change.table,
         operation=change.operation,
         shown_key=change.key,

@@ -103,6 +103,10 @@ def leave(session, told):
     session.delete(session.get(User, told["id"]))
 
 
+def profile(session, told):
+    session.add(Profile(user_id=told["id"]))
+
+
 def cancel(session, told):
     for line in session.scalars(select(Line).where(Line.order_id == told["id"])):
         session.delete(line)

@@ -108,6 +108,22 @@ def test_what_later_requests_made_of_the_same_rows_goes_first(shop: Shop) -> Non
     assert told(answer) == ("skipped", 500, 2, ["users {'id': 1}, changed since (plan)"])
 
 
+def test_rows_that_others_made_go_only_where_they_refer_to_one_that_goes(shop: Shop) -> None:
+    failed = shop.post("signup", id=1, email="ada@example.org", fail=True)
+    shop.post("signup", id=2, email="bob@example.org")
+    shop.post("profile", id=1)
+    shop.post("profile", id=2)
+    [answer] = shop.replay(failed)
+    assert told(answer) == ("failing", 500, 3, [])
+    [found] = shop.found_by(failed)
+    assert ([user[0] for user in found["users"]], found["profiles"]) == ([2], 2)
+    shop.execute("INSERT INTO profiles VALUES (90, 1)")
+    [answer] = shop.replay(failed)
+    assert told(answer) == ("skipped", 500, 1, ["users {'id': 1}, profiles refers to it"])
+    [found] = shop.found_by(failed)
+    assert ([user[0] for user in found["users"]], found["profiles"]) == ([1, 2], 4), "nothing is half put back"
+
+
 @pytest.mark.parametrize(
     ("since", "left"),
     [

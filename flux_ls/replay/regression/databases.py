@@ -113,6 +113,8 @@ def rows_of(recording: Recording) -> tuple[list[dict[str, object]], list[tuple[W
     rows: list[dict[str, object]] = []
     left: list[tuple[Written, str]] = []
     for change in recording.written:
+        if change.spare:
+            continue
         why = change.why_not or next((f"its {name} {why}" for name, why in change.untold_before.items()), "")
         try:
             row = _row(change)

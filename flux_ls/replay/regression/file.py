@@ -80,7 +80,9 @@ def regression_test(recording: Recording, target: Target, failure: str | None, *
     libraries = _libraries(recording) or target.libraries
     parts = [*sending(target.interface), OFFLINE]
     has_copies = target.has_sqlite and target.django is None
-    rows, left = rows_of(recording) if has_copies else ([], [(each, "") for each in recording.written])
+    rows, left = (
+        rows_of(recording) if has_copies else ([], [(each, "") for each in recording.written if not each.spare])
+    )
     if has_copies:
         parts.append(copies(bool(rows)))
     if recording.calls:

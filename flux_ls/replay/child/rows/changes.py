@@ -40,6 +40,7 @@ class Change:
 
 _all: list[dict[str, Any]] = []
 _now: list[Change] = []
+_spare: list[Change] = []
 _verdicts: dict[int, Verdict] = {}
 
 
@@ -51,7 +52,8 @@ def learn(told: list[dict[str, Any]]) -> None:
 def begin(request_id: str, started_ns: int) -> None:
     """For this request: what it wrote, and what was written since it began."""
     _verdicts.clear()
-    _now[:] = [_change(number, told) for number, told in _of(request_id, started_ns)]
+    _now[:] = [_change(number, told) for number, told in _of(request_id, started_ns) if not told["spare"]]
+    _spare[:] = [_change(number, told) for number, told in _of(request_id, started_ns) if told["spare"]]
 
 
 def would_begin(request_id: str, started_ns: int) -> bool:
@@ -83,6 +85,11 @@ def _change(number: int, told: dict[str, Any]) -> Change:
 
 def to_put_back() -> list[Change]:
     return _now
+
+
+def spare() -> list[Change]:
+    """Of rows that others made later, which stay unless they refer to one that goes."""
+    return _spare
 
 
 def tried(verdicts: Mapping[int, Verdict]) -> None:

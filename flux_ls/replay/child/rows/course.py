@@ -4,7 +4,7 @@ A row is put back only where it still is what was recorded of it, and where noth
 and no other row goes or changes with it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -39,6 +39,17 @@ class Found:
         return f"{CHANGED} ({', '.join(self.others[:_MOST])}{', ...' if len(self.others) > _MOST else ''})"
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A row of another table that refers to one."""
+
+    table: str
+    names: frozenset[str]
+    """What its table may be called in a recording, in small letters."""
+    pairs: tuple[tuple[str, str], ...]
+    """The columns that refer, and those that are referred to."""
+
+
 class Table(Protocol):
     """A table that is there. Columns are named as they were recorded."""
 
@@ -49,8 +60,8 @@ class Table(Protocol):
 
     def find(self, key: Columns, expected: Columns) -> Steps[Found]: ...
 
-    def referring(self, key: Columns, columns: Iterable[str] | None) -> Steps[str | None]:
-        """A table with a row that refers to this one; or to these columns of it, if they are given."""
+    def referring(self, key: Columns, columns: Iterable[str] | None) -> Steps[Reference | None]:
+        """What refers to this row; or to these columns of it, if they are given."""
 
     def unmet(self, columns: Columns) -> Steps[str | None]:
         """A table that lacks the row which a new row with these columns refers to."""
@@ -77,26 +88,34 @@ class Database(Protocol):
         """Why its rows are left alone, if so; None where there is none of this name."""
 
 
-def put_back(changes: Iterable[Change], database: Database) -> Steps[dict[int, Verdict]]:
-    """`changes` from the newest to the oldest. Raises what the database says to a transaction."""
+def put_back(changes: Iterable[Change], spare: Sequence[Change], database: Database) -> Steps[dict[int, Verdict]]:
+    """`changes` from the newest to the oldest; `spare` are those of rows that may refer to theirs, and go only then.
+
+    Raises what the database says to a transaction.
+    """
     verdicts: dict[int, Verdict] = {}
     yield from database.begin()
     for change in changes:
         if change.why_not:
             verdicts[change.number] = change.why_not
             continue
+        besides: list[int] = []
         yield _SAVEPOINT
         try:
-            verdicts[change.number] = yield from _one(change, database)
+            verdict = yield from _one(change, database, spare, besides)
         except Exception:
+            verdict = REFUSED
+        if verdict:
+            # Nothing is half put back.
             yield _UNDO
-            verdicts[change.number] = REFUSED
         yield _RELEASE
+        verdicts |= dict.fromkeys(() if verdict else besides, PUT_BACK)
+        verdicts[change.number] = verdict
     yield from database.end()
     return verdicts
 
 
-def _one(change: Change, database: Database) -> Steps[Verdict]:
+def _one(change: Change, database: Database, spare: Sequence[Change], besides: list[int]) -> Steps[Verdict]:
     table = yield from database.table(change.table)
     if table is None:
         return NO_TABLE
@@ -106,7 +125,7 @@ def _one(change: Change, database: Database) -> Steps[Verdict]:
         if not table.has(name):
             return f"it has no {name} any more"
     if change.operation == "insert":
-        return (yield from _made(change, table))
+        return (yield from _made(change, table, database, spare, besides))
     for name, why in change.untold_before.items():
         return f"its {name} {why}"
     if change.operation == "update":
@@ -114,15 +133,38 @@ def _one(change: Change, database: Database) -> Steps[Verdict]:
     return (yield from _deleted(change, table))
 
 
-def _made(change: Change, table: Table) -> Steps[Verdict]:
+def _made(
+    change: Change, table: Table, database: Database, spare: Sequence[Change], besides: list[int]
+) -> Steps[Verdict]:
     found = yield from table.find(change.key, change.after)
     if found.what == "nothing":
         return NOT_NEEDED
     if found.what != "expected":
         return SEVERAL if found.what == "several" else found.since
-    if (other := (yield from table.referring(change.key, None))) is not None:
-        return f"{other} refers to it"
+    while (reference := (yield from table.referring(change.key, None))) is not None:
+        row = _row_of(reference, change, spare, besides)
+        for later in row:
+            besides.append(later.number)
+            if later.why_not or (yield from _one(later, database, spare, besides)):
+                return f"{reference.table} refers to it"
+        if not row:
+            return f"{reference.table} refers to it"
     return (yield from _quietly(table, table.delete(change.key)))
+
+
+def _row_of(reference: Reference, change: Change, spare: Sequence[Change], besides: Sequence[int]) -> list[Change]:
+    """What was recorded of a row that refers to the one that was made, the newest first."""
+    held = {name.lower(): value for name, value in (*change.after.items(), *change.key.items())}
+    left = [each for each in spare if each.number not in besides and each.table.lower() in reference.names]
+    for made in left:
+        columns = {name.lower(): value for name, value in made.after.items()}
+        refers = all(
+            columns.get(theirs.lower()) is not None and columns.get(theirs.lower()) == held.get(ours.lower())
+            for theirs, ours in reference.pairs
+        )
+        if made.operation == "insert" and refers:
+            return [each for each in left if each.key == made.key]
+    return []
 
 
 def _updated(change: Change, table: Table) -> Steps[Verdict]:
@@ -136,8 +178,8 @@ def _updated(change: Change, table: Table) -> Steps[Verdict]:
         if earlier.what == "expected":
             return NOT_NEEDED
         return GONE if found.what == "nothing" else found.since
-    if (other := (yield from table.referring(key, change.before))) is not None:
-        return f"{other} refers to it"
+    if (reference := (yield from table.referring(key, change.before))) is not None:
+        return f"{reference.table} refers to it"
     return (yield from _quietly(table, table.update(key, found, change.before, change.after)))
 
 

@@ -27,7 +27,7 @@ def in_sqlite(copy: str) -> None:
             return connection.execute(asked.for_sqlite, asked.given).fetchall()
 
         connection.execute(NO_KEYS_ENFORCED)
-        _tell(lambda: run(put_back(changes.to_put_back(), Sqlite()), execute))
+        _tell(lambda: run(put_back(changes.to_put_back(), changes.spare(), Sqlite()), execute))
     finally:
         connection.close()
 
@@ -76,7 +76,7 @@ async def by_asyncpg(connection: Any) -> None:
 
 
 def _in_postgresql(*, original: bool) -> Put:
-    return put_back(changes.to_put_back(), PostgreSQL(original=original))
+    return put_back(changes.to_put_back(), changes.spare(), PostgreSQL(original=original))
 
 
 def _tell(doing: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from flux_ls.replay.child.rows.asking import Answer, Steps, ask
 from flux_ls.replay.child.rows.changes import Columns, Value
-from flux_ls.replay.child.rows.course import Found, Table
+from flux_ls.replay.child.rows.course import Found, Reference, Table
 
 _PATIENCE = "SET LOCAL statement_timeout = '5s'"
 _TABLE = (
@@ -31,8 +31,10 @@ _TRIGGERS = (
 )
 _RULES = "SELECT 1 FROM pg_rewrite WHERE ev_class = \0::text::oid LIMIT 1"
 _REFERENCES = (
-    "SELECT c.oid::bigint::text, c.conrelid::regclass::text, quote_ident(theirs.attname), quote_ident(ours.attname),"
-    " ours.attname::text FROM pg_constraint AS c CROSS JOIN LATERAL unnest(c.conkey, c.confkey) AS k (theirs, ours)"
+    "SELECT c.oid::bigint::text, c.conrelid::regclass::text, t.relname::text, n.nspname::text,"
+    " quote_ident(theirs.attname), quote_ident(ours.attname), theirs.attname::text, ours.attname::text"
+    " FROM pg_constraint AS c JOIN pg_class AS t ON t.oid = c.conrelid JOIN pg_namespace AS n ON n.oid = t.relnamespace"
+    " CROSS JOIN LATERAL unnest(c.conkey, c.confkey) AS k (theirs, ours)"
     " JOIN pg_attribute AS theirs ON theirs.attrelid = c.conrelid AND theirs.attnum = k.theirs"
     " JOIN pg_attribute AS ours ON ours.attrelid = c.confrelid AND ours.attnum = k.ours"
     " WHERE c.contype = 'f' AND c.confrelid = \0::text::oid ORDER BY 1"
@@ -115,25 +117,26 @@ class _Table:
         differing += [name for name, value in enums.items() if row[name] not in map(str, value.value)]
         return Found("other" if differing else "expected", row, tuple(differing))
 
-    def referring(self, key: Columns, columns: Iterable[str] | None) -> Steps[str | None]:
+    def referring(self, key: Columns, columns: Iterable[str] | None) -> Steps[Reference | None]:
         changed = None if columns is None else set(columns)
         where, given = self._where(key)
-        keys: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+        keys: dict[tuple[str, str, str, str], list[tuple[str, str, str, str]]] = {}
         if self._references is None:
             self._references = yield ask(_REFERENCES, self._oid)
-        for oid, table, *pair in self._references:
-            keys.setdefault((oid, table), []).append((pair[0], pair[1], pair[2]))
-        for (_, table), pairs in keys.items():
-            if changed is not None and changed.isdisjoint(name for _, _, name in pairs):
+        for oid, table, name, schema, *pair in self._references:
+            keys.setdefault((oid, table, name, schema), []).append((pair[0], pair[1], pair[2], pair[3]))
+        for (_, table, name, schema), pairs in keys.items():
+            if changed is not None and changed.isdisjoint(ours for *_, ours in pairs):
                 continue
-            on = " AND ".join(f"o.{theirs} = t.{ours}" for theirs, ours, _ in pairs)
+            on = " AND ".join(f"o.{theirs} = t.{ours}" for theirs, ours, *_ in pairs)
             found = yield ask(
                 f"SELECT 1 FROM {self._quoted} AS t JOIN {table} AS o ON {on} WHERE {where}"
                 " AND NOT (o.tableoid = t.tableoid AND o.ctid = t.ctid) LIMIT 1",
                 *given,
             )
             if found:
-                return table
+                names = frozenset({name.lower(), f"{schema}.{name}".lower()})
+                return Reference(table, names, tuple((theirs, ours) for _, _, theirs, ours in pairs))
         return None
 
     def unmet(self, columns: Columns) -> Steps[str | None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flux_ls.replay.child.rows.asking import Answer, Steps, ask
 from flux_ls.replay.child.rows.changes import Columns, Value
-from flux_ls.replay.child.rows.course import Found, Table
+from flux_ls.replay.child.rows.course import Found, Reference, Table
 from flux_ls.replay.child.rows.sqlite_values import NoSpelling, spelled, spellings, way_of
 
 NO_KEYS_ENFORCED = "PRAGMA foreign_keys = OFF"
@@ -18,14 +18,6 @@ class _Column:
     name: str
     declared: str
     generated: bool
-
-
-@dataclass(frozen=True)
-class _Reference:
-    table: str
-    """The other one."""
-    pairs: tuple[tuple[str, str], ...]
-    """The columns that refer, and those that are referred to."""
 
 
 class Sqlite:
@@ -71,7 +63,7 @@ class _Table:
             if at:
                 keys.append((at, column))
         self._primary = tuple(column for _, column in sorted(keys))
-        self._referring: tuple[_Reference, ...] | None = None
+        self._referring: tuple[Reference, ...] | None = None
         self._triggers: Answer | None = None
 
     def has(self, column: str) -> bool:
@@ -98,7 +90,7 @@ class _Table:
         except NoSpelling:
             return False
 
-    def referring(self, key: Columns, columns: Iterable[str] | None) -> Steps[str | None]:
+    def referring(self, key: Columns, columns: Iterable[str] | None) -> Steps[Reference | None]:
         changed = None if columns is None else {column.lower() for column in columns}
         where, given = self._where(key)
         for reference in (yield from self._references()):
@@ -114,10 +106,10 @@ class _Table:
             more = given if itself else ()
             sql = f"SELECT 1 FROM {_quoted(reference.table)} WHERE {theirs}{but} LIMIT 1"
             if (yield ask(sql, *found[0], *more)):
-                return reference.table
+                return reference
         return None
 
-    def _references(self) -> Steps[tuple[_Reference, ...]]:
+    def _references(self) -> Steps[tuple[Reference, ...]]:
         """Those of other tables, and of itself, to this one."""
         if self._referring is None:
             told = yield ask(
@@ -129,7 +121,7 @@ class _Table:
             for table, id, theirs, ours in told:
                 by_key.setdefault((table, id), []).append((theirs, ours))
             self._referring = tuple(
-                _Reference(table, pairs)
+                Reference(table, frozenset({table.lower(), f"main.{table.lower()}"}), pairs)
                 for (table, _), told in by_key.items()
                 if (pairs := _whole(told, self._primary))
             )
