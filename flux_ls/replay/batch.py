@@ -76,16 +76,15 @@ class Batch:
 
     def _rows(self, told: Told, recording: Recording) -> dict[str, Any]:
         verdicts = told.lines.get("done", {}).get("rows", {"put_back": (), "not_put_back": ()})
+        gone = {*verdicts["put_back"]}
         made = {
             change.table: None
             for number, change in enumerate(self._written)
-            if change.request_id == recording.request.id
-            and change.operation == "insert"
-            and number not in verdicts["put_back"]
+            if change.request_id == recording.request.id and change.operation == "insert" and number not in gone
         }
         left = [(self._written[number], reason) for number, reason in verdicts["not_put_back"]]
         alone = {row_of(change) for change, _ in left}
-        back = {row_of(self._written[number]) for number in verdicts["put_back"]}
+        back = {row_of(self._written[number]) for number in gone}
         return {
             "put_back": len(back - alone),
             "not_put_back": left_alone(left),

@@ -58,7 +58,7 @@ def begin(request_id: str, started_ns: int) -> None:
 
 def would_begin(request_id: str, started_ns: int) -> bool:
     """Whether there is anything to put back for it."""
-    return any(True for _ in _of(request_id, started_ns))
+    return any(not told["spare"] for _, told in _of(request_id, started_ns))
 
 
 def _of(request_id: str, started_ns: int) -> Iterator[tuple[int, dict[str, Any]]]:
