@@ -140,7 +140,7 @@ def test_what_is_no_more_as_it_was_recorded_stays(shop: Shop, since: list[str], 
         assert told(answer) == ("failing", 500, 0, [])
         return
     assert told(answer) == ("skipped", 500, 1, left), "the profile itself was put back"
-    assert (answer.reason or "").startswith("what it made in users, profiles is there already: IntegrityError")
+    assert (answer.reason or "").startswith("what it made in users is there already: IntegrityError")
 
 
 def test_what_was_not_recorded_stays(shop: Shop) -> None:
