@@ -140,6 +140,7 @@ class Batch:
             "allow_sockets": self._let.sockets,
             "allow_writes": conditions.allow_writes,
             "request_id": recording.request.id,
+            "service": recording.request.service,
             "started_ns": started_ns,
             "written": [asdict(each) for each in self._written] if warm.learns() else None,
             "seccomp": conditions.seccomp,

@@ -37,7 +37,8 @@ def later(reader: Reader, changes: Sequence[Written]) -> tuple[Written, ...]:
                 continue
             known.add(other.request.id)
             left -= 1
-            more = [each for each in written(reader.spans(other.request.id)) if each.committed_ns > change.committed_ns]
+            theirs = written(reader.spans(other.request.id))
+            more = [each for each in theirs if each.committed_ns > change.committed_ns and each.is_beside(change)]
             found += more
             waiting += more
     return (*found, *_spare(reader, [*changes, *found], known))
@@ -53,6 +54,7 @@ def _spare(reader: Reader, changes: Iterable[Written], known: Set[str]) -> Itera
         for other in reader.rows().recent(table):
             if other.change.at_ns < since or not left:
                 break
-            if other.request.id not in known and other.change.outcome != "rolled_back":
-                left -= 1
-                yield spare(other.change)
+            if other.request.id in known or other.change.outcome == "rolled_back":
+                continue
+            left -= 1
+            yield spare(other.change, other.request.service)

@@ -40,6 +40,13 @@ class Written(Struct, frozen=True):
     """Why it cannot be put back, if that is known already."""
     spare: bool = False
     """It is put back only where it stands in the way of another one."""
+    service: str = ""
+    database: str = ""
+    """Its system and name, where both were recorded."""
+
+    def is_beside(self, other: "Written") -> bool:
+        """Whether both are of one database, as far as was recorded: another one may have rows of the same names."""
+        return self.service == other.service or (bool(self.database) and self.database == other.database)
 
 
 class NotPutBack(Struct, frozen=True):
@@ -54,7 +61,9 @@ def written(spans: Iterable[Span]) -> tuple[Written, ...]:
     """What a request did to rows and others may have seen, the newest first."""
     told = told_changes(spans)
     return newest_first(
-        _written(change, span.end_ns) for change, span in reversed(told) if change.outcome != "rolled_back"
+        _written(change, span.end_ns, span.resource.service, _database(span))
+        for change, span in reversed(told)
+        if change.outcome != "rolled_back"
     )
 
 
@@ -76,12 +85,17 @@ def row_of(change: Written) -> str:
     return repr((change.table, sorted(change.key.items())))
 
 
-def spare(change: RowChange) -> Written:
+def spare(change: RowChange, service: str) -> Written:
     """Of a row that may refer to one that goes. When it was committed is about when it was written."""
-    return replace(_written(change, change.at_ns), spare=True)
+    return replace(_written(change, change.at_ns, service), spare=True)
 
 
-def _written(change: RowChange, committed_ns: int) -> Written:
+def _database(span: Span) -> str:
+    system, name = span.attributes.get("db.system.name"), span.attributes.get("db.namespace")
+    return f"{system} {name}" if system and name else ""
+
+
+def _written(change: RowChange, committed_ns: int, service: str, database: str = "") -> Written:
     key, lost_keys = _known(change.key.items())
     before, untold = _known((each.name, each.before) for each in change.columns)
     after, _ = _known((each.name, each.after) for each in change.columns)
@@ -101,6 +115,8 @@ def _written(change: RowChange, committed_ns: int) -> Written:
         after={} if change.operation == "delete" else after,
         untold_before={} if change.operation == "insert" else untold,
         why_not=why_not,
+        service=service,
+        database=database,
     )
 
 

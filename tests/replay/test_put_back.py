@@ -6,8 +6,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,30 @@ def test_what_later_requests_made_of_the_same_rows_goes_first(shop: Shop) -> Non
     shop.execute("UPDATE users SET plan = 'gold'")
     [answer] = shop.replay(failed)
     assert told(answer) == ("skipped", 500, 2, ["users {'id': 1}, changed since (plan)"])
+
+
+def test_rows_of_another_database_are_none_of_this_one_s(project: Project) -> None:
+    """Of another service, unless both name the database."""
+    shop = Shop(project, "sqlite:///shop.db")
+    failed = shop.post("signup", id=1, email="ada@example.org", fail=True)
+
+    def write(service: str, column: str, in_s: int, **database: str) -> str:
+        change = transaction("committed", row("users", {"id": 1}, before={column: "a"}, after={column: "b"}))
+        named = {"db.system.name": "sqlite", **{f"db.{name}": value for name, value in database.items()}}
+        change = replace(change, attributes={**change.attributes, **named})
+        return project.add("POST", "/state", body={}, calls=[change], service=service, at_ns=began + in_s * 10**9)
+
+    began = time.time_ns()
+    other = write("billing", "plan", 1)
+    [answer] = shop.replay(failed)
+    assert told(answer) == ("failing", 500, 2, [])
+    assert next(told(each) for each in shop.replay(failed, other)) == ("failing", 500, 2, [])
+    ours = write("shop", "plan", 2, namespace="one")
+    write("billing", "email", 3, namespace="one")
+    [answer] = shop.replay(ours)
+    assert told(answer)[3] == ["users {'id': 1}, changed since (email)"], "the newest is told of each row"
+    [answer] = shop.replay(failed)
+    assert told(answer)[3] == ["users {'id': 1}, changed since (plan)"]
 
 
 def test_rows_that_others_made_go_only_where_they_refer_to_one_that_goes(shop: Shop) -> None:

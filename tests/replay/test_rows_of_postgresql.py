@@ -72,11 +72,11 @@ def put_back(connection: Connection, operation: str, before: dict[str, Any], aft
     given = {"insert": {"after": told["after"]}, "delete": {"before": told["before"]}}.get(operation, told)
     [change] = _written(transaction("committed", row(NAME, {"the id": 1, "part": "a"}, **given)))
     changes.learn(json.loads(json.dumps([asdict(change)])))
-    changes.begin(change.request_id, 0)
+    changes.begin({"request_id": change.request_id, "service": "shop", "started_ns": 0})
     drivers.by_psycopg(connection, original=False)
     verdicts = changes.told()
     changes.learn([])
-    changes.begin("", 0)
+    changes.begin({"request_id": "", "service": "", "started_ns": 0})
     return verdicts["put_back"] == [0] or verdicts["not_put_back"]
 
 

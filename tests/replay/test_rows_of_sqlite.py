@@ -152,11 +152,11 @@ def put_back(file: Path, setup: list[str], operation: str, table: str, key: Any,
     given = told.get(operation, {"before": before, "after": after})
     [change] = _written(transaction("committed", row(table, key, **given)))
     changes.learn(json.loads(json.dumps([asdict(change)])))
-    changes.begin(change.request_id, 0)
+    changes.begin({"request_id": change.request_id, "service": "shop", "started_ns": 0})
     drivers.in_sqlite(str(file))
     verdicts = changes.told()
     changes.learn([])
-    changes.begin("", 0)
+    changes.begin({"request_id": "", "service": "", "started_ns": 0})
     connection.close()
     return verdicts["put_back"] == [0] or verdicts["not_put_back"]
 

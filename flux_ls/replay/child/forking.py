@@ -92,7 +92,7 @@ def _begin(job: dict[str, Any], guarded: beside.Guarded | None, recorded: Record
         if tempfile.tempdir is not None:
             tempfile.tempdir = temporary
         hooks.write_only_in(scratch)
-        changes.begin(job["request_id"], job["started_ns"])
+        changes.begin(job)
         if "flux_ls.replay.child.databases.sqlite" in sys.modules:
             from flux_ls.replay.child.databases import sqlite
 

@@ -61,7 +61,7 @@ def _replay(job: dict[str, Any], guarded: beside.Guarded | None) -> None:
     recorded = Recorded([] if job["forks"] else job["calls"])
     changes.learn(job["written"])
     if not job["forks"]:
-        changes.begin(job["request_id"], job["started_ns"])
+        changes.begin(job)
     guards.hook(job, recorded, guarded, closed=closed)
     failures.install()
     why_not = recorder.start()
@@ -74,7 +74,7 @@ def _replay(job: dict[str, Any], guarded: beside.Guarded | None) -> None:
     if before is not None:
         watch.stop()
         because = forking.why_not(job, before, recorded)
-        if recorded.was_asked or (because is not None and changes.would_begin(job["request_id"], job["started_ns"])):
+        if recorded.was_asked or (because is not None and changes.would_begin(job)):
             # It was without an answer, which the request may hold; or its rows are no more what they were.
             channel.tell("alone", because=because, anew=True)
             return

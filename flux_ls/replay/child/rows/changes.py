@@ -49,21 +49,25 @@ def learn(told: list[dict[str, Any]]) -> None:
     _all[:] = told
 
 
-def begin(request_id: str, started_ns: int) -> None:
-    """For this request: what it wrote, and what was written since it began."""
+def begin(job: dict[str, Any]) -> None:
+    """For this request: what it wrote, and what was written to its database since it began."""
     _verdicts.clear()
-    _now[:] = [_change(number, told) for number, told in _of(request_id, started_ns) if not told["spare"]]
-    _spare[:] = [_change(number, told) for number, told in _of(request_id, started_ns) if told["spare"]]
+    _now[:] = [_change(number, told) for number, told in _of(job) if not told["spare"]]
+    _spare[:] = [_change(number, told) for number, told in _of(job) if told["spare"]]
 
 
-def would_begin(request_id: str, started_ns: int) -> bool:
+def would_begin(job: dict[str, Any]) -> bool:
     """Whether there is anything to put back for it."""
-    return any(not told["spare"] for _, told in _of(request_id, started_ns))
+    return any(not told["spare"] for _, told in _of(job))
 
 
-def _of(request_id: str, started_ns: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def _of(job: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Other databases, of other services, may have rows of the same names."""
+    mine = job["request_id"]
+    databases = {told["database"] for told in _all if told["request_id"] == mine} - {""}
     for number, told in enumerate(_all):
-        if told["request_id"] == request_id or told["committed_ns"] >= started_ns:
+        is_beside = told["service"] == job["service"] or told["database"] in databases
+        if told["request_id"] == mine or (told["committed_ns"] >= job["started_ns"] and is_beside):
             yield number, told
 
 
