@@ -27,6 +27,10 @@ Network = Literal["namespace", "ports", "open"]
 """How the kernel is to keep the network away: all of it, all ports but the allowed ones, or not at all."""
 
 
+_MOST_ROWS = 20
+"""Rows that are named, of those that could not be put back before a request: each of a window has its own."""
+
+
 class Batch:
     """Runs requests again, from several threads; at most `at_once` processes stay. To be closed."""
 
@@ -87,7 +91,8 @@ class Batch:
         back = {row_of(self._written[number]) for number in gone}
         return {
             "put_back": len(back - alone),
-            "not_put_back": left_alone(left),
+            "not_put_back": left_alone(left)[:_MOST_ROWS],
+            "not_put_back_rows": len(alone),
             "left_in": tuple(made) if self._written else recording.inserted,
         }
 

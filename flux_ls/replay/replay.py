@@ -199,6 +199,7 @@ def replay_one(
         own_process=ran.own_process,
         put_back=ran.put_back,
         not_put_back=ran.not_put_back,
+        not_put_back_rows=ran.not_put_back_rows,
     )
 
 

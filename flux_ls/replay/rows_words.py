@@ -21,6 +21,7 @@ def rows_words(answer: Replay) -> str | None:
         words += f", before {counted(concerned, 'request')}"
     if left:
         told = "; ".join(list(left)[:_MOST])
-        more = f"; and {len(left) - _MOST:,} more" if len(left) > _MOST else ""
+        count = max(len(left), *(each.not_put_back_rows for each in answer.requests))
+        more = f"; and {count - _MOST:,} more" if count > _MOST else ""
         words += f"; not put back: {told}{more}"
     return words

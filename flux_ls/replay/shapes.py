@@ -156,6 +156,9 @@ class Replayed(Struct, frozen=True):
     put_back: int = 0
     """Rows of the throw-away database that were put back to what they were before the request, as was recorded."""
     not_put_back: tuple[NotPutBack, ...] = ()
+    """The first of those that could not be."""
+    not_put_back_rows: int = 0
+    """How many of them there are."""
 
 
 class Replay(Struct, frozen=True):

@@ -43,6 +43,7 @@ class Ran(Struct, frozen=True):
     """False where the trouble is an earlier run's, which this one would have had, too."""
     put_back: int = 0
     not_put_back: tuple[NotPutBack, ...] = ()
+    not_put_back_rows: int = 0
     left_in: tuple[str, ...] = ()
     """The tables in which there may be what the recorded request made: it, or the same under another key."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sqlalchemy import (
     JSON,
     Column,
@@ -144,9 +145,8 @@ def test_the_newest_change_comes_first(project: Project) -> None:
 
 def _replayed(put_back: int, *left: tuple[int, str]) -> Replayed:
     rows = tuple(NotPutBack("users", {"id": id}, reason) for id, reason in left)
-    return Replayed(
-        "1", "POST /a", "POST", "/a", 500, 500, 1.0, "failing", None, None, put_back=put_back, not_put_back=rows
-    )
+    was = Replayed("1", "POST /a", "POST", "/a", 500, 500, 1.0, "failing", None, None, put_back=put_back)
+    return replace(was, not_put_back=rows[:6], not_put_back_rows=len(rows))
 
 
 @pytest.mark.parametrize(
@@ -200,3 +200,19 @@ def test_rows_that_were_only_counted_are_told(project: Project) -> None:
     many = dataclasses.replace(many, attributes={**many.attributes, "flux.rows.omitted": 1200})
     recording = project.recording(project.add("POST", "/a", calls=[many]))
     assert recording.notes == ("of the rows that it wrote, 1,200 were only counted: they are as they are today",)  # type: ignore[union-attr]
+
+
+def test_of_many_rows_that_stay_some_are_named(project: Project) -> None:
+    """Of a window, each request has its own."""
+    project.write(
+        "web.py",
+        "import sqlite3\nfrom flask import Flask\n\napp = Flask(__name__)\n\n\n@app.post('/a')\ndef a():\n"
+        "    sqlite3.connect('t.db').execute('SELECT 1')\n    return ''\n",
+    )
+    with sqlite3.connect(project.root / "t.db") as file:
+        file.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    file.close()
+    many = transaction("committed", *(row("t", {"id": n}, before={"a": 1}, after={"a": n}) for n in range(70)))
+    answer = project.one(project.add("POST", "/a", calls=[many]))
+    assert (len(answer.not_put_back), answer.not_put_back_rows) == (20, 70)
+    assert (rows_words(Replay((answer,), 1, 0, "namespace")) or "").endswith("; and 65 more")
