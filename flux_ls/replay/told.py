@@ -151,6 +151,8 @@ def _notes(told: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield from _of_the_guard(guard)
     if recorder is not None and not recorder["on"]:
         yield f"functions and rows were not recorded: {recorder['because']}"
+    if tables := told.get("done", {}).get("rows", {}).get("triggers"):
+        yield f"what triggers of {', '.join(tables)} wrote was not recorded, and stays as it is"
     if (used := told.get("rolled_back")) is not None:
         yield (
             f"the database {used['database']} could not be copied: it was used in a transaction that was rolled back, "

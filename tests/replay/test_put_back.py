@@ -210,6 +210,7 @@ def test_no_trigger_runs(project: Project, request: pytest.FixtureRequest, kind:
         [answer] = shop.replay(change)
         assert answer.diff is not None
         assert answer.put_back == 1
+        assert "what triggers of users wrote was not recorded, and stays as it is" in answer.notes
 
 
 def test_the_text_of_a_trace_is_never_code(shop: Shop) -> None:

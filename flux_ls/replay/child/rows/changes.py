@@ -42,6 +42,7 @@ _all: list[dict[str, Any]] = []
 _now: list[Change] = []
 _spare: list[Change] = []
 _verdicts: dict[int, Verdict] = {}
+_quietened: set[str] = set()
 
 
 def learn(told: list[dict[str, Any]]) -> None:
@@ -52,6 +53,7 @@ def learn(told: list[dict[str, Any]]) -> None:
 def begin(job: dict[str, Any]) -> None:
     """For this request: what it wrote, and what was written to its database since it began."""
     _verdicts.clear()
+    _quietened.clear()
     _now[:] = [_change(number, told) for number, told in _of(job) if not told["spare"]]
     _spare[:] = [_change(number, told) for number, told in _of(job) if told["spare"]]
 
@@ -104,9 +106,15 @@ def tried(verdicts: Mapping[int, Verdict]) -> None:
             _verdicts[number] = known if verdict == NO_TABLE and number in _verdicts else verdict
 
 
+def quietened(table: str) -> None:
+    """A row of it was put back without its triggers: what they wrote with it nobody recorded."""
+    _quietened.add(table)
+
+
 def told() -> dict[str, Any]:
     """By the numbers of the changes."""
     return {
+        "triggers": sorted(_quietened),
         "put_back": [number for number, verdict in _verdicts.items() if verdict == PUT_BACK],
         "not_put_back": [[number, verdict] for number, verdict in _verdicts.items() if verdict],
     }

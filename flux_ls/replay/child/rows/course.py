@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from flux_ls.replay.child.rows import changes
 from flux_ls.replay.child.rows.asking import Steps, ask
 from flux_ls.replay.child.rows.changes import NO_TABLE, NOT_NEEDED, PUT_BACK, Change, Columns, Verdict
 
@@ -69,6 +70,9 @@ class Table(Protocol):
     def quieten(self) -> Steps[str | None]:
         """Switches its triggers off; or says why that cannot be."""
 
+    def has_triggers(self) -> bool:
+        """Whether there were any to switch off."""
+
     def stir(self) -> Steps[None]:
         """Switches them on again."""
 
@@ -88,14 +92,14 @@ class Database(Protocol):
         """Why its rows are left alone, if so; None where there is none of this name."""
 
 
-def put_back(changes: Iterable[Change], spare: Sequence[Change], database: Database) -> Steps[dict[int, Verdict]]:
-    """`changes` from the newest to the oldest; `spare` are those of rows that may refer to theirs, and go only then.
+def put_back(written: Iterable[Change], spare: Sequence[Change], database: Database) -> Steps[dict[int, Verdict]]:
+    """`written` from the newest to the oldest; `spare` are those of rows that may refer to theirs, and go only then.
 
     Raises what the database says to a transaction.
     """
     verdicts: dict[int, Verdict] = {}
     yield from database.begin()
-    for change in changes:
+    for change in written:
         if change.why_not:
             verdicts[change.number] = change.why_not
             continue
@@ -125,7 +129,15 @@ def _one(change: Change, database: Database, spare: Sequence[Change], besides: l
         if not table.has(name):
             return f"it has no {name} any more"
     if change.operation == "insert":
-        return (yield from _made(change, table, database, spare, besides))
+        verdict = yield from _made(change, table, database, spare, besides)
+    else:
+        verdict = yield from _changed(change, table)
+    if verdict == PUT_BACK and table.has_triggers():
+        changes.quietened(change.table)
+    return verdict
+
+
+def _changed(change: Change, table: Table) -> Steps[Verdict]:
     for name, why in change.untold_before.items():
         return f"its {name} {why}"
     if change.operation == "update":

@@ -157,6 +157,9 @@ class _Table:
             yield ask(f"ALTER TABLE {self._quoted} DISABLE TRIGGER {name}")
         return None
 
+    def has_triggers(self) -> bool:
+        return bool(self._triggers)
+
     def stir(self) -> Steps[None]:
         for name, when in self._triggers or ():
             always = " ALWAYS" if when == "A" else ""

@@ -157,6 +157,9 @@ class _Table:
             yield ask(f"DROP TRIGGER {_quoted(name)}")
         return None
 
+    def has_triggers(self) -> bool:
+        return bool(self._triggers)
+
     def stir(self) -> Steps[None]:
         for _, sql in self._triggers or ():
             yield ask(sql)
