@@ -25,6 +25,10 @@ from tests.telemetry import row, transaction
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("replay")]
 
 
+ON_SQLITE = pytest.mark.parametrize("shop", ["sqlite"], indirect=True)
+"""What is the same on both."""
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def shop(request: pytest.FixtureRequest, project: Project) -> Iterator[Shop]:
     with on(request.param, project, request) as made:
@@ -68,6 +72,7 @@ def test_rows_are_as_they_were_whatever_their_columns_hold(shop: Shop) -> None:
     assert shop.found_by(*ids, forks=True) == before
 
 
+@ON_SQLITE
 def test_a_row_that_is_made_twice_is_a_failure_of_the_code(shop: Shop) -> None:
     """What the request made then is gone, so it is not why the database refuses the row."""
     good = shop.post("signup", id=1, email="ada@example.org")
@@ -78,6 +83,7 @@ def test_a_row_that_is_made_twice_is_a_failure_of_the_code(shop: Shop) -> None:
     assert (answer.reason or "").startswith("it did not fail before: IntegrityError")
 
 
+@ON_SQLITE
 def test_keys_of_several_columns_and_names_with_quotes(shop: Shop) -> None:
     before = [shop.state()]
     ids = [shop.post("order", id=5, lines=[[1, 10], [2, 20]])]
@@ -169,6 +175,7 @@ def test_what_is_no_more_as_it_was_recorded_stays(shop: Shop, since: list[str], 
     assert (answer.reason or "").startswith("what it made in users is there already: IntegrityError")
 
 
+@ON_SQLITE
 def test_what_was_not_recorded_stays(shop: Shop) -> None:
     shop.post("signup", id=1, email="ada@example.org")
     [answer] = shop.replay(shop.post("password", id=1))
@@ -237,6 +244,7 @@ def test_the_text_of_a_trace_is_never_code(shop: Shop) -> None:
     assert len(answer.not_put_back) >= 6
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("outcome", "reasons"), [("unknown", ["nobody knows whether it was committed"]), ("rolled_back", [])]
 )
@@ -269,6 +277,7 @@ def test_in_the_transaction_of_the_original_that_is_rolled_back(
         assert shop.contents() == before
 
 
+@ON_SQLITE
 def test_writes_that_are_allowed_take_nothing_back(shop: Shop) -> None:
     failed = shop.post("signup", id=1, email="ada@example.org", fail=True)
     before = shop.contents()
