@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flux_ls.answers.elsewhere import in_words, parted
 from flux_ls.answers.shapes import to_json
 from flux_ls.answers.words import counted
 from flux_ls.cli.completing import complete_id
@@ -161,6 +162,12 @@ def command(
             if asked is not None:
                 complain("no HTTP request was recorded in this window")
             return worst or NOT_FOUND
+        requests, others = parted(reader, session.workspace, requests)
+        if others:
+            complain(f"left out: {in_words(others)}")
+            worst = worst if asked is not None and requests else max(worst, NOT_FOUND)
+        if not requests:
+            return worst
         if test_file is not None:
             from flux_ls.cli.write_test import write_tests
 

@@ -4,14 +4,17 @@ import os
 import re
 from datetime import datetime
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
+from flux_ls.answers.elsewhere import in_words, parted
 from flux_ls.bisect.asking import Given, ask
 from flux_ls.bisect.bisection import bisect as search
 from flux_ls.bisect.oracles import Aborted
 from flux_ls.bisect.oracles import Cancelled as BisectCancelled
-from flux_ls.bisect.shapes import Bisect, NothingToFind, NotPossible, in_words
+from flux_ls.bisect.shapes import Bisect, NothingToFind, NotPossible
 from flux_ls.bisect.shapes import Progress as BisectProgress
+from flux_ls.bisect.shapes import in_words as bisect_in_words
 from flux_ls.git.asking import GitError
 from flux_ls.mcp import parameters
 from flux_ls.mcp.desk import Desk, Refused, Stopped
@@ -48,7 +51,7 @@ def replay(asked: parameters.WhatToReplay, desk: Desk) -> Replay:
 
     try:
         with desk.reader() as reader:
-            requests = _requests(reader, asked)
+            requests = _ours(reader, desk, _requests(reader, asked), is_window=asked.window is not UNSET)
             desk.job.report(f"0 of {len(requests)}", 0)
             told = run_again(reader, desk.workspace, requests, conditions, cancel=desk.job.stop, report=report)
     except Cancelled:
@@ -80,6 +83,13 @@ def _requests(reader: Reader, asked: parameters.WhatToReplay) -> list[Request]:
     if not requests:
         raise Refused("no HTTP request was recorded in this window")
     return requests
+
+
+def _ours(reader: Reader, desk: Desk, requests: list[Request], *, is_window: bool) -> list[Request]:
+    ours, others = parted(reader, desk.workspace, requests)
+    if others and not (is_window and ours):
+        raise Refused(f"the project is {desk.root}; {in_words(others)}")
+    return ours
 
 
 def bisect(asked: parameters.WhatToBisect, desk: Desk) -> Bisect:
@@ -118,4 +128,4 @@ def _python(desk: Desk) -> str:
 
 
 def _report(desk: Desk, told: BisectProgress) -> None:
-    desk.job.said = (in_words(told) or "searching", told.runs / max(1, told.runs + told.about))
+    desk.job.said = (bisect_in_words(told) or "searching", told.runs / max(1, told.runs + told.about))

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,18 @@ def test_ids_that_name_nothing(flux: Flux, recorded: Recorded) -> None:
     add(recorded, "/total/0", 500)
     assert flux("incident", "replay", "0123456789").code == 3
     assert flux("incident", "replay", "--window", "2020-01-01..2020-01-02").code == 3
+
+
+def test_what_ran_another_project_is_left_out(flux: Flux, recorded: Recorded, tmp_path: Path) -> None:
+    """All projects share the store, and its answer here would be that nobody knows the path: no failure any more."""
+    other = tmp_path / "billing.py"
+    other.write_text("def bill():\n    pass\n")
+    code = {"code.file.path": str(other), "code.line.number": 1, "code.function.name": "bill"}
+    id = recorded.add(http("GET", "/bill", 500, attributes=get("/bill", 500) | code), resource=RECORDER)
+    said = f"flux: left out: 1 request ran the code of another project ({other}): ask there\n"
+    for words in ((id,), ("--window", "1h")):
+        ran = flux("incident", "replay", *words)
+        assert (ran.code, ran.out, ran.err) == (3, "", said)
 
 
 def test_a_store_that_is_not_there(flux: Flux) -> None:

@@ -19,6 +19,7 @@ from flux_ls.mcp.parameters import WhatToBisect
 from tests.lsp.test_bisect import History
 from tests.lsp.till import BROKEN, MENDED, Till
 from tests.mcp.agents import FLUX, MODES, agent, environment, fenced, text_of
+from tests.telemetry import RECORDER, http
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -66,7 +67,7 @@ async def test_refused_until_it_is_allowed(till: Till, mode: str) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_replay_says_whether_the_fix_fixes(till: Till) -> None:
+async def test_a_replay_says_whether_the_fix_fixes(till: Till, tmp_path: Path) -> None:
     id = till.fails()
     said: list[tuple[float, str | None]] = []
 
@@ -93,6 +94,13 @@ async def test_a_replay_says_whether_the_fix_fixes(till: Till) -> None:
             ({"ids": [id], "timeout_s": 0}, ">= 0.1"),
         ):
             assert words in await asking.refused("replay", **arguments)
+        file = tmp_path / "billing.py"
+        file.write_text("def bill():\n    pass\n")
+        code = {"code.file.path": str(file), "code.line.number": 1, "code.function.name": "bill"}
+        other = till.shop.send(http("GET", "/bill", 500, attributes=code), resource=RECORDER)
+        refused = await asking.refused("replay", ids=[other])
+        assert f"the project is {till.root}; 1 request ran the code of another project ({file})" in refused
+        assert len((await asking.data("replay", window="1h", errors_only=True))["requests"]) == 1
     assert said
     assert said[0][1] is not None
     assert "of 1" in said[0][1]
