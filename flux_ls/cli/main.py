@@ -29,6 +29,16 @@ COMMANDS = {
 }
 """Each with the short help of its module, so that the list costs no import."""
 
+BELOW = {
+    "debug": "trace debug",
+    "diff": "trace diff",
+    "history": "state history",
+    "blame": "state blame",
+    "replay": "incident replay",
+    "bisect": "bug bisect",
+}
+"""What editors and agents call by one word."""
+
 EPILOG = """\b
 Examples:
   flux tail                     requests as they finish
@@ -60,6 +70,14 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(f"flux_ls.cli.{name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS and not ctx.resilient_parsing:
+            meant = _meant(args[0])
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean 'flux {meant}'?" if meant else ""))
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         # Click would end these two in its own way: with 1, and with an empty line.
         from flux_ls.cli.failures import INTERRUPTED
@@ -78,6 +96,14 @@ class LazyGroup(click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         names = [CompletionItem(name, help=help) for name, help in COMMANDS.items() if name.startswith(incomplete)]
         return names + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def _meant(word: str) -> str | None:
+    from difflib import get_close_matches
+
+    names = {name: name for name in COMMANDS} | BELOW
+    (found,) = get_close_matches(word.lower(), names, 1, 0.6) or [""]
+    return names.get(found)
 
 
 @click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

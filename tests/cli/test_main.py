@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flux_ls.cli.main import COMMANDS, cli
+from flux_ls.cli.main import BELOW, COMMANDS, cli
 from tests.recorded import Recorded
 from tests.telemetry import http
 
@@ -85,7 +85,11 @@ def test_every_command_has_json_and_store(flux: Flux, name: str) -> None:
 @pytest.mark.parametrize(
     ("words", "says", "hint"),
     [
-        (("nonsense",), "No such command 'nonsense'", "flux --help"),
+        (("nonsense",), "No such command 'nonsense'.", "flux --help"),
+        (("wyh", "550e"), "No such command 'wyh'. Did you mean 'flux why'?", "flux --help"),
+        (("Tail",), "No such command 'Tail'. Did you mean 'flux tail'?", "flux --help"),
+        (("replay", "550e"), "No such command 'replay'. Did you mean 'flux incident replay'?", "flux --help"),
+        (("blame",), "No such command 'blame'. Did you mean 'flux state blame'?", "flux --help"),
         (("why",), "Missing argument", "flux why --help"),
         (("why", "--nonsense", "550e"), "No such option", "flux why --help"),
         (("tail", "--since", "yesterday"), "give a span such as 90s, 30m, 2h, 1d, or a time", "flux tail --help"),
@@ -239,3 +243,8 @@ def test_the_projects_root_is_the_checkout_then_the_project_then_here(tmp_path: 
     assert project_root(inner) == tmp_path / "repository" / "service"
     (tmp_path / "repository" / ".git").touch()
     assert project_root(inner) == tmp_path / "repository"
+
+
+def test_what_is_called_by_one_word_elsewhere_is_a_command_here(flux: Flux) -> None:
+    for words in BELOW.values():
+        assert flux(*words.split(), "--help").out.startswith(f"Usage: flux {words} ")
