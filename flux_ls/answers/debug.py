@@ -11,6 +11,7 @@ from flux_ls.analysis.recorded import told_changes
 from flux_ls.analysis.row_key import identity
 from flux_ls.analysis.statements import told_twice
 from flux_ls.answers.frames import Glance
+from flux_ls.answers.passages import Passages
 from flux_ls.answers.shapes import Debug, RowState, Step, request_shape
 from flux_ls.answers.trace import changes_by_span, first_start, in_tree_order, span_shape
 from flux_ls.model import AttributeValue, RowChange, Span
@@ -36,11 +37,11 @@ def debug(reader: Reader, workspace: Workspace, id: str) -> Debug:
     rows = Rows((_Change(change, carrier.end_ns) for change, carrier in told), spans)
     known = {span.span_id for span in spans}
     twins = told_twice(spans)
-    glance = Glance(workspace)
+    glance, passages = Glance(workspace), Passages(spans)
     steps = []
     for span, depth in _in_step_order(in_tree_order(spans)):
         own = written.get(span.span_id, ())
-        shape = span_shape(glance, span, depth, zero, known, own)
+        shape = span_shape(glance, passages, span, depth, zero, known, own)
         ended = carried.get(span.span_id, ()) if span.name == wire.TRANSACTION else ()
         states = rows.at_step(span, own, ended)
         noise = not own and (span.span_id in twins or _says_nothing(span))

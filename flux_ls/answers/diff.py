@@ -15,6 +15,7 @@ from flux_ls.analysis.recorded import row_changes
 from flux_ls.analysis.route import route_name
 from flux_ls.analysis.statements import told_twice
 from flux_ls.answers.frames import Glance
+from flux_ls.answers.passages import Passages
 from flux_ls.answers.rows import row_shape
 from flux_ls.answers.shapes import RequestShape, RowShape, SpanShape, request_shape
 from flux_ls.answers.trace import changes_by_span, first_start, span_shape
@@ -167,7 +168,7 @@ class _Shapes:
     """The spans of one request as answers show them."""
 
     def __init__(self, workspace: Workspace, request: Request, spans: tuple[Span, ...]) -> None:
-        self._glance = Glance(workspace)
+        self._glance, self._passages = Glance(workspace), Passages(spans)
         self._zero = first_start(spans, request.started_ns)
         self._known = {span.span_id for span in spans}
         self._twins = told_twice(spans)
@@ -181,7 +182,7 @@ class _Shapes:
         if span is None:
             return None
         changes = self._changes.get(span.span_id, ())
-        return span_shape(self._glance, span, depth, self._zero, self._known, changes)
+        return span_shape(self._glance, self._passages, span, depth, self._zero, self._known, changes)
 
 
 def _span(difference: SpanDifference, before: _Shapes, after: _Shapes) -> SpanDiff:

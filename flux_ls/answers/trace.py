@@ -8,6 +8,7 @@ from flux_ls.analysis.recorded import has_output, input_of, locals_of, output_of
 from flux_ls.analysis.span_error import error_of
 from flux_ls.analysis.version import as_it_ran
 from flux_ls.answers.frames import Glance, frame_shape
+from flux_ls.answers.passages import Passages
 from flux_ls.answers.rows import row_shape
 from flux_ls.answers.shapes import FrameShape, SpanShape, Trace, milliseconds, request_shape
 from flux_ls.model import Frame, RowChange, RowOutcome, Span
@@ -30,18 +31,24 @@ def trace(reader: Reader, workspace: Workspace, id: str) -> Trace:
     zero = first_start(spans, request.started_ns)
     changes = changes_by_span(row_changes(spans))
     known = {span.span_id for span in spans}
-    glance = Glance(workspace)
+    glance, passages = Glance(workspace), Passages(spans)
     return Trace(
         request=request_shape(request),
         spans=tuple(
-            span_shape(glance, span, depth, zero, known, changes.get(span.span_id, ()))
+            span_shape(glance, passages, span, depth, zero, known, changes.get(span.span_id, ()))
             for span, depth in in_tree_order(spans)
         ),
     )
 
 
 def span_shape(
-    workspace: Workspace | Glance, span: Span, depth: int, zero: int, known: set[str], changes: Sequence[RowChange]
+    workspace: Workspace | Glance,
+    passages: Passages,
+    span: Span,
+    depth: int,
+    zero: int,
+    known: set[str],
+    changes: Sequence[RowChange],
 ) -> SpanShape:
     """`zero` is when the request's first span began, `known` are the ids of all its spans."""
     recorded: list[Literal["input", "output"]] = []
@@ -61,7 +68,7 @@ def span_shape(
         error=error_of(span),
         input=input_of(span),
         output=output_of(span),
-        frame=_frame(workspace, span),
+        frame=_frame(workspace, passages, span),
         row_changes=tuple(row_shape(workspace, change) for change in changes),
         attributes={name: value for name, value in span.attributes.items() if name not in _TOLD_APART},
         depth=depth,
@@ -112,12 +119,15 @@ def in_tree_order(spans: tuple[Span, ...]) -> list[tuple[Span, int]]:
     return ordered
 
 
-def _frame(workspace: Workspace | Glance, span: Span) -> FrameShape | None:
-    """Where the span's exception was raised in the user's code, else the code that the span says it is about."""
+def _frame(workspace: Workspace | Glance, passages: Passages, span: Span) -> FrameShape | None:
+    """Where the span's exception was raised in the user's code or passed through its function, else the code that the
+    span says it is about."""
     if span.exceptions:
         frames = [frame for frame in span.exceptions[-1].raised.frames if frame.in_app]
         if frames:
             return frame_shape(workspace, as_it_ran(frames[-1], span), span.end_ns, locals_of(span))
+        if (passed := passages.of(span)) is not None:
+            return frame_shape(workspace, as_it_ran(passed, span), span.end_ns, locals_of(span))
     path, line = span.attributes.get("code.file.path"), span.attributes.get("code.line.number")
     function = span.attributes.get("code.function.name")
     if not isinstance(path, str) or not isinstance(line, int) or line < 1:

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from flux_ls.answers.shapes import Trace
 from flux_ls.answers.trace import in_tree_order, trace
 from flux_ls.model import Resource, Span
-from tests.recorded import FAULT_LINE, Recorded
+from tests.recorded import CALL_LINE, FAULT_LINE, Recorded
 from tests.signup import record
-from tests.telemetry import RECORDER, http, row, span, transaction
+from tests.telemetry import RECORDER, Raises, SpanNode, http, row, span, transaction
 
 RESOURCE = Resource("shop", None, None, {})
 
@@ -47,6 +47,30 @@ def test_an_error_has_its_line_and_its_place(recorded: Recorded) -> None:
     assert charge.status == "error"
     assert charge.frame is not None
     assert (charge.frame.path, charge.frame.line) == ("shop/payments.py", FAULT_LINE)
+
+
+def test_a_function_that_an_error_passed_through_has_the_line_of_its_call(recorded: Recorded) -> None:
+    """Only what raised it tells a stack; a function that is on it twice may have passed it on at either line."""
+    whole = recorded.timeout()
+
+    def told(name: str, line: int, message: str = whole.message) -> SpanNode:
+        code = {
+            "code.file.path": str(recorded.payments),
+            "code.line.number": line,
+            "code.function.name": f"shop.{name}",
+        }
+        return span(name, attributes=code, raises=Raises(whole.type, message, ()))
+
+    def lines(*children: SpanNode, raises: Raises = whole) -> list[int | None]:
+        answer = ask(recorded, recorded.add(http("POST", "/signup", 500, raises=raises, children=list(children))))
+        return [each.frame.line if each.frame is not None else None for each in answer.spans]
+
+    assert lines(told("signup", 10)) == [FAULT_LINE, CALL_LINE]
+    assert lines(told("signup", 10, "another")) == [FAULT_LINE, 10]
+    assert lines(told("refund", 10)) == [FAULT_LINE, 10]
+    (outer, inner) = whole.frames
+    twice = Raises(whole.type, whole.message, (outer, (outer[0], 4, *outer[2:]), inner))
+    assert lines(told("signup", 10), raises=twice) == [FAULT_LINE, 10]
 
 
 def test_errors_without_exceptions_are_told_as_far_as_they_are_known(recorded: Recorded) -> None:
