@@ -49,16 +49,30 @@ class Worktree:
 
     def put(self, commit: str) -> None:
         """Makes it the commit, with nothing else in it. Raises GitError."""
-        self.commit = None
-        if self.used and self._entered():
-            for path in self._checkout.left():
-                if path.rstrip("/") != ".git":
-                    remove(self.folder / path)
+        self.commit, ran = None, self.used
+        entered = ran and self._entered()
+        if ran:
+            self._checkout.renew()
         # Until it is whole, it is to be looked into.
         self.used = True
-        self._checkout.put(commit)
+        try:
+            if entered:
+                self._remove_left()
+            self._checkout.put(commit)
+        except GitError:
+            if not ran:
+                raise
+            # A run may have broken what git knows of the files: none of them is trusted.
+            self._checkout.forget()
+            self._remove_left()
+            self._checkout.put(commit)
         self._mark(self.folder)
         self.commit, self.used = commit, False
+
+    def _remove_left(self) -> None:
+        for path in self._checkout.left():
+            if path.rstrip("/") != ".git":
+                remove(self.folder / path)
 
     def _entered(self) -> bool:
         """Whether a run made or removed anything: that changes the time of the folder around it."""

@@ -1,6 +1,7 @@
 """Folders that hold the files of one commit after the other, apart from the user's checkout."""
 
 import os
+import shutil
 from pathlib import Path
 
 from flux_ls.git.asking import ENVIRONMENT, GitError, answer, git_in, paths_of
@@ -10,42 +11,30 @@ _CHECKOUT_SECONDS = 300.0
 
 
 class Checkouts:
-    """Folders that hold the files of one commit after the other, apart from the user's checkout.
+    """Makes such folders. Each has a repository of its own in `home`, which has no objects but those of the user's.
 
-    The repository of their own in `home` has no object: it reads those of the user's. Nothing that is configured for
-    the user's applies there, so that no filter runs, and what a program in such a folder asks of git changes nothing
-    that is the user's.
+    Nothing that is configured for the user's applies there, so that no filter runs, and what a program in such a folder
+    asks of git changes nothing that is the user's.
     """
 
     def __init__(self, home: Path, repository: Repository) -> None:
         """Raises GitError."""
         self._home = home
         self._repository = repository
-        format, objects = repository.object_format(), repository.objects()
-        (home / "objects" / "info").mkdir(parents=True)
-        (home / "refs").mkdir()
-        (home / "objects" / "info" / "alternates").write_bytes(os.fsencode(_quoted(objects)) + b"\n")
-        extension = f"\trepositoryformatversion = {int(format != 'sha1')}\n"
-        extensions = f"[extensions]\n\tobjectformat = {format}\n" if format != "sha1" else ""
-        (home / "config").write_text(f"[core]\n{extension}\tbare = true\n\thooksPath = {os.devnull}\n{extensions}")
-        (home / "HEAD").write_text("ref: refs/heads/none\n")
+        self._format, self._objects = repository.object_format(), repository.objects()
 
     def add(self, name: str, folder: Path) -> "Checkout":
         """A folder that holds nothing yet; a program in it sees a repository without branches."""
-        own = self._home / "worktrees" / name
+        own = self._home / name
         own.mkdir(parents=True)
-        (own / "commondir").write_text("../..\n")
-        (own / "gitdir").write_text(f"{folder / '.git'}\n")
-        (own / "HEAD").write_text("ref: refs/heads/none\n")
         folder.mkdir(parents=True)
-        (folder / ".git").write_text(f"gitdir: {own}\n")
-        return Checkout(own, self._home, folder, self._repository)
+        return Checkout(own, folder, self._repository, self._format, self._objects)
 
 
 class Checkout:
     """One of these folders."""
 
-    def __init__(self, own: Path, common: Path, folder: Path, repository: Repository) -> None:
+    def __init__(self, own: Path, folder: Path, repository: Repository, format: str, objects: Path) -> None:
         self.folder = folder
         self._repository = repository
         self._own = own
@@ -53,19 +42,45 @@ class Checkout:
         self._environment = {
             **ENVIRONMENT,
             "GIT_DIR": str(own),
-            "GIT_COMMON_DIR": str(common),
             "GIT_WORK_TREE": str(folder),
             "GIT_INDEX_FILE": str(own / "index"),
-            "GIT_OBJECT_DIRECTORY": str(common / "objects"),
+            "GIT_OBJECT_DIRECTORY": str(own / "objects"),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_COUNT": "0",
         }
+        extensions = f"[extensions]\n\tobjectformat = {format}\n" if format != "sha1" else ""
+        version = int(format != "sha1")
+        self._config = f"[core]\n\trepositoryformatversion = {version}\n\thooksPath = {os.devnull}\n{extensions}"
+        self._alternates = os.fsencode(_quoted(objects)) + b"\n"
+        self.renew()
+
+    def renew(self) -> None:
+        """Makes its repository what it was at first, whatever a run did to it: settings, branches, a stash, locks.
+
+        What it knows of the files in the folder stays, as do objects that nothing names any more.
+        """
+        for entry in self._own.iterdir():
+            if entry.name not in ("index", "objects"):
+                _remove(entry)
+        (self._own / "refs").mkdir(exist_ok=True)
+        (self._own / "objects" / "info").mkdir(parents=True, exist_ok=True)
+        (self._own / "objects" / "info" / "alternates").write_bytes(self._alternates)
+        (self._own / "config").write_text(self._config)
+        (self._own / "HEAD").write_text("ref: refs/heads/none\n")
+        tie, told = self.folder / ".git", f"gitdir: {self._own}\n".encode()
+        if tie.is_symlink() or not tie.is_file() or tie.read_bytes() != told:
+            _remove(tie)
+            tie.write_bytes(told)
+
+    def forget(self) -> None:
+        """Lets it know nothing of the files in the folder: all of them are left over then."""
+        _remove(self._own / "index")
 
     def put(self, commit: str) -> None:
         """Makes the folder's tracked files those of the commit, whatever was done to them. Raises GitError."""
-        words = ("-c", "core.bare=false", "read-tree", "-u", "--reset", commit)
+        words = ("read-tree", "-u", "--reset", commit)
         try:
             answer(self._git, words, environment=self._environment, seconds=_CHECKOUT_SECONDS)
         except GitError as error:
@@ -79,8 +94,15 @@ class Checkout:
 
     def left(self) -> tuple[str, ...]:
         """Paths in the folder that the commit does not have, folders with a slash at their end. Raises GitError."""
-        words = ("-c", "core.bare=false", "ls-files", "-z", "--others", "--directory")
+        words = ("ls-files", "-z", "--others", "--directory")
         return paths_of(answer(self._git, words, environment=self._environment))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _quoted(path: Path) -> str:

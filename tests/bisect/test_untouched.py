@@ -77,8 +77,9 @@ def left_of(root: Path) -> list[Path]:
     """Scratch folders that read the objects of this checkout."""
     found = []
     for base in (MEMORY, Path(tempfile.gettempdir())):
-        for alternates in base.glob(f"flux-bisect-{os.getuid()}/*/git/objects/info/alternates"):
-            found += [alternates.parents[3]] * (str(root.resolve()) in alternates.read_text())
+        for alternates in base.glob(f"flux-bisect-{os.getuid()}/*/git/*/objects/info/alternates"):
+            scratch = alternates.parents[4]
+            found += [scratch] * (scratch not in found and str(root.resolve()) in alternates.read_text())
     return found
 
 

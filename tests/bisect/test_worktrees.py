@@ -1,5 +1,6 @@
 """Throw-away checkouts: whole whatever happened in them before, made ready ahead, and no more than there may be."""
 
+import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from flux_ls.bisect.worktrees import Scratch
 from flux_ls.git.asking import GitError
 from flux_ls.git.checkouts import Checkout
 from flux_ls.git.repository import Repository
-from tests.bisect.histories import World, as_repository
+from tests.bisect.histories import World, as_repository, git
 
 NAMES = [f"c{at}" for at in range(12)]
 WORLD = World(
@@ -133,6 +134,44 @@ def test_the_nearest_folder_is_taken(three: Three) -> None:
     assert three.run("c5") == places["c6"]
     assert three.run("c0") == places["c1"]
     assert three.folders() == 3
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        "git checkout -qb mine; git tag mine",
+        "git commit -qam mine; git update-ref refs/stash HEAD",
+        "git sparse-checkout set nothing",
+        "git config core.autocrlf true; git config --worktree core.sparseCheckout true",
+        "echo '* ident' > $(git rev-parse --git-path info/attributes)",
+        "touch $(git rev-parse --git-path index.lock) $(git rev-parse --git-path HEAD.lock)",
+        "echo broken > $(git rev-parse --git-path index); touch new",
+        "echo broken > $(git rev-parse --git-path index)",
+        "rm $(git rev-parse --git-path index); touch new",
+        "echo /nowhere > $(git rev-parse --git-path objects/info/alternates)",
+        "rm .git; git init -q; git commit -q --allow-empty -m mine",
+        "rm .git; ln -s /nowhere .git",
+        "git rm -qrf .; mkdir -p sub/.git; touch sub/file",
+        "git gc -q --prune=now; git worktree add -q ../mine",
+    ],
+)
+def test_what_a_run_did_to_git_does_not_meet_the_next_one(three: Three, does: str) -> None:
+    shell = (
+        "sh",
+        "-c",
+        f"export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=A GIT_COMMITTER_EMAIL=a@b; {does}",
+    )
+    folders, seen = set[Path](), list[str]()
+    for name in ("c3", "c8", "c3"):
+        with three.scratch.at(three.ids[name]) as tree:
+            folders.add(tree.folder)
+            assert sorted(each.name for each in tree.folder.iterdir()) == [".git", "name", "verdict"]
+            assert (tree.folder / "name").read_text() == name
+            assert git(tree.folder, "rev-parse", "HEAD").strip() == three.ids[name]
+            seen.append(git(tree.folder, "status", "--porcelain") + git(tree.folder, "for-each-ref"))
+            subprocess.run(shell, cwd=tree.folder, capture_output=True, check=False)
+    assert len(folders) == 1
+    assert seen == ["", "", ""]
 
 
 @pytest.mark.parametrize("how", ["ahead", "for a run"])
