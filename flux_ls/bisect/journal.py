@@ -66,12 +66,13 @@ class Held(Exception):
 
     def __init__(self, by: By | None) -> None:
         """`by` is None where nothing was written yet."""
+        since = by.since[:16].replace("T", " ") if by is not None else ""
         if by is None:
             who = "another process"
         elif by.pid == os.getpid():
-            who = f"this process, since {by.since}"
+            who = f"this process, since {since}"
         else:
-            who = f"process {by.pid} ({by.program}), since {by.since}"
+            who = f"process {by.pid} ({by.program}), since {since}"
         how = "wait for its answer, or stop it and ask again, which goes on from there"
         super().__init__(f"the same search is under way in {who}: {how}")
 
@@ -206,9 +207,9 @@ def _lock_of(path: Path) -> Path:
 
 
 def _program() -> str:
-    """`flux`, `flux-ls`; of `python -m`, the package."""
-    name = Path(sys.argv[0])
-    return name.parent.name if name.stem == "__main__" else name.name
+    """`flux`, `flux-ls`; of `python -m`, the package and the one around it."""
+    path = Path(sys.argv[0])
+    return ".".join(path.parts[-3:-1]) if path.stem == "__main__" else path.name
 
 
 def _told_by() -> str:

@@ -66,7 +66,7 @@ def test_the_same_search_in_two_terminals(tmp_path: Path, options: tuple[str, ..
     second = question.ask(*options)
     _, err = second.communicate(timeout=60)
     assert second.returncode == 2
-    assert f"the same search is under way in process {first.pid} (" in err.decode()
+    assert f"the same search is under way in process {first.pid} (flux_ls.cli), since 20" in err.decode()
     assert "wait for its answer, or stop it and ask again, which goes on from there" in err.decode()
     assert question.log().read_bytes() == before
     question.let_go()
