@@ -34,8 +34,6 @@ from flux_ls.git.repository import Described, Repository
 
 _AGAIN = 3
 """How often a commit is tried again whose verdicts differ."""
-_SLOW_MS = 150
-"""What runs longer leaves the time to look ahead, and to make ready both folders that may be next, one in vain."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -104,7 +102,7 @@ class _Bisection:
         self._verdicts: dict[str, Verdict] = {}
         self._tried: Counter[str] = Counter()
         self._count = 0
-        self._slow, self._run_s = False, 0.0
+        self._run_s = 0.0
         self._symptom: str | None = None
         self._left, self._about = 0, 0
         self._ran = asked.ran
@@ -235,7 +233,8 @@ class _Bisection:
                 if commit not in runs.commits:
                     runs.start(commit)
             self._say()
-            if self._asked.at_once == 1 and self._slow and len(runs.commits) == 1:
+            # A run that takes longer than a checkout leaves the time for what may be next, half of it in vain.
+            if self._asked.at_once == 1 and self._run_s > runs.checkout_s and len(runs.commits) == 1:
                 nexts = course.foresee(runs.commits[0], self._verdicts)
                 runs.prepare(sorted(nexts, key=lambda each: -nexts[each]))
             finished = runs.next()
@@ -281,7 +280,6 @@ class _Bisection:
             self._keep_end(finished, evidence)
 
     def _took(self, duration_ms: float) -> None:
-        self._slow = duration_ms > _SLOW_MS
         self._run_s = duration_ms / 1000
 
     def _judged(self, said: Said) -> Verdict:

@@ -46,6 +46,11 @@ class Runs:
         """What is being tried."""
         return tuple(commit for commit, stop in self._running.values() if not stop.is_set())
 
+    @property
+    def checkout_s(self) -> float:
+        """How long the latest checkout took."""
+        return self._scratch.checkout_s
+
     def start(self, commit: str, *, trace: bool = False) -> None:
         stop = threading.Event()
         self._scratch.want(())

@@ -13,6 +13,7 @@ import stat
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -111,6 +112,8 @@ class Scratch:
         self._lock = FileLock(base / f"{name}.lock")
         self._lock.acquire(timeout=0)
         self.folder = Path(os.path.realpath(base / name))
+        self.checkout_s = 0.0
+        """How long the latest one took."""
         self._idle: list[Worktree] = []
         self._count = 0
         self._order: Mapping[str, int] = {}
@@ -134,7 +137,7 @@ class Scratch:
             tree = self._taken(commit, self._idle) or self._another()
         try:
             if not tree.holds(commit):
-                tree.put(commit)
+                self._put(tree, commit)
             yield tree
         finally:
             # What a run left in it must not meet the next one, not even of the same commit.
@@ -161,9 +164,14 @@ class Scratch:
                 return
             self._making.add(commit)
         try:
-            tree.put(commit)
+            self._put(tree, commit)
         finally:
             self._give_back(tree, made=commit)
+
+    def _put(self, tree: Worktree, commit: str) -> None:
+        began = time.monotonic()
+        tree.put(commit)
+        self.checkout_s = time.monotonic() - began
 
     def _is_ready(self, commit: str) -> bool:
         return any(tree.holds(commit) for tree in self._idle)

@@ -113,7 +113,11 @@ def main() -> None:
         commits = history(root)
         chance = random.Random(2)
         print(f"bisect, a step without its run ({COMMITS} commits, {FILES} files, in {folder}):")
-        for name, pause in (("a command that ends at once", ""), ("a command of 0.2 s", "sleep 0.2; ")):
+        for name, pause in (
+            ("a command that ends at once", ""),
+            ("a command of 0.05 s", "sleep 0.05; "),
+            ("a command of 0.2 s", "sleep 0.2; "),
+        ):
             theirs, ours, trees = [], [], []
             for _ in range(REPEATS):
                 culprit = chance.randrange(1, COMMITS)

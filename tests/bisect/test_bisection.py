@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flux_ls.bisect import bisection, course
+from flux_ls.bisect import course
 from flux_ls.bisect.bisection import Asked, bisect
 from flux_ls.bisect.journal import Evidence
 from flux_ls.bisect.oracles import Aborted, Cancelled, CommandOracle, Said
@@ -101,7 +101,7 @@ def test_what_was_foreseen_is_what_would_have_been_asked(
 ) -> None:
     world = random_world(random.Random(seed), 30, ("merges", "linear", "any")[seed % 3], skips=0.2 * (seed % 2))
     project, ahead, step_by_step = Project(tmp_path, world), Reads(), Reads()
-    monkeypatch.setattr(bisection, "_SLOW_MS", -1)
+    monkeypatch.setattr(Runs, "checkout_s", -1.0)
     answer = project.bisect(ahead)
     monkeypatch.setattr(course, "_FORESEEN", 0)
     assert project.bisect(step_by_step).first_bad == answer.first_bad
