@@ -44,6 +44,21 @@ def test_shows_requests_as_they_finish(nvim: Neovim, shop: Shop) -> None:
     assert nvim.messages() == ""
 
 
+@pytest.mark.parametrize(("columns", "path_cells"), [(80, 42), (120, 44), (50, 20)])
+def test_ids_and_how_the_stream_is_have_room(nvim: Neovim, shop: Shop, columns: int, path_cells: int) -> None:
+    nvim.lua("vim.o.columns = ...", columns)
+    nvim.open(shop.checkout)
+    open_tail(nvim, "--errors-only")
+    bad = shop.fails(path="/long" * 30)
+    wait_for(nvim, bad)
+    line = nvim.lines()[0]
+    assert line.split()[1] == ("/long" * 30)[: path_cells - 1] + "…"
+    assert line.endswith(f"req:{bad[:8]}")
+    assert len(line) <= max(columns, 58)
+    bar = "return vim.api.nvim_eval_statusline(vim.wo.winbar, { winid = 0, use_winbar = true }).str"
+    assert nvim.lua(bar).startswith("  Flux tail · errors-only ● live")
+
+
 def test_begins_with_the_latest(nvim: Neovim, shop: Shop) -> None:
     ids = [shop.succeeds(f"/{number}") for number in range(3)]
     nvim.open(shop.checkout)

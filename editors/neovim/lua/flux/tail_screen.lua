@@ -7,10 +7,13 @@ local view = require('flux.view')
 local M = {}
 
 local PATH_CELLS = { 20, 44 }
+-- What stands in a line besides the path: ids are there to be copied.
+local BESIDE_PATH = 38
 
 ---@class flux.TailScreen
 ---@field bufnr integer
 ---@field path_cells integer Wide enough for the paths so far.
+---@field room integer How wide that may be.
 ---@field order string[] Ids on the screen, the oldest first.
 ---@field shown table<string, { request: flux.Request, height: integer }> By id; height in lines.
 ---@field brought integer How many older ones were asked for: they have room beyond the limit.
@@ -18,7 +21,19 @@ local PATH_CELLS = { 20, 44 }
 ---@param bufnr integer
 ---@return flux.TailScreen
 function M.new(bufnr)
-  return { bufnr = bufnr, path_cells = PATH_CELLS[1], order = {}, shown = {}, brought = 0 }
+  local cells, room = PATH_CELLS[1], PATH_CELLS[2]
+  return { bufnr = bufnr, path_cells = cells, room = room, order = {}, shown = {}, brought = 0 }
+end
+
+--- How much room there is for paths, by the narrowest window.
+---@param screen flux.TailScreen
+local function measure(screen)
+  local room = PATH_CELLS[2]
+  for _, window in ipairs(vim.fn.win_findbuf(screen.bufnr)) do
+    room = math.min(room, vim.api.nvim_win_get_width(window) - BESIDE_PATH)
+  end
+  screen.room = math.max(room, PATH_CELLS[1])
+  screen.path_cells = math.min(screen.path_cells, screen.room)
 end
 
 ---@param screen flux.TailScreen
@@ -27,7 +42,7 @@ end
 local function render(screen, request)
   local group = request_of.group(request)
   local kind, name = request_of.what(request)
-  local cells = math.max(PATH_CELLS[1], math.min(vim.fn.strdisplaywidth(name), PATH_CELLS[2]))
+  local cells = math.max(PATH_CELLS[1], math.min(vim.fn.strdisplaywidth(name), screen.room))
   screen.path_cells = math.max(screen.path_cells, cells)
   ---@type flux.Line[]
   local lines = {
@@ -107,6 +122,7 @@ function M.put(screen, requests)
   local following = vim.tbl_filter(function(window)
     return vim.api.nvim_win_get_cursor(window)[1] == vim.api.nvim_buf_line_count(screen.bufnr)
   end, vim.fn.win_findbuf(screen.bufnr))
+  measure(screen)
   local news, lines = {}, {}
   for _, request in ipairs(requests) do
     local known = screen.shown[request.id]
@@ -138,6 +154,7 @@ end
 ---@param screen flux.TailScreen
 ---@param requests flux.Request[]
 function M.put_above(screen, requests)
+  measure(screen)
   local ids, lines = {}, {}
   for _, request in ipairs(requests) do
     if not screen.shown[request.id] then

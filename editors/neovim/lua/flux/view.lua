@@ -267,7 +267,8 @@ function M.default_keys(bufnr, keys)
       hints[#hints + 1] = ('%s %s'):format(key.lhs, key.hint)
     end
   end
-  return #hints == 0 and '' or ('%%=%%#FluxQuiet#%s '):format(table.concat(hints, '  '))
+  -- Where there is no room for both, keys give way to what stands before them.
+  return #hints == 0 and '' or ('%%<%%=%%#FluxQuiet#%s '):format(table.concat(hints, '  '))
 end
 
 return M
