@@ -48,7 +48,7 @@ local function understood(result)
 end
 
 ---@type lsp.ResponseError
-local STOPPED = { code = 0, message = 'the server is not running any more' }
+local STOPPED = { code = 0, message = 'the server is not running any more; :Flux restart starts it' }
 
 --- The server that is responsible for the current buffer, else any that is running.
 ---@return vim.lsp.Client?
@@ -64,6 +64,12 @@ end
 ---@return vim.lsp.Config?
 function M.config()
   return vim.lsp.config[NAME] ---@diagnostic disable-line: undefined-field
+end
+
+--- Where the server's own words are kept.
+---@return string path
+function M.log()
+  return vim.lsp.log.get_filename and vim.lsp.log.get_filename() or vim.lsp.get_log_path()
 end
 
 ---@param config vim.lsp.Config
@@ -140,7 +146,7 @@ function M.with(callback)
         callback(nil, 'the server stopped while it was starting; :checkhealth flux tells more')
       elseif vim.uv.now() > deadline then
         timer:close()
-        callback(nil, 'the server did not answer for 15 s')
+        callback(nil, 'the server did not answer for 15 s; :checkhealth flux tells more')
       end
     end)
   )

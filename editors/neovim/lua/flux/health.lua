@@ -9,8 +9,7 @@ local health = vim.health
 
 local function check_editor()
   health.start('Neovim')
-  local running = vim.version() ---@diagnostic disable-line: call-non-callable
-  local version = ('Neovim %d.%d.%d'):format(running.major, running.minor, running.patch)
+  local version = 'Neovim ' .. tostring(vim.version()) ---@diagnostic disable-line: call-non-callable
   if vim.fn.has('nvim-0.11') == 1 then
     health.ok(version)
   else
@@ -105,9 +104,7 @@ local function check_attached()
   end, 20)
   if not ready then
     health.error((problem or 'the server does not answer'):gsub('; :checkhealth.*', ''), {
-      ('Its log: %s'):format(
-        vim.lsp.log.get_filename and vim.lsp.log.get_filename() or vim.lsp.get_log_path()
-      ),
+      ('Its log: %s'):format(client_of.log()),
       ':Flux restart',
     })
   end

@@ -47,7 +47,7 @@ end
 ---@param words string
 local function give_up(words)
   require('flux.status').mourn('server died')
-  local log = vim.lsp.log.get_filename and vim.lsp.log.get_filename() or vim.lsp.get_log_path()
+  local log = require('flux.client').log()
   notice.fail(('%s. Its log: %s; :Flux restart starts it again'):format(words, log))
 end
 

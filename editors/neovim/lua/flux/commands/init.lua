@@ -110,6 +110,7 @@ function M.run(invocation)
   if not name then
     vim.ui.select(M.names, {
       prompt = 'Flux',
+      kind = 'flux',
       format_item = function(item)
         return ('%s: %s'):format(item, command(item).summary)
       end,

@@ -18,7 +18,7 @@ return {
         return vim.uri_to_fname(folder.uri)
       end, client.workspace_folders or {})
       if #folders == 0 then
-        notice.warn('no folder is open here')
+        notice.warn('no folder is open here: what is trusted is a project, with a .git or a pyproject.toml')
       end
       for _, folder in ipairs(folders) do
         if arguments.options.forget then
