@@ -26,6 +26,10 @@ class Lost(Exception):
     """The recording does not hold all of it; says why."""
 
 
+class NeverKept(Lost):
+    """No recording holds it, however large its budget."""
+
+
 def body_of(message: Mapping[str, AttributeValue], content_type: str) -> bytes:
     """The body of a recorded request or answer. Raises Lost."""
     if message.get("body") is None and "body" in message and "json" in content_type.lower():
@@ -90,6 +94,6 @@ def _multipart(fields: dict[str, Any], content_type: str) -> bytes:
     for name, told in fields.items():
         for value in told if isinstance(told, list) else [told]:
             if isinstance(value, dict):
-                raise Lost(f"the content of the file {value.get('filename') or name} is not recorded")
+                raise NeverKept(f"the content of the file {value.get('filename') or name} is not recorded")
             parts.append(f'--{found[1]}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n')
     return ("".join(parts) + f"--{found[1]}--\r\n").encode()

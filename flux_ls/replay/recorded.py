@@ -9,7 +9,7 @@ from flux_ls.analysis.assess import assess
 from flux_ls.analysis.tree import build
 from flux_ls.model import AttributeValue, Request, Span
 from flux_ls.record import wire
-from flux_ls.replay.bodies import Lost, body_of
+from flux_ls.replay.bodies import Lost, NeverKept, body_of
 from flux_ls.replay.rows import written
 from flux_ls.replay.shapes import RecordedCall, Recording, Sent, Skipped
 
@@ -20,6 +20,7 @@ _OF_THE_WIRE = frozenset({"content-length", "transfer-encoding", "content-encodi
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _RECORD = "record it with `flux run -- CMD`, which keeps what came in"
 _BUDGET = "raise record_value_bytes and record_span_bytes, and record it again"
+_BY_HAND = "send it by hand: what uploaded files contain is never recorded"
 
 
 def recording(request: Request, spans: tuple[Span, ...], fill: Mapping[str, str]) -> Recording | Skipped:
@@ -101,7 +102,8 @@ def _sent(request: Request, entry: Span, secrets: _Secrets) -> Sent | Skipped:
     try:
         body = body_of(message, content_type)
     except Lost as lost:
-        return Skipped(f"its body cannot be sent again: {lost}", _BUDGET)
+        mend = _BY_HAND if isinstance(lost, NeverKept) else _BUDGET
+        return Skipped(f"its body cannot be sent again: {lost}", mend)
     if "websocket" in _header(headers, "upgrade").lower():
         return Skipped("it is a web socket", "only HTTP requests can be replayed")
     query = told.get("query")

@@ -127,7 +127,8 @@ def _error(error: Mapping[str, Any]) -> Trouble:
         where = ""
     target = error.get("target")
     if error["stage"] == "find":
-        return Trouble(error["message"], 'name it: app = "pkg.mod:app" under [tool.flux], FLUX_APP or --app')
+        reason, _, mend = error["message"].rpartition(": ")
+        return Trouble(reason, mend)
     if error["stage"] == "import":
         name = f"{target} " if target else "the application "
         return Trouble(

@@ -94,7 +94,8 @@ def test_an_application_that_cannot_be_imported(project: Project, source: str, r
 def test_there_is_no_application(project: Project) -> None:
     answer = project.one(project.add("GET", "/x"))
     assert answer.outcome == "error"
-    assert (answer.reason or "").startswith("no application was found")
+    assert answer.reason == "no application was found (Flask, FastAPI, Starlette, Django)"
+    assert (answer.mend or "").startswith('name it, as in app = "pkg.mod:app" under [tool.flux]')
 
 
 @pytest.mark.parametrize("python", ["/nowhere/python", "true"])

@@ -81,7 +81,7 @@ def test_what_was_redacted_is_named_or_given(project: Project) -> None:
                 "headers": {"content-type": "multipart/form-data; boundary=x"},
             },
             "the content of the file cv.pdf",
-            "record",
+            "send it by hand",
         ),
     ],
 )
