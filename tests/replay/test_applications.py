@@ -183,6 +183,36 @@ def test_fastapi_with_its_lifespan(project: Project) -> None:
     assert answers[2].same_failure
 
 
+def test_what_fails_after_the_answer_leaves_it_as_it_was(project: Project) -> None:
+    project.write(
+        "main.py",
+        """
+        from fastapi import BackgroundTasks, FastAPI
+
+        app = FastAPI()
+
+        def tell(to):
+            raise LookupError(to)
+
+        @app.post("/orders", status_code=201)
+        async def order(to: str, later: BackgroundTasks):
+            later.add_task(tell, to)
+            return {"to": to}
+
+        @app.get("/orders")
+        async def orders():
+            raise LookupError("orders")
+        """.replace("\n        ", "\n"),
+    )
+    ids = [project.add("POST", "/orders", 201, query={"to": "ann"}), project.add("GET", "/orders", 200)]
+    answers = project.replay(*ids).requests
+    assert [outcome(each) for each in answers] == [("failing", 201, 201), ("failing", 200, 500)]
+    assert [each.reason for each in answers] == [
+        "it did not fail before: LookupError: ann",
+        "it did not fail before: LookupError: orders",
+    ]
+
+
 def test_a_lifespan_that_fails_is_told_with_its_line(project: Project) -> None:
     project.write(
         "main.py",

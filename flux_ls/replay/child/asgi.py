@@ -35,7 +35,9 @@ async def _run(app: Any, sent: Sent, answered: Answered, started: Callable[[], N
         await _exchange(app, _scope(sent, lifespan.state), sent, answered)
     except BaseException as error:
         failures.saw(error)
-        answered.status = 500
+        if answered.status is None:
+            # What has been answered stays, as when a task in the background fails.
+            answered.status = 500
     finally:
         done()
     others = asyncio.all_tasks() - {asyncio.current_task(), lifespan.task}
