@@ -9,6 +9,7 @@ from msgspec import Struct, to_builtins
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from flux_ls.analysis.assess import assess
+from flux_ls.answers.elsewhere import in_words, parted
 from flux_ls.lsp import commands, pages
 from flux_ls.lsp.addresses import address
 from flux_ls.lsp.convert import path_to_uri
@@ -57,6 +58,10 @@ def replay(asked: commands.WhichReplays, desk: Desk, job: Job) -> Answer:
         return latest(desk, uri, "it has not been replayed here: run flux.server.replay")
     if not requests:
         raise JsonRpcException("no HTTP request was recorded in this window", commands.NOT_FOUND, {"kind": "not_found"})
+    if desk.ground.folders:
+        requests, others = parted(reader, desk.ground.workspace(), requests)
+        if others and not (requests and asked.window is not None):
+            raise JsonRpcException(in_words(others), commands.NOT_FOUND, {"kind": "not_found"})
     shape, trials = _run_again(requests, desk, job)
     desk.tried(trials)
     if len(requests) > 1:

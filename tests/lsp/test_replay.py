@@ -12,6 +12,7 @@ from pygls.exceptions import JsonRpcException
 from tests.lsp.editors import PROFILES, Editor, able, editor, without
 from tests.lsp.test_code_action import asked
 from tests.lsp.till import BROKEN, FAULT, HEAD, MENDED, WORSE, Till
+from tests.telemetry import http
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 
@@ -136,7 +137,7 @@ async def test_what_is_saved_is_what_runs(till: Till) -> None:
         assert (await titles(client, uri))[0].startswith("1 failure")
 
 
-async def test_several_and_a_window_with_progress(till: Till) -> None:
+async def test_several_and_a_window_with_progress(till: Till, tmp_path: Path) -> None:
     ids = [till.fails(people=people) for people in (0, 0, 2)]
     async with editor(till.root, store=till.shop.store, options=till.trusted) as client:
         answer = await client.command("replay", {"ids": [id[:8] for id in ids]}, work_done_token="mine")
@@ -151,6 +152,13 @@ async def test_several_and_a_window_with_progress(till: Till) -> None:
         assert len(window["requests"]) == 3
         assert window["uri"].startswith("flux://replay?window=")
         assert (await client.command("replay", {"window": "1h", "latest": True}))["text"] == window["text"]
+        file = tmp_path / "billing.py"
+        file.write_text("def bill():\n    pass\n")
+        code = {"code.file.path": str(file), "code.line.number": 1, "code.function.name": "bill"}
+        other = till.shop.send(http("GET", "/bill", 500, attributes=code))
+        assert len((await client.command("replay", {"window": "1h"}))["requests"]) == 3
+        with pytest.raises(JsonRpcException, match="1 request ran the code of another project"):
+            await client.command("replay", {"id": other})
 
 
 async def test_wrong_use_says_what_is_right(till: Till) -> None:
