@@ -23,25 +23,31 @@ WORLD = World(
 
 
 class Question:
-    """Asked in terminals; the third run and those after it wait until somebody lets them go on."""
+    """Asked in terminals; a run, the third, and those after it wait until somebody lets them go on."""
 
-    def __init__(self, tmp_path: Path) -> None:
+    def __init__(self, tmp_path: Path, waits: int = 3) -> None:
+        self._waits = waits
         self.root, self.store = tmp_path / "project", tmp_path / "store" / "flux.db"
         self.ids = as_repository(WORLD, self.root)
         self._begun, self._open = tmp_path / "begun", tmp_path / "open"
+        self._begun.parent.mkdir(exist_ok=True)
         self._begun.touch()
 
     def ask(self, *options: str) -> "subprocess.Popen[bytes]":
-        count = f"echo x >> {self._begun}; test $(wc -l < {self._begun}) -lt 3 ||"
+        count = f"echo x >> {self._begun}; test $(wc -l < {self._begun}) -lt {self._waits} ||"
         wait = f"while ! test -e {self._open}; do sleep 0.02; done"
         run = f"{count} {wait}; exit $(cat verdict)"
         return start(self.root, self.store, self.ids["c0"], self.ids["c11"], *options, run=run)
 
     def until_it_waits(self, process: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + 60
-        while len(self._begun.read_text().splitlines()) < 3 and time.monotonic() < deadline:
+        while self.begun() < self._waits and time.monotonic() < deadline:
             assert process.poll() is None
             time.sleep(0.02)
+
+    def begun(self) -> int:
+        """How many runs there were."""
+        return len(self._begun.read_text().splitlines())
 
     def let_go(self) -> None:
         self._open.touch()
@@ -87,6 +93,21 @@ def test_one_that_was_killed_is_in_nobodys_way(tmp_path: Path) -> None:
     told = finished(question.ask())
     assert question.ids["c7"][:12] in told
     assert "goes on where it was stopped: 2 verdicts are known" in told
+
+
+def test_one_that_is_stopped_between_the_ends_goes_on_at_the_second(tmp_path: Path) -> None:
+    question, whole = Question(tmp_path / "stopped", waits=2), Question(tmp_path / "whole")
+    whole.let_go()
+    finished(whole.ask())
+    first = question.ask()
+    question.until_it_waits(first)
+    first.send_signal(signal.SIGINT)
+    _, err = first.communicate(timeout=60)
+    assert first.returncode == 130, err
+    question.let_go()
+    told = finished(question.ask())
+    assert "goes on where it was stopped: 1 verdict is known" in told
+    assert question.begun() == whole.begun() + 1, "the run that was ended, and no other, is made again"
 
 
 def test_other_questions_are_in_nobodys_way(tmp_path: Path) -> None:
