@@ -21,7 +21,10 @@ const bundles = await Promise.all([
   }),
   context({
     ...common,
-    entryPoints: ["request", "compare"].flatMap((name) => [`src/webview/${name}.ts`, `src/webview/${name}.css`]),
+    entryPoints: ["request", "compare", "text"].flatMap((name) => [
+      `src/webview/${name}.ts`,
+      `src/webview/${name}.css`,
+    ]),
     outdir: "dist/webview",
     platform: "browser",
     target: "es2022",

@@ -5,7 +5,7 @@ import type { LanguageClient } from "vscode-languageclient/node";
 import { askedBy } from "./addresses";
 import { offer, show as showTelling } from "./asking";
 import { type Answer, type CommandName, STATUS, type Status } from "./messages";
-import { openPage, renewing } from "./pages";
+import { Pages } from "./pages";
 import { withProgress } from "./running";
 import { type Life, Lifecycle } from "./server/lifecycle";
 
@@ -34,18 +34,20 @@ export class Flux implements vscode.Disposable {
   readonly diagnostics = new Map<string, readonly vscode.Diagnostic[]>();
   /** What shows the answers of some commands; those without one are shown as a page. */
   readonly presenters = new Map<CommandName, Presenter>();
+  readonly pages: Pages;
   readonly server: Lifecycle;
   status: Status | undefined;
-  private renewing: vscode.Disposable | undefined;
 
   constructor(
     readonly context: vscode.ExtensionContext,
     readonly output: vscode.LogOutputChannel,
   ) {
+    this.pages = new Pages(this);
     this.server = new Lifecycle(context, {
       output,
       run: (command, given, pass) => this.run(command, given, pass),
       show: (address) => this.open(address),
+      textOf: (uri, token) => this.pages.textOf(uri, token),
       published: (uri, diagnostics) => this.published(uri, diagnostics),
       say: (text) => void offer(this, text, this.status?.broken ? ["doctor", "settings"] : ["output"]),
     });
@@ -113,7 +115,7 @@ export class Flux implements vscode.Disposable {
     const answer = runs
       ? await withProgress(await this.ready(), name, parameters)
       : await this.execute(name, parameters);
-    await openPage(answer.uri);
+    await this.pages.show(answer.uri);
   }
 
   /** Opens a document of the server's: what it is the answer of is shown in its own way, where there is one. */
@@ -121,7 +123,7 @@ export class Flux implements vscode.Disposable {
     const asked = askedBy(address);
     const presenter = asked && this.presenters.get(asked.name);
     if (asked === undefined || presenter === undefined) {
-      await openPage(address);
+      await this.pages.show(address);
       return;
     }
     const { name, ...parameters } = asked;
@@ -140,8 +142,6 @@ export class Flux implements vscode.Disposable {
   }
 
   private greet(client: LanguageClient): void {
-    this.renewing?.dispose();
-    this.renewing = renewing(client);
     client.onNotification(STATUS, (status: Status) => this.tell(status));
     client.sendRequest<Status>(STATUS).then(
       (status) => this.tell(status),
@@ -174,7 +174,7 @@ export class Flux implements vscode.Disposable {
   }
 
   dispose(): void {
-    this.renewing?.dispose();
+    this.pages.dispose();
     this.statusChanged.dispose();
     this.publishedChanged.dispose();
   }

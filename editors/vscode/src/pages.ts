@@ -1,54 +1,119 @@
-// The server's documents, `flux://request/ID/why` and the others: opened as people read them, and told anew.
+// The server's documents, `flux://request/ID/why` and the others, as pages with a title of their own.
 
 import * as vscode from "vscode";
-import { type LanguageClient, TextDocumentContentRequest } from "vscode-languageclient/node";
+import { TextDocumentContentRequest } from "vscode-languageclient/node";
+import type { Flux } from "./flux";
+import { html, iconOf, options } from "./views/panel";
 
-/** What the server can only say once, such as the answer of a model: by the document's uri. */
-const said = new Map<string, string>();
-/** Addresses as the server wrote them, by uri: one that VS Code has read and writes has another spelling. */
-const addresses = new Map<string, string>();
-const renew = new vscode.EventEmitter<vscode.Uri>();
+/** As the manifest names them. */
+const TYPE = "flux.page";
 
-/** Opens a document of the server's; with a text of its own where asking for it again would be another answer. */
-export async function openPage(address: string, text?: string): Promise<void> {
-  const uri = vscode.Uri.parse(address);
-  addresses.set(uri.toString(), address);
-  if (text !== undefined) {
-    said.set(uri.toString(), text);
-  } else {
-    said.delete(uri.toString());
+export class Pages implements vscode.CustomReadonlyEditorProvider, vscode.Disposable {
+  private readonly open = new Map<string, vscode.WebviewPanel>();
+  /** What the server can only say once, such as the answer of a model: by the document's uri. */
+  private readonly said = new Map<string, string>();
+  /** Addresses as the server wrote them, by uri: one that VS Code has read and writes has another spelling. */
+  private readonly addresses = new Map<string, string>();
+  /** What a page that is about to open will show. */
+  private readonly coming = new Map<string, string>();
+  private readonly registered: vscode.Disposable;
+
+  constructor(private readonly flux: Flux) {
+    this.registered = vscode.window.registerCustomEditorProvider(TYPE, this, {
+      webviewOptions: { enableFindWidget: true },
+    });
   }
-  // A document that is open already would keep the text that it has.
-  renew.fire(uri);
-  const document = await vscode.workspace.openTextDocument(uri);
-  if (document.languageId !== "markdown") {
-    await vscode.languages.setTextDocumentLanguage(document, "markdown");
-  }
-  await vscode.commands.executeCommand("markdown.showPreview", uri);
-}
 
-/** Has the client tell the editor of documents that read differently now. */
-export function renewing(client: LanguageClient): vscode.Disposable {
-  return renew.event((uri) => {
-    const providers = client.getFeature(TextDocumentContentRequest.method)?.getProviders() ?? [];
-    for (const { scheme, onDidChangeEmitter } of providers) {
-      if (scheme === uri.scheme) {
-        onDidChangeEmitter.fire(uri);
-      }
+  dispose(): void {
+    vscode.Disposable.from(this.registered, ...this.open.values()).dispose();
+  }
+
+  /** Shows a document as it reads now; with a text of its own where asking for it again would be another answer. */
+  async show(address: string, text?: string): Promise<void> {
+    const uri = uriOf(address);
+    const key = uri.toString();
+    this.addresses.set(key, address);
+    if (text === undefined) {
+      this.said.delete(key);
+    } else {
+      this.said.set(key, text);
     }
-  });
+    const told = await this.textOf(uri);
+    const known = this.open.get(key);
+    if (known !== undefined) {
+      known.reveal();
+      await this.draw(known, told);
+      return;
+    }
+    this.coming.set(key, told);
+    try {
+      await vscode.commands.executeCommand("vscode.openWith", uri, TYPE, { preview: false });
+    } finally {
+      this.coming.delete(key);
+    }
+  }
+
+  /** The text of a document. */
+  async textOf(uri: vscode.Uri, token?: vscode.CancellationToken): Promise<string> {
+    const text = this.said.get(uri.toString());
+    if (text !== undefined) {
+      return text;
+    }
+    const asked = { uri: this.addresses.get(uri.toString()) ?? uri.toString(true) };
+    const client = await this.flux.ready();
+    return (await client.sendRequest(TextDocumentContentRequest.type, asked, token)).text;
+  }
+
+  openCustomDocument(uri: vscode.Uri): vscode.CustomDocument {
+    return { uri, dispose: () => {} };
+  }
+
+  async resolveCustomEditor(
+    { uri }: vscode.CustomDocument,
+    panel: vscode.WebviewPanel,
+    token: vscode.CancellationToken,
+  ): Promise<void> {
+    const key = uri.toString();
+    this.open.set(key, panel);
+    panel.onDidDispose(() => {
+      if (this.open.get(key) === panel) {
+        this.open.delete(key);
+      }
+    });
+    panel.webview.options = options(this.flux.context.extensionUri);
+    panel.iconPath = iconOf(this.flux.context.extensionUri);
+    await this.draw(panel, this.coming.get(key) ?? (await this.textOf(uri, token).catch(problem)));
+  }
+
+  private async draw(panel: vscode.WebviewPanel, text: string): Promise<void> {
+    panel.title = titleOf(text);
+    panel.webview.html = html(panel.webview, this.flux.context.extensionUri, "text", await this.drawn(text));
+  }
+
+  /** As VS Code itself draws Markdown; as it is written where that has been switched off. */
+  private async drawn(text: string): Promise<string> {
+    try {
+      return await vscode.commands.executeCommand<string>("markdown.api.render", text);
+    } catch (error) {
+      this.flux.output.warn(`Markdown is shown as it is written: ${String(error)}`);
+      return `<pre>${text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`)}</pre>`;
+    }
+  }
 }
 
-/** The text of a document. */
-export async function textOf(
-  client: LanguageClient,
-  uri: vscode.Uri,
-  token: vscode.CancellationToken,
-): Promise<string> {
-  const text = said.get(uri.toString());
-  if (text !== undefined) {
-    return text;
-  }
-  const address = addresses.get(uri.toString()) ?? uri.toString(true);
-  return (await client.sendRequest(TextDocumentContentRequest.type, { uri: address }, token)).text;
+/** With the path that VS Code gives to what has none, so that the same document has one uri. */
+function uriOf(address: string): vscode.Uri {
+  const uri = vscode.Uri.parse(address);
+  return uri.path === "" ? uri.with({ path: "/" }) : uri;
+}
+
+/** The heading of a page. */
+function titleOf(text: string): string {
+  return /^# (.*)$/m.exec(text)?.[1]?.replaceAll("`", "").trim() || "Flux";
+}
+
+/** A page in the place of one that cannot be had. */
+function problem(error: unknown): string {
+  const words = error instanceof Error ? error.message : String(error);
+  return `# Nothing to show\n\n${words.replace(/^/gm, "    ")}\n`;
 }

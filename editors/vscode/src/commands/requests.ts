@@ -4,7 +4,6 @@ import * as vscode from "vscode";
 import { askedBy } from "../addresses";
 import { ask, show } from "../asking";
 import type { Flux } from "../flux";
-import { openPage } from "../pages";
 import { withProgress } from "../running";
 import { chooseRequest } from "./choosing";
 
@@ -86,12 +85,12 @@ export async function explainSend(flux: Flux, given?: unknown): Promise<void> {
     look,
   );
   if (chosen === look) {
-    await openPage(prompt.uri);
+    await flux.pages.show(prompt.uri);
   } else if (chosen === send) {
     // What was ambiguous is not asked again.
     const meant = askedBy(prompt.uri)?.id ?? id;
     const answer = await withProgress(await flux.ready(), "explain", { id: meant, send: true });
-    await openPage(answer.uri, answer.text);
+    await flux.pages.show(answer.uri, answer.text);
   }
 }
 

@@ -19,7 +19,6 @@ import { CAPABILITY, read } from "../answer";
 import { withRequest } from "../codes";
 import { linked } from "../hover";
 import { TRUST } from "../messages";
-import { textOf } from "../pages";
 import { serverSettings } from "../settings";
 import type { Candidate } from "./candidates";
 
@@ -32,6 +31,8 @@ export interface Owner {
   run(command: string, given: unknown, pass: () => Thenable<unknown>): Thenable<unknown>;
   /** The server asks for one of its documents to be shown. */
   show(address: string): Thenable<void>;
+  /** One of them is read as a text. */
+  textOf(uri: vscode.Uri, token: vscode.CancellationToken): Thenable<string>;
   published(uri: vscode.Uri, diagnostics: readonly vscode.Diagnostic[]): void;
   /** The server has something to say that is not the answer to a question. */
   say(text: string): void;
@@ -87,7 +88,7 @@ export function makeClient(server: Candidate, interpreter: string | undefined, o
         },
       },
       executeCommand: (command, args, next) => owner.run(command, args[0], () => Promise.resolve(next(command, args))),
-      provideTextDocumentContent: (uri, token) => textOf(client, uri, token),
+      provideTextDocumentContent: (uri, token) => owner.textOf(uri, token),
       provideHover: async (document, position, token, next) => linked(await next(document, position, token)),
       handleDiagnostics: (uri, diagnostics, next) => {
         next(uri, diagnostics.map(withRequest));

@@ -8,7 +8,7 @@ import type { DiffShape, ReplayAnswer } from "../messages";
 import { Documents, type Panel } from "./documents";
 import { nowhere, openFrame } from "./location";
 import { head, lines } from "./model/comparison";
-import { columnForCode, html } from "./panel";
+import { columnForCode, html, iconOf } from "./panel";
 import type { FromComparePage, ToComparePage } from "./talk";
 
 /** What differs; with the replay that the second of them is. */
@@ -55,7 +55,7 @@ class ComparePanel implements Panel<Told> {
     readonly panel: vscode.WebviewPanel,
     private readonly asked: Asked,
   ) {
-    panel.iconPath = vscode.Uri.joinPath(flux.context.extensionUri, "media", "icon.svg");
+    panel.iconPath = iconOf(flux.context.extensionUri);
     panel.webview.onDidReceiveMessage((told: FromComparePage) => this.hear(told));
     panel.webview.html = html(panel.webview, flux.context.extensionUri, "compare");
   }

@@ -4,7 +4,6 @@ import * as vscode from "vscode";
 import { show, telling } from "../asking";
 import type { Flux, Parameters } from "../flux";
 import type { FrameShape, ReplayAnswer, TraceAnswer, WhyAnswer } from "../messages";
-import { openPage } from "../pages";
 import { withProgress } from "../running";
 import { ComparePanels } from "./comparePanel";
 import { Failures, type GroupNode } from "./failures";
@@ -114,7 +113,7 @@ async function replay(flux: Flux, panels: ComparePanels, parameters: Parameters)
       ? await flux.execute<ReplayAnswer>("replay", parameters)
       : await withProgress<ReplayAnswer>(await flux.ready(), "replay", parameters);
   if (!(await panels.showReplay(answer))) {
-    await openPage(answer.uri);
+    await flux.pages.show(answer.uri);
   }
 }
 

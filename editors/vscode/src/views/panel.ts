@@ -3,14 +3,15 @@
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
 
-export type PageName = "request" | "compare";
+export type PageName = "request" | "compare" | "text";
 
 /** Scripts and styles of our own alone; nothing inline, nothing from elsewhere. */
 export function options(extension: vscode.Uri): vscode.WebviewOptions {
   return { enableScripts: true, localResourceRoots: [vscode.Uri.joinPath(extension, "dist", "webview")] };
 }
 
-export function html(webview: vscode.Webview, extension: vscode.Uri, name: PageName): string {
+/** With the content that the page is read for, or the one that its script makes. */
+export function html(webview: vscode.Webview, extension: vscode.Uri, name: PageName, content = ""): string {
   const file = (ending: string) =>
     webview.asWebviewUri(vscode.Uri.joinPath(extension, "dist", "webview", `${name}.${ending}`)).toString();
   const nonce = randomBytes(18).toString("base64url");
@@ -31,10 +32,14 @@ export function html(webview: vscode.Webview, extension: vscode.Uri, name: PageN
 <title>Flux</title>
 </head>
 <body>
-<main id="page" aria-busy="true"></main>
+<main id="page" aria-busy="${content === ""}">${content}</main>
 <script nonce="${nonce}" src="${file("js")}"></script>
 </body>
 </html>`;
+}
+
+export function iconOf(extension: vscode.Uri): vscode.Uri {
+  return vscode.Uri.joinPath(extension, "media", "icon.svg");
 }
 
 /** Where a panel opens: with those that are open, else beside the code, if there is any. */

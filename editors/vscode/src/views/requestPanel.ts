@@ -11,7 +11,7 @@ import { anchorWords, placeWords } from "./model/groups";
 import { firstLine, plain } from "./model/plain";
 import { details, outcome, title, went } from "./model/request";
 import { isPlaced, rowsOf } from "./model/steps";
-import { columnForCode, html } from "./panel";
+import { columnForCode, html, iconOf } from "./panel";
 import {
   ACTIONS,
   type Action,
@@ -77,7 +77,7 @@ class RequestPanel implements Panel<DebugAnswer> {
     private readonly state: RequestState,
     private readonly line: vscode.TextEditorDecorationType,
   ) {
-    panel.iconPath = vscode.Uri.joinPath(flux.context.extensionUri, "media", "icon.svg");
+    panel.iconPath = iconOf(flux.context.extensionUri);
     panel.webview.onDidReceiveMessage((told: FromRequestPage) => this.hear(told));
     panel.webview.html = html(panel.webview, flux.context.extensionUri, "request");
   }

@@ -1,0 +1,92 @@
+"""Answers as pages: each in a tab with a title of its own, told anew when asked for; what was recorded is only text."""
+
+from typing import Any
+
+from playwright.sync_api import Frame
+
+from tests.e2e.neovim.shop import FAULT_LINE
+from tests.e2e.vscode.panes import page
+from tests.e2e.vscode.shop import Shop
+from tests.e2e.vscode.window import Window
+from tests.telemetry import Raises, http
+
+HOSTILE = (
+    "</code></pre><img src=x onerror=\"document.title='pwned'\"><script>document.title = 'pwned'</script>\n"
+    "# pwned\n```\n</pre><style>* { display: none }</style> [why](command:workbench.action.closeWindow) \u202e🙂"
+)
+
+
+def shown(window: Window, command: str, *given: Any) -> None:
+    window.host("await vscode.commands.executeCommand(...given)", command, *given)
+
+
+def with_heading(window: Window, heading: str) -> Frame:
+    return page(window, f"h1:has-text('{heading}')")
+
+
+def titles(window: Window) -> list[str]:
+    found: list[str] = window.host(
+        "return vscode.window.tabGroups.all.flatMap((group) => group.tabs)"
+        ".filter((tab) => tab.input.viewType === 'flux.page').map((tab) => tab.label)"
+    )
+    return found
+
+
+def test_each_has_a_tab_with_its_title(shop: Shop, window: Window) -> None:
+    one, other = shop.orders(people=0), shop.orders(people=0)
+    window.lens("2 failures · last").wait_for()
+    for id in (one, other, one):
+        shown(window, "flux.why", id)
+        window.eventually(lambda id=id: f"req:{id[:8]}" in window.page_text("Root cause"), "the page")
+    shown(window, "flux.errors")
+    window.page_text("What fails")
+    assert sorted(titles(window)) == sorted(
+        ["What fails", f"Why did req:{one[:8]} fail?", f"Why did req:{other[:8]} fail?"]
+    )
+    # Asked for again, it reads as things are now.
+    shop.fails("get_greeting({})", path="/greeting")
+    window.eventually(lambda: window.host("return flux.status.failing") == 2, "the other kind")
+    assert "KeyError" not in window.page_text("What fails")
+    shown(window, "flux.errors")
+    window.eventually(lambda: "KeyError" in window.page_text("What fails"), "the other kind")
+    assert len(titles(window)) == 3
+
+
+def test_it_is_there_after_a_reload(shop: Shop, window: Window) -> None:
+    id = shop.orders(people=0)
+    shown(window, "flux.why", id)
+    frame = with_heading(window, "Why did")
+    frame.evaluate("window.scrollTo(0, 120)")
+    # How far it was read has then reached the editor, too.
+    window.eventually(lambda: frame.evaluate("window.scrollY") == 120, "it to scroll")
+    window.open(shop.checkout)
+    window.eventually(frame.is_detached, "the page to be hidden")
+    window.tab(f"Why did req:{id[:8]} fail?").click()
+    frame = with_heading(window, "Why did")
+    window.eventually(lambda: frame.evaluate("window.scrollY") == 120, "it to be where it was")
+    window.command("Developer: Reload Window")
+    window.eventually(lambda: frame.is_detached(), "the window to go")
+    window.expect(with_heading(window, "Why did").locator("main")).to_contain_text("ZeroDivisionError")
+    window.tab(f"Why did req:{id[:8]} fail?").wait_for()
+
+
+def test_what_was_recorded_is_only_text(shop: Shop, window: Window) -> None:
+    frame_of = (str(shop.checkout), FAULT_LINE, "per_person", "share")
+    id = shop.send(http("GET", f"/{HOSTILE}", 500, raises=Raises("Boom", HOSTILE, (frame_of,)), ms=3))
+    shown(window, "flux.why", id)
+    frame = with_heading(window, "Why did")
+    window.expect(frame.locator("main")).to_contain_text("<img src=x")
+    assert frame.locator("main").locator("img, script, style, a").count() == 0
+    assert frame.locator("h1").count() == 1
+    assert frame.evaluate("document.title") == "Flux"
+    policy = str(frame.locator('meta[http-equiv="Content-Security-Policy"]').get_attribute("content"))
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_what_cannot_be_answered_opens_nothing(shop: Shop, window: Window) -> None:
+    shop.succeeds()
+    window.eventually(lambda: window.host("return flux.status?.last_request !== null"), "the request")
+    window.host("void vscode.commands.executeCommand('flux.openPage', 'flux://request/dead/why')")
+    window.toast("dead").wait_for()
+    assert titles(window) == []
