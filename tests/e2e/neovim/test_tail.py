@@ -223,6 +223,19 @@ def test_keys_lead_on(nvim: Neovim, shop: Shop) -> None:
         assert search[:8] in nvim.lines()[0]
 
 
+def test_commands_mean_the_request_under_the_cursor(nvim: Neovim, shop: Shop) -> None:
+    nvim.open(shop.folder / "shop" / "web.py")
+    first, second = shop.fails(), shop.fails("get_greeting({})", path="/greeting")
+    for command, name in (("why", "flux-why"), ("trace", "flux-trace"), ("debug", "flux-debug")):
+        open_tail(nvim)
+        wait_for(nvim, first, second)
+        nvim.lua("vim.fn.search(...)", f"req:{first[:8]}")
+        nvim.command(f"Flux {command}")
+        nvim.eventually("return vim.bo.filetype == ...", name)
+        assert first[:8] in nvim.lines()[0]
+        nvim.keys("q")
+
+
 def test_closing_ends_the_stream(nvim: Neovim, shop: Shop) -> None:
     nvim.open(shop.checkout)
     open_tail(nvim)

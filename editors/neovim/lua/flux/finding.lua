@@ -116,7 +116,18 @@ function M.at_cursor()
   return all
 end
 
---- Calls back with the request that is meant: the one given, or the finding at the cursor, asking when several fit.
+--- The request that one of Flux's windows is about, or that its cursor is on.
+---@return string?
+local function of_window()
+  local which = vim.b.flux_request ---@type flux.Which?
+  if type(which) == 'function' then
+    return which()
+  end
+  return which
+end
+
+--- Calls back with the request that is meant: the one given, that of the window, or the finding at the cursor, asking
+--- when several fit.
 ---@param ids string[]
 ---@param callback fun(id: string, finding?: flux.Finding)
 ---@param wanted? fun(finding: flux.Finding): boolean
@@ -125,9 +136,9 @@ function M.choose(ids, callback, wanted)
     callback(ids[1])
     return
   end
-  local view_id = vim.b.flux_request
-  if type(view_id) == 'string' then
-    callback(view_id)
+  local own = of_window()
+  if own then
+    callback(own)
     return
   end
   local findings = M.at_cursor()
@@ -159,7 +170,7 @@ local LOOKED_THROUGH = 200
 ---@param ids string[]
 ---@param callback fun(id: string)
 function M.choose_or_latest(ids, callback)
-  if ids[1] or type(vim.b.flux_request) == 'string' or #M.at_cursor() > 0 then
+  if ids[1] or of_window() or #M.at_cursor() > 0 then
     M.choose(ids, callback)
     return
   end

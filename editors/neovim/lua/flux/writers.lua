@@ -26,7 +26,7 @@ function M.show(options, lines, by_line, client)
     local writer = under_cursor()
     return writer and writer.id
   end
-  return view.show(options, lines, {
+  local bufnr = view.show(options, lines, {
     {
       lhs = '<CR>',
       plug = 'open',
@@ -46,6 +46,8 @@ function M.show(options, lines, by_line, client)
     leads.trace(which),
     leads.debug(which),
   })
+  vim.b[bufnr].flux_request = which
+  return bufnr
 end
 
 return M

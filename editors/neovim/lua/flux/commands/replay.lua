@@ -159,9 +159,7 @@ local function show(answer, client)
       end,
     },
   })
-  if #answer.requests == 1 then
-    vim.b[bufnr].flux_request = answer.requests[1].request_id
-  end
+  vim.b[bufnr].flux_request = id_here
 end
 
 ---@param ids string[]

@@ -278,6 +278,7 @@ function M.run(arguments)
     local request = under_cursor(tail)
     return request and request.id
   end
+  vim.b[bufnr].flux_request = which
   tail.hints = view.keys(bufnr, {
     {
       lhs = '<CR>',
