@@ -5,7 +5,7 @@ import pytest
 from tests.e2e.neovim.conftest import StartNeovim
 from tests.e2e.neovim.driver import Neovim
 from tests.e2e.neovim.shop import FAULT_LINE, Shop
-from tests.telemetry import Raises, http
+from tests.telemetry import Raises, http, span
 
 ELSEWHERE = Raises("Timeout", "no answer\nfrom shop/checkout.py:1", (("/srv/other/pay.py", 3, "pay", "send()"),))
 
@@ -166,6 +166,23 @@ def test_trace_is_a_tree_that_leads_to_code(nvim: Neovim, shop: Shop) -> None:
     nvim.eventually("return vim.bo.filetype == 'flux-why'")
     nvim.keys("t")
     nvim.eventually("return vim.bo.filetype == 'flux-trace'")
+
+
+@pytest.mark.parametrize(
+    ("columns", "view", "name_cells"), [(80, "split", 30), (140, "split", 44), (140, "vsplit", 20), (120, "float", 44)]
+)
+def test_a_trace_has_as_much_room_for_names_as_its_window(
+    start_neovim: StartNeovim, shop: Shop, columns: int, view: str, name_cells: int
+) -> None:
+    long = "a-span-of-a-very-long-name-that-nobody-reads-to-its-end"
+    request = shop.send(http("GET", "/x", children=[span(long, start_ms=1, ms=4)]))
+    nvim = start_neovim(settings={"view": view})
+    nvim.lua("vim.o.columns = ...", columns)
+    nvim.command(f"Flux trace {request}")
+    nvim.eventually("return vim.bo.filetype == 'flux-trace'")
+    (line,) = [line for line in nvim.lines() if "└─ a-span" in line]
+    assert line.startswith(f"  └─ {long}"[: name_cells + 1] + "…")
+    assert line.split()[2] == "4ms"
 
 
 def test_a_column_counts_code_points(nvim: Neovim, shop: Shop) -> None:

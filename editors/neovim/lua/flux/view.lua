@@ -85,6 +85,18 @@ function M.write(bufnr, first, last, lines)
   end
 end
 
+local FLOAT_CELLS = 100
+
+--- How wide a view is that opens now.
+---@return integer cells
+function M.width()
+  local kind = require('flux.config').get().view
+  if kind == 'float' then
+    return math.min(FLOAT_CELLS, vim.o.columns - 8)
+  end
+  return kind == 'vsplit' and math.floor(vim.o.columns / 2) or vim.o.columns
+end
+
 ---@param bufnr integer
 ---@param options flux.ViewOptions
 ---@return integer window
@@ -96,7 +108,7 @@ local function show(bufnr, options)
   end
   local kind = options.window or require('flux.config').get().view
   if kind == 'float' then
-    local width = math.min(100, vim.o.columns - 8)
+    local width = M.width()
     local height = math.min(30, vim.o.lines - 6)
     return vim.api.nvim_open_win(bufnr, true, {
       relative = 'editor',

@@ -15,8 +15,10 @@ local M = {
   ids = true,
 }
 
-local NAME_CELLS = 44
+local NAME_CELLS = { 20, 44 }
 local BAR_CELLS = 24
+-- What stands in a line besides the name: margins, the duration, the bar and the service.
+local BESIDE_NAME = 50
 
 ---@param spans table[] Parents before their children.
 ---@return string[] branches What is drawn before each span's name.
@@ -67,11 +69,12 @@ local function render(answer)
     view.line({ '' }),
   }
   local by_line, branches = {}, branches_of(spans)
+  local cells = math.max(NAME_CELLS[1], math.min(view.width() - BESIDE_NAME, NAME_CELLS[2]))
   for position, span in ipairs(spans) do
     local before, bar = bar_of(span, from, to)
     local failed = span.status == 'error'
     local branch = branches[position]
-    local name = view.fit(span.name, math.max(NAME_CELLS - vim.fn.strdisplaywidth(branch), 8))
+    local name = view.fit(span.name, math.max(cells - vim.fn.strdisplaywidth(branch), 8))
     lines[#lines + 1] = view.line(
       { '  ' },
       { branch, 'FluxQuiet' },
@@ -100,7 +103,7 @@ local function show(answer, client)
   local roots = client_of.roots(client)
   local request = answer.request
   local bufnr = view.show(
-    { name = ('request/%s/trace'):format(request.short_id), filetype = 'flux-trace' },
+    { name = ('request/%s/trace'):format(request.short_id), filetype = 'flux-trace', wrap = 8 },
     lines,
     {
       {
