@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-from flux_ls.model import Frame
+from flux_ls.model import Failure, Frame
 
 _ID = re.compile(r"(?<![0-9A-Za-z])(?=[0-9A-Za-z-]*\d)[0-9A-Fa-f]{6,}(?:-[0-9A-Fa-f]+)*(?![0-9A-Za-z])|\d+")
 _SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z]{1,4}$")
@@ -28,6 +28,18 @@ def qualified(frame: Frame) -> str:
     """`shop/payments:charge`: the frame's function with the last two components of its path."""
     path = "/".join(frame.path.replace("\\", "/").split("/")[-2:])
     return f"{_SUFFIX.sub('', path)}:{frame.function.rpartition('.')[2]}"
+
+
+def alike(one: Failure, other: Failure) -> bool:
+    """Whether two failures are the same one in different revisions: the file of a function may have been renamed."""
+    if one.fingerprint == other.fingerprint:
+        return True
+    functions = _names(one)
+    return bool(functions) and functions == _names(other) and unqualified(one.type) == unqualified(other.type)
+
+
+def _names(failure: Failure) -> list[str]:
+    return list(dict.fromkeys(frame.function.rpartition(".")[2] for frame in failure.frames))
 
 
 def unqualified(type: str) -> str:

@@ -6,7 +6,7 @@ from typing import TypeGuard
 
 from msgspec import Struct
 
-from flux_ls.analysis.fingerprint import unqualified
+from flux_ls.analysis.fingerprint import alike, unqualified
 from flux_ls.model import Assessment, Failure, Request
 from flux_ls.replay.shapes import Blocked, Outcome
 
@@ -27,7 +27,7 @@ class Verdict(Struct, frozen=True):
 
 def judged(
     was: Request,
-    fingerprint: str | None,
+    died: Failure | None,
     now: Assessment,
     status: int | None,
     blocked: Sequence[Blocked],
@@ -37,9 +37,9 @@ def judged(
     *,
     has_rows: bool = True,
 ) -> Verdict:
-    """`fingerprint` is that of the recorded failure, `difference` the first one of the answers that counts, `inserted`
+    """`died` is the recorded failure, `difference` the first one of the answers that counts, `inserted`
     the tables in which it made rows that lasted, if what it did to rows was recorded."""
-    if (made := _made_before(was, fingerprint, now.failure, status, inserted, has_rows)) is not None:
+    if (made := _made_before(was, died, now.failure, status, inserted, has_rows)) is not None:
         return Verdict(
             "skipped",
             f"{made}: {line(now.failure, status)}",
@@ -47,7 +47,7 @@ def judged(
         )
     failed = now.request.failed or (status is not None and status >= 500)
     if failed:
-        return _failed(was, fingerprint, now.failure, status, blocked)
+        return _failed(was, died, now.failure, status, blocked)
     if redacted and status in _NOT_LET_IN and status != was.status:
         names = ", ".join(redacted)
         what = "authorization" if {"authorization", "cookie"} & {name.lower() for name in redacted} else names
@@ -68,36 +68,40 @@ def judged(
 
 
 def _failed(
-    was: Request, fingerprint: str | None, failure: Failure | None, status: int | None, blocked: Sequence[Blocked]
+    was: Request, died: Failure | None, failure: Failure | None, status: int | None, blocked: Sequence[Blocked]
 ) -> Verdict:
     error = line(failure, status)
     refused = failure is not None and any(
         unqualified(kind) == BLOCKED for kind in (failure.type, *(link.type for link in failure.chain))
     )
-    if refused or (blocked and (failure is None or failure.fingerprint != fingerprint)):
+    if refused or (blocked and not _is_same(died, failure)):
         return Verdict("blocked", _told(blocked[0]) if blocked else error)
     if not was.failed:
         return Verdict("failing", f"it did not fail before: {error}")
     # Where no exception was told, the status has to do.
-    same = status == was.status if fingerprint is None else failure is not None and failure.fingerprint == fingerprint
+    same = status == was.status if died is None else _is_same(died, failure)
     return Verdict("failing", error if same else f"another failure: {error}", same_failure=same)
 
 
 def _made_before(
     was: Request,
-    fingerprint: str | None,
+    died: Failure | None,
     failure: Failure | None,
     status: int | None,
     inserted: Sequence[str],
     has_rows: bool,
 ) -> str | None:
     """Whether it ends this way because what it made then is still there, in words."""
-    same = failure is not None and failure.fingerprint == fingerprint
+    same = _is_same(died, failure)
     if inserted and not same and (_is_taken(failure) or (failure is None and status == _CONFLICT and not was.bad)):
         return f"what it made in {', '.join(inserted)} is there already"
     if not has_rows and was.method in _MAKING and not same and _is_taken(failure) and _UNIQUE.search(failure.message):
         return "what it made is there already, it seems"
     return None
+
+
+def _is_same(died: Failure | None, failure: Failure | None) -> bool:
+    return died is not None and failure is not None and alike(died, failure)
 
 
 def _is_taken(failure: Failure | None) -> TypeGuard[Failure]:

@@ -42,7 +42,7 @@ def recording(request: Request, spans: tuple[Span, ...], fill: Mapping[str, str]
         sent=sent,
         calls=tuple(_calls(own)),
         spans=own,
-        fingerprint=failure.fingerprint if failure is not None and any(span.exceptions for span in own) else None,
+        failure=failure if any(span.exceptions for span in own) else None,
         inserted=tuple(dict.fromkeys(_inserted(own))),
         has_rows=any(recorded.row_changes(own)),
         written=written(own),

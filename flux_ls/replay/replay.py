@@ -166,7 +166,7 @@ def replay_one(
     diff = compared(workspace, request, before, now.request, spans)
     verdict: Verdict = judged(
         request,
-        recording.fingerprint,
+        recording.failure,
         now,
         ran.status,
         blocked,

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from flux_ls.answers.diff import Diff
 from flux_ls.config import Settings
-from flux_ls.model import AttributeValue, Request, Span
+from flux_ls.model import AttributeValue, Failure, Request, Span
 from flux_ls.replay.rows import NotPutBack, Written
 
 Outcome = Literal["passing", "failing", "blocked", "skipped", "error"]
@@ -94,7 +94,7 @@ class Recording(Struct, frozen=True):
     sent: Sent
     calls: tuple[RecordedCall, ...]
     spans: tuple[Span, ...]
-    fingerprint: str | None
+    failure: Failure | None
     """The exception that it failed with; None when it did not, or told none."""
     inserted: tuple[str, ...] = ()
     """The tables in which it made rows that lasted."""

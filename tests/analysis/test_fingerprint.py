@@ -2,8 +2,8 @@
 
 import pytest
 
-from flux_ls.analysis.fingerprint import fingerprint, qualified
-from flux_ls.model import Frame
+from flux_ls.analysis.fingerprint import alike, fingerprint, qualified
+from flux_ls.model import Failure, Frame
 from tests.analysis.spans import app
 
 
@@ -32,6 +32,29 @@ BASE = of("shop.payments.StripeTimeout", app("signup", 10), app("charge", 42))
 )
 def test_frames(other: str, alike: bool) -> None:
     assert (other == BASE) is alike
+
+
+@pytest.mark.parametrize(
+    ("type", "frames", "expected"),
+    [
+        ("shop.KeyError", (app("signup"), app("charge")), True),
+        ("KeyError", (app("signup", path="/srv/app/shop/views.py"), app("charge")), True),
+        ("KeyError", (app("signup"), app("charge"), app("charge", 4)), True),
+        ("IndexError", (app("signup"), app("charge")), False),
+        ("KeyError", (app("charge"),), False),
+        ("KeyError", (), False),
+    ],
+)
+def test_the_same_failure_in_another_revision(type: str, frames: tuple[Frame, ...], expected: bool) -> None:
+    one, other = failed("KeyError", app("signup"), app("charge")), failed(type, *frames)
+    assert alike(one, other) is expected
+    assert alike(failed("KeyError"), failed("KeyError", fingerprint="f2")) is False, "nothing tells that they are"
+
+
+def failed(type: str, *frames: Frame, fingerprint: str = "") -> Failure:
+    """Where files have other names the fingerprint is another one."""
+    own = fingerprint or of(type, *frames)
+    return Failure(own, type, "", "1", "POST /signup", False, None, None, frames, (), 0)
 
 
 def test_recursion_of_any_depth_is_one_failure() -> None:

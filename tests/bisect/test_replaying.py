@@ -37,17 +37,22 @@ def signup():
 """
 PLANS = 'PRICES = {{"pro": {number}}}\n\n\ndef price(plan):\n    {body}\n'
 FINE, BROKEN = "return PRICES.get(plan, 0)", "return PRICES[plan]"
-SIZE, CULPRIT = 12, 7
+SIZE, CULPRIT, RENAMED = 12, 7, 9
 
 
 def history(project: Project) -> list[str]:
-    """A shop whose `price` breaks on the way; one revision does not even start, one fails in another way."""
+    """A shop whose `price` breaks on the way, and whose file has another name later; one revision does not even start,
+    one fails in another way."""
     git(project.root.parent, "init", "-q", "-b", "main", str(project.root))
     ids = []
     for number in range(SIZE):
         body = BROKEN if number >= CULPRIT else FINE
-        project.write("shop/plans.py", PLANS.format(number=number, body="raise OSError()" if number == 3 else body))
-        project.write("shop/app.py", APP if number != 5 else "import nothing_of_the_kind\n")
+        module = "plans" if number >= RENAMED else "prices"
+        if number == RENAMED:
+            git(project.root, "rm", "-q", "shop/prices.py")
+        project.write(f"shop/{module}.py", PLANS.format(number=number, body="raise OSError()" if number == 3 else body))
+        app = APP.replace("shop.plans", f"shop.{module}")
+        project.write("shop/app.py", app if number != 5 else "import nothing_of_the_kind\n")
         project.write("shop/__init__.py", "")
         git(project.root, "add", ".")
         git(project.root, "commit", "-qm", f"change {number}")
@@ -166,7 +171,7 @@ def test_a_recorded_request_finds_the_commit_that_broke_it(
     assert answer["first_bad"]["subject"] == f"change {CULPRIT}"
     assert (answer["bad"], answer["good"], answer["request_id"]) == (ids[11], [ids[0]], id)
     (hunk,) = [each for each in answer["hunks"] if each["failing"]]
-    assert (hunk["path"], hunk["function"]) == ("shop/plans.py", "price")
+    assert (hunk["path"], hunk["function"]) == ("shop/prices.py", "price")
     assert f"+    {BROKEN}" in hunk["diff"]
     assert subprocess.check_output(["git", "status", "--porcelain=v2"], cwd=project.root) == before
     whole = flux("bug", "bisect", id[:8], "--good", ids[2], "--bad", ids[6])

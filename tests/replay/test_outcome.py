@@ -60,9 +60,9 @@ WRAPPED = failure("f2", "shop.MailError", "no mail", chain=(Link("SideEffectBloc
         (500, 422, None, {}, ("passing", "answered 422 now")),
         (500, 500, failure(), {}, ("failing", "KeyError: 'a'")),
         (500, 500, failure("f2", "ValueError", "b"), {}, ("failing", "another failure: ValueError: b")),
-        (500, 500, None, {"fingerprint": None}, ("failing", "answered 500")),
-        (500, 500, failure(), {"fingerprint": None}, ("failing", "KeyError: 'a'")),
-        (500, 503, None, {"fingerprint": None}, ("failing", "another failure: answered 503")),
+        (500, 500, None, {"died": None}, ("failing", "answered 500")),
+        (500, 500, failure(), {"died": None}, ("failing", "KeyError: 'a'")),
+        (500, 503, None, {"died": None}, ("failing", "another failure: answered 503")),
         (200, 200, None, {}, ("passing", None)),
         (200, 200, None, {"difference": "body.total"}, ("passing", "its answer differs in body.total")),
         (200, 500, failure(), {}, ("failing", "it did not fail before: KeyError: 'a'")),
@@ -160,7 +160,7 @@ def test_outcome(
 ) -> None:
     verdict = judged(
         request(was, method=more.get("method", "POST")),
-        more.get("fingerprint", "f1"),
+        more.get("died", failure()),
         Assessment(request(now), died, ()),
         now,
         more.get("blocked", []),
@@ -177,4 +177,4 @@ def test_outcome(
 def test_a_failure_in_the_background_counts() -> None:
     """The answer went well, and what it left behind did not."""
     now = Assessment(request(202, failed=True), failure(), ())
-    assert judged(request(202, failed=True), "f1", now, 202, [], []).outcome == "failing"
+    assert judged(request(202, failed=True), failure(), now, 202, [], []).outcome == "failing"
