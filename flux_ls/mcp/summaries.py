@@ -132,7 +132,9 @@ def _trace(data: Data) -> Iterator[str]:
 
 
 def _diff(data: Data) -> Iterator[str]:
-    yield f"{data['verdict']}: {data['summary']}"
+    # What was given otherwise proves no fix: the words say so, and no word in front of them says the opposite.
+    is_proven = data["verdict"] != "FIXED" or not data["given"]
+    yield f"{data['verdict']}: {data['summary']}" if is_proven else data["summary"]
     yield f"before: {_request(data['before'])}"
     yield f"after: {_request(data['after'])}"
     for span in data["spans"]:
