@@ -170,12 +170,13 @@ class Window:
         )
 
     def tidy(self, settings: Mapping[str, Any]) -> None:
-        """Closes what is open, and takes back settings and notifications; then the workspace has these settings."""
+        """Closes what is open, and takes back settings, notifications and filters; the workspace has these settings."""
         self.page.keyboard.press("Escape")
         self.page.mouse.move(5, 5)
         self.eventually(lambda: self.host("return flux !== undefined"), "the extension to be active")
         self.host(TIDY, settings, within=60)
         self.ready()
+        self.host("await vscode.commands.executeCommand('flux.requests.clearFilter')")
 
     def hover(self, line: str, word: str) -> Locator:
         """Puts the mouse on a word of the line of code; the hover that comes."""
