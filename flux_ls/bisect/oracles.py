@@ -131,9 +131,10 @@ class ReplayOracle:
         if ran.outcome in ("skipped", "error", "blocked"):
             mend = f" ({ran.mend})" if ran.mend else ""
             return Said("skip", f"it could not be replayed: {reason}{mend}", ran.duration_ms, traced=traced)
-        if ran.failed and not ran.same_failure:
+        failing = ran.outcome == "failing"
+        if failing and not ran.same_failure:
             return Said("skip", f"it fails in another way: {reason}", ran.duration_ms, traced=traced)
-        return Said("bad" if ran.failed else "good", reason, ran.duration_ms, traced=traced, told=reason or "")
+        return Said("bad" if failing else "good", reason, ran.duration_ms, traced=traced, told=reason or "")
 
 
 def judged(code: int, in_time: bool, timeout_s: float, output: str, folder: Path) -> Said:

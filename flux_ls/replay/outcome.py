@@ -56,11 +56,13 @@ def judged(
             f"answered {status}: the recorded {what} was redacted",
             mend=f"give it: --fill {redacted[0]}=VALUE",
         )
-    if was.failed:
-        return Verdict("passing", f"answered {status} now" if status is not None and status >= 400 else None)
+    refused = status is not None and status >= 400
+    # One that was answered well, and failed behind its answer, is no better off without that.
+    if was.failed and not (refused and was.status is not None and was.status < 400):
+        return Verdict("passing", f"answered {status} now" if refused else None)
     if status == was.status or was.status is None:
         return Verdict("passing", f"its answer differs in {difference}" if difference else None)
-    if was.bad and status is not None and status < 400:
+    if was.bad and not refused and status is not None:
         return Verdict("passing", None)
     if blocked:
         return Verdict("blocked", f"answered {status} instead of {was.status}, and {_told(blocked[0])}")

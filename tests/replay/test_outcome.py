@@ -174,7 +174,19 @@ def test_outcome(
     assert verdict.same_failure == (expected[0] == "failing" and expected[1] in same)
 
 
-def test_a_failure_in_the_background_counts() -> None:
+@pytest.mark.parametrize(
+    ("status", "died", "expected"),
+    [
+        (202, failure(), ("failing", "KeyError: 'a'")),
+        (202, None, ("passing", None)),
+        (204, None, ("passing", None)),
+        (404, None, ("failing", "answered 404 instead of 202")),
+    ],
+)
+def test_a_failure_in_the_background_counts(
+    status: int, died: Failure | None, expected: tuple[str, str | None]
+) -> None:
     """The answer went well, and what it left behind did not."""
-    now = Assessment(request(202, failed=True), failure(), ())
-    assert judged(request(202, failed=True), failure(), now, 202, [], []).outcome == "failing"
+    now = Assessment(request(status, failed=died is not None), died, ())
+    verdict = judged(request(202, failed=True), failure(), now, status, [], [])
+    assert (verdict.outcome, verdict.reason) == expected
