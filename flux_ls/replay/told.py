@@ -20,6 +20,9 @@ class Trouble(Struct, frozen=True):
     """Its time was over."""
 
 
+_NAME_IT = 'name it: app = "pkg.mod:app" under [tool.flux], FLUX_APP or --app'
+
+
 class Ran(Struct, frozen=True):
     """What a run told."""
 
@@ -127,8 +130,7 @@ def _error(error: Mapping[str, Any]) -> Trouble:
         where = ""
     target = error.get("target")
     if error["stage"] == "find":
-        reason, _, mend = error["message"].rpartition(": ")
-        return Trouble(reason, mend)
+        return Trouble(error["message"], error.get("mend") or _NAME_IT)
     if error["stage"] == "import":
         name = f"{target} " if target else "the application "
         return Trouble(

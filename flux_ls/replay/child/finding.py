@@ -49,7 +49,14 @@ class Candidate:
 
 
 class NotFound(Exception):
-    """There is none, or there are several; says what to do."""
+    """There is none, or there are several; `mend` says what to do."""
+
+    def __init__(self, reason: str, mend: str) -> None:
+        super().__init__(reason)
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: {self.mend}"
 
 
 def find(
@@ -66,8 +73,8 @@ def find(
     found = list(candidates(root) if known is None else known)
     if not found:
         raise NotFound(
-            "no application was found (Flask, FastAPI, Starlette, Django): "
-            'name it, as in app = "pkg.mod:app" under [tool.flux], FLUX_APP or --app'
+            "no application was found (Flask, FastAPI, Starlette, Django)",
+            'name it, as in app = "pkg.mod:app" under [tool.flux], FLUX_APP or --app',
         )
     near = {each: _nearness(each.file, seen) for each in found}
     found.sort(key=lambda each: (-near[each], -each.score, each.file.count(os.sep), each.target))
@@ -75,7 +82,7 @@ def find(
     rivals = [each for each in found[1:] if (near[each], each.score) == (near[best], best.score)]
     if rivals:
         names = ", ".join(each.target for each in (best, *rivals)[:5])
-        raise NotFound(f"several applications were found ({names}): name one as app under [tool.flux], or with --app")
+        raise NotFound(f"several applications were found ({names})", "name one as app under [tool.flux], or with --app")
     return best
 
 

@@ -126,7 +126,8 @@ def _application(root: str, search: loading.Search, job: dict[str, Any], watch: 
         app, interface = loading.load(root, candidate)
     except BaseException as error:
         stage = "find" if isinstance(error, (loading.NotFound, loading.NoApplication)) else "import"
-        _say_error(stage, error, target=target)
+        mend = error.mend if isinstance(error, loading.NotFound) else None
+        _say_error(stage, error, target=target, mend=mend)
         if job["forks"]:
             watch.stop()
         while job["forks"]:
@@ -136,7 +137,7 @@ def _application(root: str, search: loading.Search, job: dict[str, Any], watch: 
             if other is None or not search.is_chosen(other["seen"]):
                 channel.tell("other")
                 break
-            _say_error(stage, error, target=target)
+            _say_error(stage, error, target=target, mend=mend)
         _leave()
         raise
     channel.tell("app", target=target, interface=interface)
@@ -171,7 +172,7 @@ def _say_error(stage: str, error: BaseException, **more: object) -> None:
         traceback.print_exception(error)
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if stage == "find":
-        message = str(error)
+        message = str(error.args[0])
     channel.tell("error", stage=stage, message=message, at=line or None, blocked=blocked.refused(), **more)
 
 
