@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event
 from typing import get_args
@@ -41,6 +41,7 @@ from flux_ls.source.workspace import Workspace
 from flux_ls.store.reader import Reader
 
 _MOST_AT_ONCE = 4
+_BEAT_S = 0.1
 Run = Callable[[Recording, Sequence[str], Event | None], Ran]
 
 
@@ -82,7 +83,7 @@ def replay(
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="flux-replay")
     try:
         futures = [pool.submit(one, *each) for each in zip(requests, recordings, strict=True)]
-        wait(futures, return_when=FIRST_EXCEPTION)
+        _wait(futures)
         return summed_up([future.result() for future in futures])
     except BaseException:
         # An interrupt, too: those that run end before this does.
@@ -91,6 +92,13 @@ def replay(
     finally:
         pool.shutdown(cancel_futures=True)
         batch.close()
+
+
+def _wait(futures: Sequence[Future[Replayed]]) -> None:
+    """Until all are done, or one has broken off. In beats: a wait without an end may not hear of an interrupt."""
+    told = wait(futures, _BEAT_S, FIRST_EXCEPTION)
+    while told.not_done and not any(each.exception() for each in told.done):
+        told = wait(futures, _BEAT_S, FIRST_EXCEPTION)
 
 
 class _Stop(Event):
