@@ -14,7 +14,7 @@ from tests.e2e.processes import TookTooLong, eventually
 from tests.e2e.vscode.code_server import CodeServer
 
 WITHIN_S = 40
-
+expect.set_options(timeout=WITHIN_S * 1000)
 
 TIDY = """
 const run = (name) => vscode.commands.executeCommand(name);
