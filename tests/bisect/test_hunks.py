@@ -1,37 +1,10 @@
 """The functions that a commit changes in what they do: the hunks in these are shown."""
 
-from pathlib import Path
-
 import pytest
 
 from flux_ls.bisect.hunks import changed_functions
 from flux_ls.source.places import Text
-from flux_ls.source.text_cache import parsed
-
-BEFORE = """\
-import os
-
-LIMIT = 3
-
-
-class Cart:
-    size = 1
-
-    def total(self, items):
-        # adds up
-        return sum(items)
-
-    def idle(self):
-        return None
-
-
-def price(item):
-    return item
-"""
-
-
-def text(source: str) -> Text:
-    return parsed(Path("cart.py"), source)
+from tests.bisect.cart import BEFORE, text
 
 
 @pytest.mark.parametrize(

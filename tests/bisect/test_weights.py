@@ -1,7 +1,5 @@
 """How likely commits are, by what they changed of what ran."""
 
-from pathlib import Path
-
 import pytest
 from msgspec.structs import replace
 
@@ -23,34 +21,7 @@ from flux_ls.bisect.weights import (
 )
 from flux_ls.git.patches import Edit, Patched
 from flux_ls.git.repository import Change
-from flux_ls.source.places import Text
-from flux_ls.source.text_cache import parsed
-
-BEFORE = """\
-import os
-
-LIMIT = 3
-
-
-class Cart:
-    size = 1
-
-    def total(self, items):
-        # adds up
-        return sum(items)
-
-    def idle(self):
-        return None
-
-
-def price(item):
-    return item
-"""
-
-
-def text(source: str) -> Text:
-    return parsed(Path("cart.py"), source)
-
+from tests.bisect.cart import BEFORE, text
 
 RAN_HERE = Ran(
     {("shop/cart.py", "Cart.total"): FAILING, ("shop/cart.py", "price"): UNLIKE},
