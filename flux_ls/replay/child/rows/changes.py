@@ -54,8 +54,10 @@ def begin(job: dict[str, Any]) -> None:
     """For this request: what it wrote, and what was written to its database since it began."""
     _verdicts.clear()
     _quietened.clear()
-    _now[:] = [_change(number, told) for number, told in _of(job) if not told["spare"]]
-    _spare[:] = [_change(number, told) for number, told in _of(job) if told["spare"]]
+    _now.clear()
+    _spare.clear()
+    for number, told in _of(job):
+        (_spare if told["spare"] else _now).append(_change(number, told))
 
 
 def would_begin(job: dict[str, Any]) -> bool:

@@ -7,11 +7,9 @@ from typing import Any
 from flux_ls.replay.child.rows import changes
 from flux_ls.replay.child.rows.asking import Answer, Ask, Steps, run, run_async
 from flux_ls.replay.child.rows.changes import Verdict
-from flux_ls.replay.child.rows.course import REFUSED, put_back
+from flux_ls.replay.child.rows.course import REFUSED, Database, put_back
 from flux_ls.replay.child.rows.postgresql import PostgreSQL
 from flux_ls.replay.child.rows.sqlite import NO_KEYS_ENFORCED, Sqlite
-
-Put = Steps[dict[int, Verdict]]
 
 
 def in_sqlite(copy: str) -> None:
@@ -27,7 +25,7 @@ def in_sqlite(copy: str) -> None:
             return connection.execute(asked.for_sqlite, asked.given).fetchall()
 
         connection.execute(NO_KEYS_ENFORCED)
-        _tell(lambda: run(put_back(changes.to_put_back(), changes.spare(), Sqlite()), execute))
+        _tell(lambda: run(_course(Sqlite()), execute))
     finally:
         connection.close()
 
@@ -41,7 +39,7 @@ def by_psycopg(connection: Any, *, original: bool) -> None:
             return cursor.fetchall() if cursor.description else []
 
     if changes.to_put_back():
-        _tell(lambda: run(_in_postgresql(original=original), execute))
+        _tell(lambda: run(_course(PostgreSQL(original=original)), execute))
 
 
 async def by_psycopg_async(connection: Any) -> None:
@@ -55,7 +53,7 @@ async def by_psycopg_async(connection: Any) -> None:
 
     if changes.to_put_back():
         try:
-            changes.tried(await run_async(_in_postgresql(original=True), execute))
+            changes.tried(await run_async(_course(PostgreSQL(original=True)), execute))
         except Exception:
             _all_refused()
 
@@ -68,15 +66,15 @@ async def by_asyncpg(connection: Any) -> None:
 
     if changes.to_put_back():
         try:
-            changes.tried(await run_async(_in_postgresql(original=False), execute))
+            changes.tried(await run_async(_course(PostgreSQL(original=False)), execute))
         except Exception:
             with contextlib.suppress(Exception):
                 await connection.execute("ROLLBACK")
             _all_refused()
 
 
-def _in_postgresql(*, original: bool) -> Put:
-    return put_back(changes.to_put_back(), changes.spare(), PostgreSQL(original=original))
+def _course(database: Database) -> Steps[dict[int, Verdict]]:
+    return put_back(changes.to_put_back(), changes.spare(), database)
 
 
 def _tell(doing: Any) -> None:
