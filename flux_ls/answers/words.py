@@ -1,5 +1,7 @@
 """Words that every surface uses for the same thing."""
 
+from collections.abc import Sequence
+
 from flux_ls.answers.shapes import ProofShape
 from flux_ls.model import LinkRelation, Proof
 
@@ -17,6 +19,11 @@ def fixed(proof: Proof | ProofShape) -> str:
     """The run that showed something mended: `fixed: req:7b1d3f9a 201`."""
     status = "" if proof.status is None else f" {proof.status}"
     return f"fixed: req:{proof.request_id[:8]}{status}"
+
+
+def is_proven(verdict: str, given: Sequence[str]) -> bool:
+    """Whether the verdict of a difference may stand by itself: where other things were `given`, no fix is proven."""
+    return verdict != "FIXED" or not given
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

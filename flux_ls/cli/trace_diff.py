@@ -11,7 +11,7 @@ from flux_ls.analysis.diff.paths import read, written
 from flux_ls.answers.diff import Diff, FieldShape, NothingToCompare, RowDiff, SpanDiff, diff, diff_with_good
 from flux_ls.answers.shapes import RowShape, SpanShape, to_json
 from flux_ls.answers.values import bare, pairs
-from flux_ls.answers.words import counted
+from flux_ls.answers.words import counted, is_proven
 from flux_ls.cli.completing import complete_id
 from flux_ls.cli.failures import BAD_NEWS, NOT_FOUND, OK, complain
 from flux_ls.cli.options import Session, command_options, given_ids
@@ -92,9 +92,7 @@ def show(terminal: Terminal, answer: Diff, *, everything: bool = False) -> None:
         terminal.say()
         for line in wrapped(f"{' and '.join(muted)} not shown; --all shows them", terminal.width, "  "):
             terminal.say(terminal.paint(line, "dim"))
-    mark, paint = _VERDICTS[answer.verdict]
-    if answer.verdict == "FIXED" and answer.given:
-        mark, paint = _VERDICTS["CHANGED"]
+    mark, paint = _VERDICTS[answer.verdict if is_proven(answer.verdict, answer.given) else "CHANGED"]
     terminal.say()
     for line in wrapped(f"{mark} {first_line(answer.summary)}", terminal.width, "  ", "  "):
         terminal.say(terminal.paint(line, paint))

@@ -6,7 +6,7 @@ from typing import Any
 from flux_ls.answers.rows import row_name
 from flux_ls.answers.spoken_of import spoken_of_first
 from flux_ls.answers.values import pairs, shown
-from flux_ls.answers.words import counted
+from flux_ls.answers.words import counted, is_proven
 
 Data = Mapping[str, Any]
 
@@ -132,9 +132,8 @@ def _trace(data: Data) -> Iterator[str]:
 
 
 def _diff(data: Data) -> Iterator[str]:
-    # What was given otherwise proves no fix: the words say so, and no word in front of them says the opposite.
-    is_proven = data["verdict"] != "FIXED" or not data["given"]
-    yield f"{data['verdict']}: {data['summary']}" if is_proven else data["summary"]
+    proven = is_proven(data["verdict"], data["given"])
+    yield f"{data['verdict']}: {data['summary']}" if proven else data["summary"]
     yield f"before: {_request(data['before'])}"
     yield f"after: {_request(data['after'])}"
     for span in data["spans"]:
