@@ -22,7 +22,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from flux_ls.git.asking import GitError
-from flux_ls.git.checkouts import Checkout, Checkouts
+from flux_ls.git.checkouts import Checkout, Checkouts, remove
 from flux_ls.git.repository import Repository
 
 MARK = "FLUX_BISECT"
@@ -241,25 +241,6 @@ def sweep() -> int:
                 with contextlib.suppress(OSError):
                     Path(lock.lock_file).unlink()
     return swept
-
-
-def remove(path: Path) -> None:
-    """Removes a file or folder, also from under folders that nobody may write to."""
-
-    def again(_function: object, name: str, _: object) -> None:
-        for each in (os.path.dirname(name), name):  # noqa: PTH120
-            with contextlib.suppress(OSError):
-                mode = os.lstat(each).st_mode
-                if not stat.S_ISLNK(mode) and str(each).startswith(str(path)):
-                    os.chmod(each, stat.S_IRWXU)  # noqa: PTH101
-        with contextlib.suppress(OSError):
-            shutil.rmtree(name) if os.path.isdir(name) and not os.path.islink(name) else os.unlink(name)  # noqa: PTH108, PTH112, PTH114
-
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, onerror=again)
-    else:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
 
 
 def unsuited(repository: Repository, commit: str) -> list[str]:

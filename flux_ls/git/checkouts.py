@@ -1,7 +1,9 @@
 """Folders that hold the files of one commit after the other, apart from the user's checkout."""
 
+import contextlib
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from flux_ls.git.asking import ENVIRONMENT, GitError, answer, git_in, paths_of
@@ -63,7 +65,7 @@ class Checkout:
         """
         for entry in self._own.iterdir():
             if entry.name not in ("index", "objects"):
-                _remove(entry)
+                remove(entry)
         (self._own / "refs").mkdir(exist_ok=True)
         (self._own / "objects" / "info").mkdir(parents=True, exist_ok=True)
         (self._own / "objects" / "info" / "alternates").write_bytes(self._alternates)
@@ -71,12 +73,12 @@ class Checkout:
         (self._own / "HEAD").write_text("ref: refs/heads/none\n")
         tie, told = self.folder / ".git", f"gitdir: {self._own}\n".encode()
         if tie.is_symlink() or not tie.is_file() or tie.read_bytes() != told:
-            _remove(tie)
+            remove(tie)
             tie.write_bytes(told)
 
     def forget(self) -> None:
         """Lets it know nothing of the files in the folder: all of them are left over then."""
-        _remove(self._own / "index")
+        remove(self._own / "index")
 
     def put(self, commit: str) -> None:
         """Makes the folder's tracked files those of the commit, whatever was done to them. Raises GitError."""
@@ -98,11 +100,23 @@ class Checkout:
         return paths_of(answer(self._git, words, environment=self._environment))
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Removes a file or folder, also from under folders that nobody may write to."""
+
+    def again(_function: object, name: str, _: object) -> None:
+        for each in (os.path.dirname(name), name):  # noqa: PTH120
+            with contextlib.suppress(OSError):
+                mode = os.lstat(each).st_mode
+                if not stat.S_ISLNK(mode) and str(each).startswith(str(path)):
+                    os.chmod(each, stat.S_IRWXU)  # noqa: PTH101
+        with contextlib.suppress(OSError):
+            shutil.rmtree(name) if os.path.isdir(name) and not os.path.islink(name) else os.unlink(name)  # noqa: PTH108, PTH112, PTH114
+
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(path, onerror=again)
     else:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
 
 
 def _quoted(path: Path) -> str:
