@@ -29,19 +29,24 @@ SERVED: Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
 LEFT_OUT = ("async",)
 """Django warns of it, and names the line of whoever asks for the body."""
 
-
 LAST = {"starlette-uvicorn": "ValueError: in the background\n"}
 """What is logged after the last answer."""
 
 
+def served_by(name: str, port: int) -> list[str]:
+    """The command that serves it there.
+
+    Gunicorn's control socket is one for all of a user's servers, and a thread tells of it at a moment of its own.
+    """
+    program, *words = SERVED[name][0]
+    where = ("--bind", f"127.0.0.1:{port}", "--no-control-socket") if program == "gunicorn" else ("--port", str(port))
+    return [str(BIN / program), *words, *where]
+
+
 def heard(name: str, env: Mapping[str, str], log: Path, port: int) -> tuple[dict[str, bytes], str]:
     """The answers to everything, and what was logged meanwhile."""
-    words, more = SERVED[name]
-    bind = ("--bind", f"127.0.0.1:{port}") if words[0] == "gunicorn" else ("--port", str(port))
-    argv = [str(BIN / words[0]), *words[1:], *bind]
-    with Process(
-        argv, cwd=ROOT, env=clean_environment() | STEADY | {"PYTHONPATH": str(ROOT)} | more | env, log=log
-    ) as process:
+    all_of_it = clean_environment() | STEADY | {"PYTHONPATH": str(ROOT)} | SERVED[name][1] | env
+    with Process(served_by(name, port), cwd=ROOT, env=all_of_it, log=log) as process:
         process.listen(port)
         answers, logged = everything(port, log.read_text, LEFT_OUT, LAST.get(name, ""))
         process.stop()
@@ -77,11 +82,9 @@ def test_django(name: str, disabled: str, tmp_path: Path) -> None:
         env = as_flux_run_does(receiver.endpoint)
         env["PYTHONPATH"] = f"{env['PYTHONPATH']}:{ROOT}"
         env["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"] = disabled
-        words, more = SERVED[name]
-        bind = ("--bind", f"127.0.0.1:{port}") if words[0] == "gunicorn" else ("--port", str(port))
-        argv = [str(BIN / words[0]), *words[1:], *bind]
+        env = clean_environment() | SERVED[name][1] | env
         log = tmp_path / "log"
-        with Process(argv, cwd=ROOT, env=clean_environment() | more | env, log=log) as process:
+        with Process(served_by(name, port), cwd=ROOT, env=env, log=log) as process:
             process.listen(port)
             for each in TALKS:
                 if each.name in ("json", "exception", "background", "stream"):
