@@ -1,7 +1,6 @@
 """Each link of the chain, held by breaking it."""
 
 import http.server
-import socket
 import sqlite3
 import sys
 import threading
@@ -18,6 +17,7 @@ from flux_ls.config import Loaded, load
 from flux_ls.record import wire
 from flux_ls.source.languages import grammars
 from flux_ls.store.errors import RequestNotFound
+from tests.e2e.processes import free_ports
 from tests.recorded import Recorded
 from tests.telemetry import RECORDER, Raises, RaisesInNode, new_trace_id, span
 from tests.telemetry import http as http_span
@@ -30,14 +30,6 @@ def checks(recorded: Recorded, loaded: Loaded, environ: dict[str, str] | None = 
 
 def of_request(recorded: Recorded, id: str, *path_map: str) -> Doctor:
     return doctor(recorded.loaded(), recorded.workspace(*path_map), {}, id)
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def quiet(recorded: Recorded, **flags: object) -> Loaded:

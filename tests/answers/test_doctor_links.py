@@ -15,7 +15,8 @@ from flux_ls.answers.doctor import doctor
 from flux_ls.answers.shapes import Check, Doctor
 from flux_ls.collector.daemon import ensure_collector, stop_collector
 from flux_ls.config import Loaded, load
-from tests.answers.test_doctor import free_ports, other_program
+from tests.answers.test_doctor import other_program
+from tests.e2e.processes import free_ports
 from tests.recorded import FAULT_LINE, PAYMENTS, Recorded
 from tests.telemetry import RECORDER, Raises, SpanNode, span
 from tests.telemetry import http as http_span

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.live import free_port
+from tests.e2e.processes import free_port
 from tests.explain.model import ANSWER, Model, running
 from tests.recorded import Recorded
 from tests.telemetry import Raises, http

@@ -19,8 +19,9 @@ import pytest
 from flux_ls.collector.found import read_info
 from flux_ls.model import Request, Span
 from flux_ls.store.reader import Reader
-from tests.cli.live import DEADLINE_S, eventually, free_port
+from tests.cli.live import DEADLINE_S, eventually
 from tests.collector.processes import ended
+from tests.e2e.processes import free_port
 from tests.record.programs import Ended, clean_environment, program, run
 
 BIN = Path(sys.executable).parent

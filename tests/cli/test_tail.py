@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import pytest
 
 from flux_ls.collector.daemon import find_collector, stop_collector
+from tests.e2e.processes import free_port
 from tests.recorded import Recorded
 from tests.telemetry import http, new_trace_id, span, traces
 
 from .conftest import Flux
-from .live import Live, eventually, free_port, post
+from .live import Live, eventually, post
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,12 +27,6 @@ def until(condition: Callable[[], Any], timeout_s: float = 15) -> Any:
         assert time.monotonic() < deadline, "took too long"
         time.sleep(0.01)
     return said
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def alive(pid: int) -> bool:

@@ -34,10 +34,11 @@ from flux_ls.collector.daemon import (
 from flux_ls.collector.found import Collector, info_file, lock_file, log_file, write_info
 from flux_ls.config import Settings
 from flux_ls.store.reader import Reader
+from tests.e2e.processes import free_port
 from tests.otlp.payloads import trace_message
 from tests.otlp.receiving import receiving
 
-from .processes import ROOT, Serving, alive, ended, free_port, until
+from .processes import ROOT, Serving, alive, ended, until
 
 pytestmark = pytest.mark.slow
 

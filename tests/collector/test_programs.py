@@ -9,7 +9,8 @@ from flux_ls.collector.daemon import watch_program
 from flux_ls.collector.found import health
 from flux_ls.config import Settings
 from flux_ls.processes import alive
-from tests.collector.processes import Serving, free_port, until
+from tests.collector.processes import Serving, until
+from tests.e2e.processes import free_port
 
 
 def test_which_programs_run() -> None:

@@ -21,9 +21,10 @@ from flux_ls.collector.found import find, info_file, lock_file, read_info
 from flux_ls.collector.ports import PortTaken
 from flux_ls.collector.serve import AlreadyRunning
 from flux_ls.config import Settings
+from tests.e2e.processes import free_port
 from tests.otlp.payloads import trace_message
 
-from .processes import Serving, free_port, until
+from .processes import Serving, until
 
 pytestmark = pytest.mark.slow
 

@@ -1,13 +1,16 @@
 """Processes that the tests start: free ports, waiting with a deadline, and an end for the whole group."""
 
+import errno
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from random import SystemRandom
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -28,16 +31,47 @@ def eventually(probe: Callable[[], T], *, within: float, what: str) -> T:
     return answer
 
 
+def free_port() -> int:
+    """A port of the loopback addresses that nothing has, and that this process is given once."""
+    for port in _untried():
+        if _is_free(port):
+            return port
+    raise AssertionError("all ports that tests may have were given away")
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that nothing listens on, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Some of them, all different."""
+    return [free_port() for _ in range(count)]
+
+
+_PORTS = range(10_240, 32_768)
+"""Below those that Linux gives to connections: one of these could have the port before whoever is to listen there, and
+a connection to a port that nobody listens on could be given the port itself, and so be with itself."""
+
+
+def share_of_ports(environ: Mapping[str, str]) -> range:
+    """The ports of one of the workers among which the tests are divided: no other's."""
+    worker = int(environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return _PORTS[worker :: int(environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+
+
+@cache
+def _untried() -> Iterator[int]:
+    share = share_of_ports(os.environ)
+    # Another run of the tests begins elsewhere. Hypothesis sets the usual source of chance to the same everywhere.
+    start = SystemRandom().randrange(len(share))
+    return iter([*share[start:], *share[:start]])
+
+
+def _is_free(port: int) -> bool:
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        try:
+            with socket.socket(family) as probe:
+                probe.bind((address, port))
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                return False  # what else goes wrong means that there is no IPv6 here
+    return True
 
 
 def accepts(port: int) -> bool:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from flux_ls.explain.providers import NoAnswer, NotConfigured, Provider, ask, configured
-from tests.cli.live import free_port
+from tests.e2e.processes import free_port
 from tests.explain.model import ANSWER, Model
 
 KEY = "test-key-0123456789"

@@ -12,6 +12,7 @@ import pytest
 from flux_ls.collector.daemon import ensure_collector, stop_collector
 from flux_ls.config import Settings
 from flux_ls.store.writer import Writer
+from tests.e2e.processes import free_port
 from tests.lsp.editors import Editor, editor
 from tests.lsp.shop import Shop
 from tests.telemetry import Raises, http
@@ -108,7 +109,7 @@ async def test_the_way_to_a_collector_that_runs(
     shop: Shop, environment: dict[str, str], link: str | None, detail: str
 ) -> None:
     shop.fail()
-    port = _free_port()
+    port = free_port()
     running = Settings(store=shop.store, otlp_http_port=port, otlp_grpc_port=0, idle_exit=60)
     ensure_collector(running)
     told = {"FLUX_OTLP_HTTP_PORT": str(port), "FLUX_OTLP_GRPC_PORT": "0", "FLUX_COLLECTOR": "true"} | environment
@@ -128,7 +129,7 @@ async def test_the_way_to_a_collector_that_runs(
 async def test_the_collector_is_started_and_started_again_when_it_is_gone(shop: Shop, tmp_path: Path) -> None:
     environment = {
         "FLUX_COLLECTOR": "true",
-        "FLUX_OTLP_HTTP_PORT": str(_free_port()),
+        "FLUX_OTLP_HTTP_PORT": str(free_port()),
         "FLUX_OTLP_GRPC_PORT": "0",
         "FLUX_IDLE_EXIT": "60",
     }
@@ -168,10 +169,3 @@ async def test_a_collector_that_cannot_start_is_said_once(shop: Shop) -> None:
             shop.fail()
             await client.until(lambda: client.diagnostics(shop.payments), "diagnostics all the same")
             assert len(client.client.messages) == 1
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

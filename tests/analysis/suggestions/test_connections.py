@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from flux_ls.model import Event, Span
 from tests.analysis.suggestions.broken import Snippet, call_out
-from tests.cli.live import free_port
+from tests.e2e.processes import free_port
 
 SLOW_S = 0.15
 
