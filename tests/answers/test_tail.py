@@ -201,7 +201,11 @@ def test_errors_only_shows_4xx_and_failures(recorded: Recorded, status: int, exp
 # Whatever order spans come in, and whenever it is looked: in the end everybody knows how it was.
 
 
-@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.permutations(range(6)), st.lists(st.booleans(), min_size=6, max_size=6))
 def test_the_last_line_of_each_request_is_how_it_is(recorded: Recorded, order: list[int], looks: list[bool]) -> None:
     fault = recorded.timeout()

@@ -331,7 +331,11 @@ STORY = http(
 
 
 @given(data=st.data())
-@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_any_order_any_batching_and_any_repetition_end_in_the_same_story(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -157,7 +157,11 @@ def test_nonsense_of_a_recorder_keeps_the_spans_and_the_others_rows(ingest: Inge
 NAMES = ("POST /signup", "create_user", "transaction")
 
 
-@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.permutations(NAMES), st.integers(0, 2**16))
 def test_spans_may_come_in_any_order_and_again(tmp_path: Path, order: list[str], seed: int) -> None:
     store = tmp_path / f"{seed}-{random.random()}.db"

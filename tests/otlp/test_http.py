@@ -458,7 +458,11 @@ def test_stopping_finishes_what_has_arrived_and_turns_away_the_rest() -> None:
     assert len(receivers.sink.threads) == 1
 
 
-@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     path=st.sampled_from([TRACES, "/v1/logs", "/v1/metrics", "/v1/other"]),
     content_type=st.sampled_from([PROTOBUF, JSON, "text/plain", "application/json; charset=x", ""]),

@@ -196,7 +196,7 @@ def test_a_trace_of_many_folders_is_not_learned_by_heart(tmp_path: Path, monkeyp
 TEXTS = {"pay": PAY, "ship": SHIP, "start": START}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     files=st.dictionaries(
         st.tuples(st.sampled_from(["a", "b", "a/app", "app"]), st.sampled_from(["x.py", "o/x.py", "o/y.py", "p/y.py"])),

@@ -477,7 +477,7 @@ def jail(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     parts=st.lists(
         st.sampled_from(["..", ".", "x", "a.py", "out", "ws", "secret", "C:", "%2e%2e", "/", "\\", "~"]), max_size=8

@@ -244,7 +244,7 @@ PARTS = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     path=st.lists(st.sampled_from(PARTS), max_size=6).map("".join),
     line=st.integers(-5, 2**40),

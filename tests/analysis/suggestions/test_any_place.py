@@ -85,7 +85,7 @@ def compiles(text: str) -> bool:
     return True
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(
     failing=st.sampled_from(FAILING),
     around=st.lists(st.sampled_from(EXPRESSIONS), max_size=2),
