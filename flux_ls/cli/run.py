@@ -12,12 +12,15 @@ import click
 from flux_ls.cli import interpreter as interpreters
 from flux_ls.cli.failures import WRONG_USE, complain
 from flux_ls.cli.options import Session, command_options
-from flux_ls.collector.daemon import ensure_collector, find_collector, watch_program
+from flux_ls.collector.daemon import Collector, ensure_collector, find_collector, watch_program
+from flux_ls.config import Settings
 from flux_ls.record.settings import ENDPOINT, RECORD, as_environment
 
 NO_SUCH_COMMAND = 127
 NOT_EXECUTABLE = 126
 """As a shell has it."""
+_TRIES = 3
+"""A collector that was found may leave before it hears of the program, for it has had nothing to do."""
 
 EPILOG = """\b
 Examples:
@@ -56,16 +59,24 @@ def command(session: Session, command: tuple[str, ...]) -> int:
         complain(said)
         return WRONG_USE
     settings = session.settings
-    collector = ensure_collector(settings) if settings.collector else find_collector(settings)
+    collector = _watching_collector(settings)
     if collector is None:
         session.warn("no collector runs, and the settings say not to start one: start `flux serve`")
     port = collector.http_port if collector is not None else settings.otlp_http_port
     recorded = recording_environment(environ, session, port)
-    if collector is not None:
-        watch_program(collector, os.getpid())
     sys.stdout.flush()
     sys.stderr.flush()
     return _become(program, command, recorded)
+
+
+def _watching_collector(settings: Settings) -> Collector | None:
+    """The collector, which stays as long as this process runs and what takes its place."""
+    collector = None
+    for _ in range(_TRIES):
+        collector = ensure_collector(settings) if settings.collector else find_collector(settings)
+        if collector is None or watch_program(collector, os.getpid()):
+            break
+    return collector
 
 
 def _look_at(session: Session, command: Sequence[str], environ: Mapping[str, str]) -> str | None:

@@ -55,9 +55,13 @@ def ping(collector: Collector) -> bool:
     return answer is not None and answer.pid == collector.pid
 
 
-def watch_program(collector: Collector, pid: int) -> None:
-    """Keeps the collector from exiting for want of work while the program runs, which may have no work for hours."""
-    health(collector.http_port, program=pid)
+def watch_program(collector: Collector, pid: int) -> bool:
+    """Keeps the collector from exiting for want of work while the program runs, which may have no work for hours.
+
+    Whether it has heard of it: one that was about to leave may be gone by now.
+    """
+    answer = health(collector.http_port, program=pid)
+    return answer is not None and answer.pid == collector.pid
 
 
 def ensure_collector(settings: Settings, wait_s: float = 10.0) -> Collector:

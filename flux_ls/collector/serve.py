@@ -59,8 +59,9 @@ def run(
     idle_exit: float | None = None,
     on_ready: Callable[[Collector], None] = lambda _: None,
     open_sink: Callable[[Settings], Sink] = open_ingest,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Receives until it is told to stop, or nothing happened for `idle_exit` seconds (0: never).
+    """Receives until it is told to stop, or nothing happened for `idle_exit` seconds (0: never) of the `clock`.
 
     Without `idle_exit`, one in the foreground stays and one in the background goes by the settings. `on_ready` is
     called when both ports accept. Raises `AlreadyRunning`, `PortTaken`, `CollectorFailed`, what opening the store
@@ -70,7 +71,7 @@ def run(
         idle_exit = 0 if foreground else settings.idle_exit
     private_folder(settings.store.parent)
     with _locked(settings):
-        asyncio.run(_Serving(settings, idle_exit, on_ready, open_sink).serve())
+        asyncio.run(_Serving(settings, idle_exit, on_ready, open_sink, clock).serve())
 
 
 @contextlib.contextmanager
@@ -114,6 +115,7 @@ class _Serving:
         idle_exit: float,
         on_ready: Callable[[Collector], None],
         open_sink: Callable[[Settings], Sink],
+        clock: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._idle_exit = idle_exit
@@ -121,7 +123,8 @@ class _Serving:
         self._worker = Worker(lambda: open_sink(settings))
         self._stop = asyncio.Event()
         self._stops: list[Callable[[], Awaitable[None]]] = []
-        self._active = time.monotonic()
+        self._clock = clock
+        self._active = clock()
         self._programs: set[int] = set()
         """Processes that `flux run` started."""
 
@@ -139,6 +142,8 @@ class _Serving:
     async def _until_stopped(self, collector: Collector) -> None:
         _spare_the_garbage_collector()
         write_info(collector)
+        # Nobody could ask for anything while it started, and with a store to bring up to date that may take long.
+        self._touch()
         beats = [
             asyncio.create_task(beat)
             for beat in (self._leave_when_idle(), self._prune(), self._stay_findable(collector))
@@ -187,7 +192,7 @@ class _Serving:
         return {"flux": __version__, "store": str(self._settings.store), "pid": os.getpid()}
 
     def _touch(self) -> None:
-        self._active = time.monotonic()
+        self._active = self._clock()
 
     async def _leave_when_idle(self) -> None:
         if not self._idle_exit:
@@ -198,7 +203,7 @@ class _Serving:
             self._programs.difference_update(gone)
             if self._programs:
                 self._touch()
-            left = self._active + self._idle_exit - time.monotonic()
+            left = self._active + self._idle_exit - self._clock()
             if left <= 0 and self._worker.idle:
                 log.info("nothing happened for %g s", self._idle_exit)
                 self._stop.set()

@@ -248,7 +248,7 @@ def test_children_are_recorded(flux_run: FluxRun) -> None:
 def test_gunicorn_with_two_workers(flux_run: FluxRun) -> None:
     program(flux_run.folder, FLASK, "web.py")
     port = free_port()
-    argv = (str(BIN / "gunicorn"), "-w", "2", "-b", f"127.0.0.1:{port}", "web:app")
+    argv = (str(BIN / "gunicorn"), "-w", "2", "--no-control-socket", "-b", f"127.0.0.1:{port}", "web:app")
     with flux_run.serving(*argv, port=port):
         pids: set[str] = set()
         eventually(lambda: pids.add(get(port, "/ok")[1]) or len(pids) == 2)
@@ -398,7 +398,7 @@ def test_the_collector_stays_while_the_program_runs(lone_run: FluxRun) -> None:
     process = subprocess.Popen(
         lone_run.argv(sys.executable, "work.py"),
         cwd=lone_run.folder,
-        env=clean_environment() | lone_run.env | {"FLUX_IDLE_EXIT": "0.5"},
+        env=clean_environment() | lone_run.env | {"FLUX_IDLE_EXIT": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -406,7 +406,7 @@ def test_the_collector_stays_while_the_program_runs(lone_run: FluxRun) -> None:
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == b"1\n"
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 3
         while time.monotonic() < deadline:
             assert read_info(lone_run.store) is not None
             time.sleep(0.05)

@@ -20,7 +20,7 @@ from flux_ls.config import Settings
 ROOT = Path(__file__).parents[2]
 
 
-def until(condition: Callable[[], Any], timeout_s: float = 15) -> Any:
+def until(condition: Callable[[], Any], timeout_s: float = 40) -> Any:
     """What the condition says once it is true."""
     deadline = time.monotonic() + timeout_s
     while not (said := condition()):
@@ -54,6 +54,22 @@ def ended(store: Path) -> Iterator[None]:
                 os.kill(collector.pid, signal.SIGKILL)
 
 
+class Clock:
+    """By which a collector is idle: on a busy machine, what a test does next may take longer than it says here."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "clock"
+        self._file.touch()
+
+    def leaving_after(self, seconds: float) -> tuple[str, str]:
+        """Options for `Serving`."""
+        return f"idle={seconds}", f"clock={self._file}"
+
+    def go_on(self, seconds: int) -> None:
+        with self._file.open("ab") as file:
+            file.write(b"." * seconds)
+
+
 class Serving:
     """`serve.run` in a child; see serving.py for what its sink does."""
 
@@ -75,7 +91,7 @@ class Serving:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
-    def end(self, timeout_s: float = 20) -> tuple[int, str]:
+    def end(self, timeout_s: float = 40) -> tuple[int, str]:
         """Its exit code, and what it wrote after it was ready."""
         out, err = self.process.communicate(timeout=timeout_s)
         return self.process.returncode, (out + err).decode()

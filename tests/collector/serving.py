@@ -1,7 +1,8 @@
 """Run by tests: a collector in the foreground, `python -m tests.collector.serving SETTINGS [OPTION...]`.
 
-Options: `slow=FILE` makes every export wait until FILE exists; `idle=SECONDS`; `prune=SECONDS` from one pruning to the
-next; `store` writes a real store, where otherwise a line per export goes to FLUX_STORE with `.exports` behind it.
+Options: `slow=FILE` makes every export wait until FILE exists; `idle=SECONDS` of a clock that goes on as `clock=FILE`
+grows, a second with each byte; `prune=SECONDS` from one pruning to the next; `store` writes a real store, where a line
+per export goes to FLUX_STORE otherwise, with `.exports` behind it.
 """
 
 import sys
@@ -51,10 +52,14 @@ def main() -> None:
     def ready(collector: Collector) -> None:
         print(msgspec.json.encode(collector, enc_hook=str).decode(), flush=True)
 
+    def clock() -> float:
+        return Path(options["clock"]).stat().st_size
+
     serve.run(
         settings,
         foreground=True,
         idle_exit=float(options["idle"]) if "idle" in options else None,
+        clock=clock if "clock" in options else time.monotonic,
         on_ready=ready,
         open_sink=serve.open_ingest if "store" in options else lambda settings: Lines(settings, gate),
     )

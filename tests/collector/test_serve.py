@@ -7,6 +7,8 @@ import signal
 import socket
 import stat
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -17,14 +19,15 @@ from msgspec.structs import replace
 from flux_ls import __version__
 from flux_ls.collector import serve
 from flux_ls.collector.daemon import CollectorFailed, is_locked
-from flux_ls.collector.found import find, info_file, lock_file, read_info
+from flux_ls.collector.found import find, health, info_file, lock_file, read_info
 from flux_ls.collector.ports import PortTaken
 from flux_ls.collector.serve import AlreadyRunning
 from flux_ls.config import Settings
 from tests.e2e.processes import free_port
 from tests.otlp.payloads import trace_message
+from tests.otlp.receiving import Recording
 
-from .processes import Serving, until
+from .processes import Clock, Serving, until
 
 pytestmark = pytest.mark.slow
 
@@ -125,35 +128,71 @@ def test_a_second_signal_forces(settings: Settings, tmp_path: Path) -> None:
         serving.signal(signal.SIGINT)
         until(lambda: not info_file(settings.store).exists())
         serving.signal(signal.SIGINT)
-        assert serving.end(5) == (130, "")
+        assert serving.end() == (130, "")
         client.close()
     assert not is_locked(settings.store)
 
 
-def test_it_is_found_again_when_its_folder_was_removed(settings: Settings) -> None:
+def test_it_is_found_again_when_its_folder_was_removed(settings: Settings, tmp_path: Path) -> None:
     with Serving(settings) as serving:
         collector = serving.ready()
-        shutil.rmtree(settings.store.parent)
+        # In one step: it might come back while one file after the other is removed.
+        settings.store.parent.rename(tmp_path / "removed")
+        shutil.rmtree(tmp_path / "removed")
         until(lambda: find(settings.store) == collector)
 
 
-def test_it_leaves_when_nothing_happens(settings: Settings) -> None:
-    with Serving(settings, "idle=0.5") as serving:
+def is_there(port: int) -> int:
+    answer = health(port, 20)
+    return 200 if answer is not None else 0
+
+
+@pytest.mark.parametrize("ask", [export, is_there])
+def test_it_leaves_when_nothing_happens_and_stays_while_asked(
+    settings: Settings, tmp_path: Path, ask: Callable[[int], int]
+) -> None:
+    clock = Clock(tmp_path)
+    with Serving(settings, *clock.leaving_after(1.5)) as serving:
         port = serving.ready().http_port
-        for _ in range(3):
-            assert export(port) == 200
+        for _ in range(4):
+            assert ask(port) == 200
+            clock.go_on(1)
+        assert ask(port) == 200
+        clock.go_on(2)
         assert serving.end() == (0, "")
     assert not info_file(settings.store).exists()
+
+
+def test_the_time_that_it_took_to_start_is_no_idleness(settings: Settings) -> None:
+    took_s = 0.0
+    ready: list[float] = []
+
+    def open_slowly(_: Settings) -> Recording:
+        nonlocal took_s
+        took_s = 100.0
+        return Recording()
+
+    serve.run(
+        settings,
+        foreground=True,
+        idle_exit=0.5,
+        on_ready=lambda _: ready.append(time.monotonic()),
+        open_sink=open_slowly,
+        clock=lambda: time.monotonic() + took_s,
+    )
+    assert time.monotonic() - ready[0] > 0.45
 
 
 def test_work_is_no_idleness(settings: Settings, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     answers: list[int] = []
-    with Serving(settings, "idle=0.2", f"slow={gate}") as serving:
+    clock = Clock(tmp_path)
+    with Serving(settings, *clock.leaving_after(0.2), f"slow={gate}") as serving:
         port = serving.ready().http_port
         client = threading.Thread(target=lambda: answers.append(export(port)))
         client.start()
         until(lambda: exports(settings) == ["begun"])
+        clock.go_on(10)
         with pytest.raises(TimeoutError):
             wait(serving, 1.0)
         gate.touch()
