@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_ls import config
-from flux_ls.config import GIB, OPTIONS, Settings, load, settings
+from flux_ls.config import GIB, OPTIONS, Below, Settings, load, settings, together, with_settings
 
 
 @pytest.fixture
@@ -247,3 +247,50 @@ def test_what_is_kept_reads_as_it_would_be_written(tmp_path: Path) -> None:
     environ = {"FLUX_COLLECTOR": "maybe", "FLUX_PATH_MAP": "a"}
     kept = [warning.rpartition("Kept: ")[2] for warning in config.load(tmp_path, environ).warnings]
     assert sorted(kept) == ["none", "true"]
+
+
+MONOREPO = {
+    "pyproject.toml": "[tool.flux]\nidle_exit = 5\n",
+    "services/shop/pyproject.toml": "[tool.flux]\napp = 'shop:app'\nstore = 'own.db'\npath_map = ['/app=.']\n",
+    "services/shop/deep/er/pyproject.toml": "[project]\nname = 'flux of sorts'\n",
+    "services/gate/pyproject.toml": "[tool.flux]\npath_map = ['/app=.']\nredact_keys = ['pin']\n",
+    "services/torn/pyproject.toml": "[tool.flux\n",
+    "services/plain/pyproject.toml": "[project]\nname = 'plain'\n",
+    "node_modules/some/pyproject.toml": "[tool.flux]\n",
+    ".hidden/pyproject.toml": "[tool.flux]\n",
+    "tools/environment/pyvenv.cfg": "",
+    "tools/environment/lib/pyproject.toml": "[tool.flux]\n",
+    "tools/environment/pyproject.toml": "[tool.flux]\n",
+}
+
+
+@pytest.fixture
+def monorepo(tmp_path: Path) -> Path:
+    for name, text in MONOREPO.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    (tmp_path / "services" / "again").symlink_to(tmp_path / "services" / "shop")
+    return tmp_path
+
+
+def test_the_projects_that_have_settings_of_their_own(monorepo: Path) -> None:
+    found = [str(folder.relative_to(monorepo)) for folder in with_settings(monorepo)]
+    assert found == ["services/gate", "services/shop", "services/torn"]
+    assert with_settings(monorepo / "services" / "shop") == ()
+    assert with_settings(monorepo / "nowhere") == ()
+
+
+def test_what_a_project_says_and_what_of_it_only_counts_there(monorepo: Path) -> None:
+    environ = {"FLUX_APP": "other:app", "XDG_DATA_HOME": "/data"}
+    below = [Below(folder, load(monorepo, environ, inside=folder)) for folder in with_settings(monorepo)]
+    gate, shop, torn = below
+    assert gate.own == ("path_map", "redact_keys")
+    assert shop.own == ("store", "path_map"), "the environment has said what the application is"
+    assert (gate.unheard, shop.unheard, torn.own) == ((), ("store",), ())
+    [warning] = torn.loaded.warnings
+    assert "services/torn/pyproject.toml" in warning
+    own = load(monorepo, {"FLUX_PATH_MAP": ""}).settings
+    pairs = [f"/app={monorepo / 'services' / name}" for name in ("gate", "shop")]
+    assert together("path_map", own, below) == tuple(pairs)
+    assert together("redact_keys", Settings(redact_keys=("nip",)), below) == ("nip", "pin")

@@ -8,7 +8,7 @@ import shutil
 import socket
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from flux_ls.answers.recorders import check_recorder
 from flux_ls.answers.shapes import Check, Doctor, timestamp
 from flux_ls.collector.daemon import Collector, find_collector
 from flux_ls.collector.ports import holder
-from flux_ls.config import Loaded, Settings
-from flux_ls.model import Assessment, Issue, LocatedFrame, Request
+from flux_ls.config import Below, Loaded, Settings
+from flux_ls.model import Assessment, Issue, LocatedFrame, Request, Span
 from flux_ls.otlp.stacktrace import InAppRule
 from flux_ls.source.languages.grammars import not_read
 from flux_ls.source.workspace import Workspace
@@ -34,13 +34,22 @@ _LOOKED_AT = 20
 """Issues whose places are looked for."""
 
 
-def doctor(loaded: Loaded, workspace: Workspace, environ: Mapping[str, str], id: str | None = None) -> Doctor:
+def doctor(
+    loaded: Loaded,
+    workspace: Workspace,
+    environ: Mapping[str, str],
+    id: str | None = None,
+    *,
+    below: Sequence[Below] = (),
+    project: Callable[[Sequence[Span]], Check | None] = lambda _: None,
+) -> Doctor:
     """The checks in the order of the chain; what cannot be judged because of a broken link before it is left out.
 
-    With an id, those of one request; raises what `Reader.resolve` raises.
+    With an id, those of one request; raises what `Reader.resolve` raises. `below` are the projects that have settings
+    of their own, and `project` tells of the one that a request belongs to.
     """
     settings = loaded.settings
-    checks = [check_settings(loaded)]
+    checks = [check_settings(loaded, below)]
     collector = find_collector(settings) if id is None else None
     if id is None:
         checks.append(check_collector(settings, collector))
@@ -58,7 +67,7 @@ def doctor(loaded: Loaded, workspace: Workspace, environ: Mapping[str, str], id:
         facts = reader.facts()
         checks.append(check_store(facts))
         if id is not None:
-            checks += _of_request(reader, workspace, id)
+            checks += _of_request(reader, workspace, id, project)
         else:
             checks += (check_exporter(environ, settings, collector), check_spans(settings, facts))
             if facts.requests:
@@ -88,7 +97,9 @@ def _of_store(reader: Reader, workspace: Workspace, facts: StoreFacts) -> list[C
     ]
 
 
-def _of_request(reader: Reader, workspace: Workspace, id: str) -> list[Check]:
+def _of_request(
+    reader: Reader, workspace: Workspace, id: str, project: Callable[[Sequence[Span]], Check | None]
+) -> list[Check]:
     request = reader.resolve(id)
     assessment = assess(reader.spans_of_interest(request.id))
     checks = [check_root(request), check_failure(assessment)]
@@ -99,25 +110,37 @@ def _of_request(reader: Reader, workspace: Workspace, id: str) -> list[Check]:
             workspace.learn((*recorded_frames(reader), *failure.frames))
             located = [workspace.locate(failure.location, failure.at_ns or request.ended_ns)]
             checks.append(check_paths(workspace, located))
+    if (told := project(reader.spans(request.id))) is not None:
+        checks.append(told)
     checks += (
         check_recorder(reader, [request]),
         check_revision(workspace, [request], located),
         *check_line(located),
     )
     # What a grammar would add is advice: nothing is broken without it.
-    checks += [Check("functions", True, *told) for place in located if place.path and (told := not_read(place.path))]
+    checks += [Check("functions", True, *read) for place in located if place.path and (read := not_read(place.path))]
     return checks
 
 
-def check_settings(loaded: Loaded) -> Check:
-    if loaded.warnings:
-        return Check("settings", False, "; ".join(loaded.warnings), "mend these settings; 'flux config' shows the rest")
+def check_settings(loaded: Loaded, below: Sequence[Below] = ()) -> Check:
+    warnings = dict.fromkeys((*loaded.warnings, *(text for each in below for text in each.loaded.warnings)))
+    if warnings:
+        return Check("settings", False, "; ".join(warnings), "mend these settings; 'flux config' shows the rest")
     by_origin: dict[str, list[str]] = defaultdict(list)
-    for name, origin in loaded.origin.items():
-        if origin != "default":
-            by_origin[origin].append(name)
-    changed = [f"{', '.join(names)} from {origin}" for origin, names in by_origin.items()]
-    return Check("settings", True, "; ".join(changed) or "all at their defaults")
+    for each in (loaded, *(each.loaded for each in below)):
+        for name, origin in each.origin.items():
+            if origin != "default" and name not in by_origin[origin]:
+                by_origin[origin].append(name)
+    told = [f"{', '.join(names)} from {origin}" for origin, names in by_origin.items() if names]
+    return Check("settings", True, "; ".join(told) or "all at their defaults", _unheard(below))
+
+
+def _unheard(below: Sequence[Below]) -> str | None:
+    """What a project says of that which all projects share, where this is asked."""
+    told = [f"{', '.join(each.unheard)} in {each.folder / 'pyproject.toml'}" for each in below if each.unheard]
+    if not told:
+        return None
+    return f"{'; '.join(told)}: of use only to commands in that folder, since the store and its collector are for all"
 
 
 def check_collector(settings: Settings, collector: Collector | None) -> Check:

@@ -11,9 +11,20 @@ class SettingShape(Struct, frozen=True):
     origin: str
 
 
+class ProjectSettings(Struct, frozen=True):
+    """A project below the folder that is asked about."""
+
+    folder: str
+    file: str
+    """Its pyproject.toml, both relative to the root of the checkout."""
+    settings: tuple[str, ...]
+    """The names of those that are in it."""
+
+
 class Config(Struct, frozen=True):
     settings: tuple[SettingShape, ...]
     warnings: tuple[str, ...]
+    projects: tuple[ProjectSettings, ...] = ()
 
 
 class PruneShape(Struct, frozen=True):

@@ -21,6 +21,7 @@ from flux_ls.git.asking import Missing
 from flux_ls.git.repository import Repository
 from flux_ls.model import Failure, Request
 from flux_ls.replay.process import sweep
+from flux_ls.replay.projects import Project
 from flux_ls.replay.replay import recording_of
 from flux_ls.replay.shapes import Conditions, Skipped
 from flux_ls.source.workspace import Workspace
@@ -46,14 +47,15 @@ class Given(Struct, frozen=True):
 
 
 def ask(
-    open_store: Callable[[], Reader], workspace: Workspace, settings: Settings, python: str, root: Path, given: Given
+    open_store: Callable[[], Reader], workspace: Workspace, project: Project, given: Given
 ) -> tuple[Repository, Oracle, Asked, Path]:
     """All that `bisect` takes: the checkout, what tells good from bad, the question, and the folder of the logs.
 
-    `root` is the project whose application runs, in the checkout.
+    `project` is the one whose application runs, in the checkout.
 
     Raises NotPossible, NothingToFind, GitError, and a StoreError where a request is asked about.
     """
+    root, settings, python = project.root, project.settings, project.python
     repository = Repository.around(root)
     if repository is None:
         raise NotPossible(f"{root} is in no git checkout")

@@ -1,9 +1,8 @@
 """`flux bug bisect`: the commit that broke it, found in throw-away checkouts."""
 
-import os
 import sys
 import threading
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +17,8 @@ from flux_ls.cli.terminal import Terminal, clipped, plain, wrapped
 if TYPE_CHECKING:
     from flux_ls.bisect.asking import Given
     from flux_ls.bisect.shapes import Bisect, EvidenceShape, FirstBad, HunkShape, Progress
+    from flux_ls.model import Span
+    from flux_ls.replay.projects import Project
 
 _SHORT = 12
 _MOST_LINES = 60
@@ -100,16 +101,11 @@ def _search(session: Session, given: "Given") -> int:
     from flux_ls.bisect.oracles import Aborted, Cancelled
     from flux_ls.bisect.shapes import NothingToFind, NotPossible
     from flux_ls.git.asking import GitError, Missing
-    from flux_ls.replay.interpreter import interpreter_for
-    from flux_ls.replay.project import project_around
 
     stop = threading.Event()
     live = Live(session.terminal, session.as_json)
     try:
-        origin = session.loaded.origin["python"]
-        python = interpreter_for(session.root, session.settings.python, origin, os.environ)
-        root = project_around(session.root, Path.cwd())
-        repository, oracle, asked, logs = ask(session.reader, session.workspace, session.settings, python, root, given)
+        repository, oracle, asked, logs = ask(session.reader, session.workspace, _project_of(session, given), given)
         with stopped_by_signals(stop):
             answer = bisect(repository, oracle, asked, logs=logs, cancel=stop, report=live.show)
     except NotPossible as error:
@@ -140,6 +136,16 @@ def _search(session: Session, given: "Given") -> int:
     else:
         show(session.terminal, answer)
     return OK if answer.first_bad is not None else BAD_NEWS
+
+
+def _project_of(session: Session, given: "Given") -> "Project":
+    spans: Sequence[Span] = ()
+    if given.id is not None:
+        with session.reader() as reader:
+            spans = reader.spans(given.id)
+    found = session.projects.of(spans, session.workspace)
+    assert found is not None, "the terminal always is in some folder"
+    return found
 
 
 class stopped_by_signals:  # noqa: N801

@@ -11,6 +11,7 @@ from flux_ls.cli.completing import complete_id
 from flux_ls.cli.failures import BAD_NEWS, OK
 from flux_ls.cli.options import Session, command_options, for_each
 from flux_ls.cli.terminal import Terminal, padded, plain, wrapped
+from flux_ls.replay.project_words import check_project
 
 EPILOG = """\b
 Examples:
@@ -32,7 +33,14 @@ def command(session: Session, ids: tuple[str, ...]) -> int:
     """
 
     def ask(id: str | None) -> Doctor:
-        return doctor(session.loaded, session.workspace, os.environ, id)
+        return doctor(
+            session.loaded,
+            session.workspace,
+            os.environ,
+            id,
+            below=session.below,
+            project=lambda spans: check_project(session.projects, spans, session.workspace),
+        )
 
     if ids:
         return for_each(session, ids, ask, partial(show, session.terminal), judge)

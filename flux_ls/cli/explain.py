@@ -13,7 +13,7 @@ from flux_ls.cli.completing import complete_id
 from flux_ls.cli.failures import UNREACHABLE
 from flux_ls.cli.options import Session, command_options, for_each
 from flux_ls.cli.terminal import Terminal, plain, plain_lines
-from flux_ls.config import Rejected, read_size
+from flux_ls.config import Rejected, read_size, together
 from flux_ls.explain.prompt import DEFAULT_BYTES, LEAST_BYTES, MOST_BYTES
 from flux_ls.explain.providers import NoAnswer, NotConfigured, Provider, ask, configured
 from flux_ls.record import redaction
@@ -77,7 +77,7 @@ def command(session: Session, ids: tuple[str, ...], send: bool, limit: int) -> i
     out. With --send the same bytes go to the provider, and its answer is printed.
     """
     settings = session.settings
-    redaction.configure(settings.redact_keys)
+    redaction.configure(together("redact_keys", settings, session.below))
     provider = None
     if send:
         try:

@@ -1,10 +1,8 @@
 """`flux incident replay`: recorded requests against the working tree, with their side effects off."""
 
-import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,8 +19,7 @@ from flux_ls.config import Rejected
 from flux_ls.config.values import service
 from flux_ls.model import Request
 from flux_ls.replay.guard_words import guard_words
-from flux_ls.replay.interpreter import interpreter_for
-from flux_ls.replay.project import project_around
+from flux_ls.replay.projects import Project
 from flux_ls.replay.rows_words import rows_words
 from flux_ls.replay.shapes import Conditions, Outcome, Progress, Replay, Replayed
 from flux_ls.replay.window import Window, between, parse_window
@@ -137,22 +134,25 @@ def command(
     asked = _window(window, first, last)
     if bool(ids) == (asked is not None):
         raise click.UsageError("it takes ids, or a window: --window A-B, --from and --to")
-    settings = session.settings
-    conditions = Conditions(
-        root=project_around(session.root, Path.cwd()),
-        app=settings.app,
-        python=interpreter_for(session.root, settings.python, session.loaded.origin["python"], os.environ),
-        timeout_s=timeout,
-        allow=(*settings.replay_allow, *allow),
-        allow_writes=allow_writes,
-        pin=pin,
-        fill=dict(fill),
-        namespace=not no_namespace,
-        seccomp=not no_seccomp,
-        isolate=isolate,
-        jobs=jobs or 0,
-        settings=settings,
-    )
+
+    def conditions(project: Project) -> Conditions:
+        settings = project.settings
+        return Conditions(
+            root=project.root,
+            app=settings.app,
+            python=project.python,
+            timeout_s=timeout,
+            allow=(*settings.replay_allow, *allow),
+            allow_writes=allow_writes,
+            pin=pin,
+            fill=dict(fill),
+            namespace=not no_namespace,
+            seccomp=not no_seccomp,
+            isolate=isolate,
+            jobs=jobs or 0,
+            settings=settings,
+        )
+
     with session.reader() as reader:
         if asked is None:
             requests, worst = requests_named(reader, ids)
@@ -168,11 +168,13 @@ def command(
             worst = worst if asked is not None and requests else max(worst, NOT_FOUND)
         if not requests:
             return worst
+        projects = {each.id: _project_of(session, reader, each) for each in requests}
         if test_file is not None:
             from flux_ls.cli.write_test import write_tests
 
-            return max(worst, write_tests(session, reader, requests, conditions, test_file))
-        answer = _run(session, reader, requests, conditions, with_diff=with_diff)
+            asked_for = [(each, conditions(projects[each.id])) for each in requests]
+            return max(worst, write_tests(session, reader, asked_for, test_file))
+        answer = _run(session, reader, requests, projects, conditions, with_diff=with_diff)
     return max(worst, _judge(answer))
 
 
@@ -209,18 +211,30 @@ def _within(
     return found
 
 
+def _project_of(session: Session, reader: "Reader", request: Request) -> Project:
+    found = session.projects.of(reader.spans(request.id), session.workspace)
+    assert found is not None, "the terminal always is in some folder"
+    return found
+
+
 def _run(
-    session: Session, reader: "Reader", requests: list[Request], conditions: Conditions, *, with_diff: bool
+    session: Session,
+    reader: "Reader",
+    requests: list[Request],
+    projects: dict[str, Project],
+    conditions: Callable[[Project], Conditions],
+    *,
+    with_diff: bool,
 ) -> Replay:
-    from flux_ls.replay.replay import replay
+    from flux_ls.replay.by_project import replay_by_project
 
     if session.as_json:
-        answer = replay(reader, session.workspace, requests, conditions)
+        answer = replay_by_project(reader, session.workspace, requests, projects, conditions)
         session.terminal.json(to_json(answer))
         return answer
     lines = _Lines(session.terminal, requests, with_diff=with_diff)
     try:
-        answer = replay(reader, session.workspace, requests, conditions, report=lines.done)
+        answer = replay_by_project(reader, session.workspace, requests, projects, conditions, report=lines.done)
     finally:
         lines.clear()
     show_end(session.terminal, answer)

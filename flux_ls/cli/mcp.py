@@ -53,7 +53,10 @@ def command(session: Session, project: Path | None, allow_replay: bool, allow_bi
     root = project_root(here)
 
     def open_desk(job: Job) -> Desk:
-        return Desk(root, here, lambda: config.load(root, os.environ, flags=session.flags, inside=here), job)
+        def load(folder: Path) -> config.Loaded:
+            return config.load(root, os.environ, flags=session.flags, inside=folder)
+
+        return Desk(root, here, load, job)
 
     if sys.stdin.isatty():
         session.warn("it waits for an agent on standard input: see 'flux mcp --help'; Ctrl-C ends it")

@@ -15,11 +15,12 @@ from msgspec import Struct
 
 from flux_ls import config
 from flux_ls.cli.terminal import Terminal
-from flux_ls.config import Loaded, Option, Place, Rejected, Settings
+from flux_ls.config import Below, Loaded, Option, Place, Rejected, Settings, together, with_settings
 
 if TYPE_CHECKING:
     from flux_ls.model import Frame, Request
     from flux_ls.otlp.stacktrace import InAppRule
+    from flux_ls.replay.projects import Projects
     from flux_ls.source.workspace import Workspace
     from flux_ls.store.reader import Reader
 
@@ -54,13 +55,18 @@ METAVARS = {
 class Session:
     """What a command works with."""
 
-    def __init__(self, root: Path, loaded: Loaded, *, as_json: bool, flags: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, root: Path, here: Path, loaded: Loaded, *, as_json: bool, flags: Mapping[str, object] | None = None
+    ) -> None:
         self.root = root
+        self.here = here
+        """The folder that one is in, at or below `root`."""
         self.loaded = loaded
         self.flags = flags or {}
         """The settings that were given as flags, for who loads settings again."""
         self.as_json = as_json
         self.terminal = Terminal()
+        self._warned: set[str] = set()
 
     @property
     def settings(self) -> Settings:
@@ -76,7 +82,29 @@ class Session:
     def workspace(self) -> "Workspace":
         from flux_ls.source.workspace import Workspace
 
-        return Workspace([self.root], self.settings.path_map, others=self._recorded)
+        return Workspace([self.root], self.path_map, others=self._recorded)
+
+    @property
+    def path_map(self) -> tuple[str, ...]:
+        """Those of the folder that one is in, and of the projects below the root."""
+        return together("path_map", self.settings, self.below)
+
+    @cached_property
+    def below(self) -> tuple[Below, ...]:
+        """The projects below the root that have settings of their own."""
+        return tuple(Below(folder, self.load(folder)) for folder in with_settings(self.root))
+
+    def load(self, folder: Path) -> Loaded:
+        """The settings that are nearest to a folder of the root; what is wrong in them is said once."""
+        loaded = config.load(self.root, os.environ, flags=self.flags, inside=folder)
+        self.warn(*loaded.warnings)
+        return loaded
+
+    @cached_property
+    def projects(self) -> "Projects":
+        from flux_ls.replay.projects import Projects
+
+        return Projects(folders=(self.root,), load=self.load, environ=os.environ, here=self.here)
 
     def _recorded(self) -> "list[Frame]":
         """What the store has of other failures: their files may say where one is that does not tell by itself."""
@@ -96,8 +124,11 @@ class Session:
         return Reader(self.settings.store, self.rule)
 
     def warn(self, *lines: str) -> None:
+        """Each line once."""
         for line in lines:
-            click.echo(f"flux: {line}", err=True)
+            if line not in self._warned:
+                self._warned.add(line)
+                click.echo(f"flux: {line}", err=True)
 
 
 A = TypeVar("A", bound=Struct)
@@ -240,7 +271,7 @@ def command_options(*names: str) -> Callable[[Callable[..., int | None]], Callab
             here = Path.cwd()
             root = project_root(here)
             loaded = config.load(root, os.environ, flags=given, inside=here)
-            session = Session(root, loaded, as_json=as_json, flags=given)
+            session = Session(root, here, loaded, as_json=as_json, flags=given)
             session.warn(*session.loaded.warnings)
             return command(session, **params)
 

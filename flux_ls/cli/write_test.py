@@ -28,10 +28,11 @@ class WrittenTests(Struct, frozen=True):
     tests: tuple[WrittenTest, ...]
 
 
-def write_tests(
-    session: Session, reader: "Reader", requests: Sequence[Request], conditions: Conditions, file: str
-) -> int:
-    """Writes them where pytest looks for tests, or one as `file`; what is there stays. The exit code."""
+def write_tests(session: Session, reader: "Reader", requests: Sequence[tuple[Request, Conditions]], file: str) -> int:
+    """Writes them where pytest looks for tests, or one as `file`; what is there stays. The exit code.
+
+    Each request comes with the conditions of its project.
+    """
     from flux_ls.replay.new_test import new_test
     from flux_ls.replay.regression.file import NotWritable
     from flux_ls.replay.replay import recording_of
@@ -41,7 +42,7 @@ def write_tests(
         return WRONG_USE
     worst = OK
     written: list[WrittenTest] = []
-    for request in requests:
+    for request, conditions in requests:
         recording = recording_of(reader, request, conditions)
         if isinstance(recording, Skipped):
             complain(f"req:{request.short_id} makes no test: {recording.reason}; {recording.mend}")
@@ -59,7 +60,13 @@ def write_tests(
             continue
         written.append(WrittenTest(request.id, made.path, made.name))
         if not session.as_json:
-            session.terminal.say(f"  wrote {made.path}")
+            session.terminal.say(f"  wrote {_from_here(target, made.path)}")
     if session.as_json:
         session.terminal.json(to_json(WrittenTests(tuple(written))))
     return worst
+
+
+def _from_here(target: Path, path: str) -> str:
+    """Below the folder that one is in, or else in its project."""
+    here = Path.cwd().resolve()
+    return str(target.relative_to(here)) if target.is_relative_to(here) else path

@@ -5,12 +5,14 @@ no sense is left out with a warning that says what is accepted, so a typing erro
 """
 
 from flux_ls.config.options import OPTIONS, Option
+from flux_ls.config.projects import Below, together, with_settings
 from flux_ls.config.settings import Loaded, Settings, as_dict, default_store, load
 from flux_ls.config.values import GIB, Place, Rejected, read_size
 
 __all__ = [
     "GIB",
     "OPTIONS",
+    "Below",
     "Loaded",
     "Option",
     "Place",
@@ -20,4 +22,6 @@ __all__ = [
     "default_store",
     "load",
     "read_size",
+    "together",
+    "with_settings",
 ]

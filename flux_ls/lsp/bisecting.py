@@ -33,9 +33,8 @@ def bisect(asked: commands.WhatToBisect, desk: Desk, job: Job) -> Answer:
     if asked.latest:
         return latest(desk, uri, "it has not been bisected here: run flux.server.bisect")
     spans = () if request is None else desk.lookup.reader().spans(request.id)
-    root = desk.ground.root_of(spans)
-    if root is None:
-        raise JsonRpcException("no folder is open whose history could be searched", commands.NOT_FOUND, _NO_FOLDER)
+    workspace = desk.ground.workspace()
+    project = desk.ground.project_of(spans, workspace)
     given = Given(
         id=None if request is None else request.id,
         goods=() if asked.good is None else (asked.good,),
@@ -47,11 +46,8 @@ def bisect(asked: commands.WhatToBisect, desk: Desk, job: Job) -> Answer:
         fresh=asked.fresh,
     )
     job.report("looking at the history")
-    settings, python = desk.ground.loaded(root).settings, desk.ground.conditions(root).python
     try:
-        repository, oracle, question, logs = ask(
-            desk.lookup.fresh, desk.ground.workspace(), settings, python, root, given
-        )
+        repository, oracle, question, logs = ask(desk.lookup.fresh, workspace, project, given)
         shape = search(
             repository, oracle, question, logs=logs, cancel=job.stop, report=lambda progress: _report(job, progress)
         )
@@ -80,9 +76,6 @@ def bisect(asked: commands.WhatToBisect, desk: Desk, job: Job) -> Answer:
     data, page = to_builtins(shape), pages.bisect(shape)
     desk.results.keep(uri, data, page)
     return data, page, uri
-
-
-_NO_FOLDER = {"kind": "no_folder"}
 
 
 def _address(asked: commands.WhatToBisect, id: str | None) -> str:

@@ -21,6 +21,8 @@ class Client:
     """Can be asked for its settings."""
     watches_configuration: bool = False
     """Wants to be told that changes of the settings are of interest."""
+    watches_files: bool = False
+    """Tells of changes of files that the server names."""
     related_information: bool = False
     shows_documents: bool = False
     """Opens a document when the server asks for it."""
@@ -52,6 +54,9 @@ def read(capabilities: types.ClientCapabilities, encoding: str) -> Client:
         configuration=bool(workspace.configuration),
         watches_configuration=bool(
             workspace.did_change_configuration and workspace.did_change_configuration.dynamic_registration
+        ),
+        watches_files=bool(
+            workspace.did_change_watched_files and workspace.did_change_watched_files.dynamic_registration
         ),
         related_information=bool(published and published.related_information),
         shows_documents=bool(window.show_document and window.show_document.support),

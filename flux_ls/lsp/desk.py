@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 from pygls.exceptions import JsonRpcException
 
-from flux_ls.config import Loaded
+from flux_ls.config import Below, Loaded
 from flux_ls.lsp.commands import NOT_FOUND
 from flux_ls.lsp.lookup import Lookup
 from flux_ls.lsp.results import Results
@@ -28,6 +28,8 @@ class Desk(Struct, frozen=True):
     lookup: Lookup
     workspace: Callable[[], AbstractContextManager[Workspace]]
     loaded: Loaded
+    below: tuple[Below, ...]
+    """The projects in the workspace folders that have settings of their own."""
     status: Callable[[], Mapping[str, Any]]
     ground: Ground
     results: Results

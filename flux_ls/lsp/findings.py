@@ -39,8 +39,8 @@ class Surroundings(Struct, frozen=True):
 
     roots: tuple[Path, ...] = ()
     path_map: tuple[str, ...] = ()
-    hides_handled: tuple[str, ...] = ()
-    """Folders whose settings hide handled errors."""
+    handled: tuple[tuple[str, bool], ...] = ()
+    """Folders, and whether their settings show handled errors; a folder before those around it."""
 
 
 class Touched(Struct, frozen=True):
@@ -171,7 +171,7 @@ class Findings:
         if mended := self._known.just_mended():
             self._on_mended(mended)
         # A finding grows stale without any news, so this is put together on every beat.
-        snapshot = self._placing.snapshot(self._surroundings.hides_handled)
+        snapshot = self._placing.snapshot(self._surroundings.handled)
         if snapshot != self._snapshot:
             self._snapshot = snapshot
             self._on_snapshot(snapshot)

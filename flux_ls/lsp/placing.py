@@ -219,17 +219,17 @@ class Placing:
 
     # All of them.
 
-    def snapshot(self, hides_handled: tuple[str, ...]) -> Snapshot:
-        """What each file has to show now. Folders of `hides_handled` show no handled errors."""
+    def snapshot(self, handled: tuple[tuple[str, bool], ...]) -> Snapshot:
+        """What each file has to show now. `handled` has the folders, and whether they show handled errors."""
         with self.lock:
             held = [
                 each
                 for each in self._held.still(self._open.by_path, self.workspace.lines)
-                if not _hidden(each, hides_handled)
+                if not _hidden(each, handled)
             ]
         return Snapshot(
             files=files(
-                found=(finding for finding in self._found.values() if not _hidden(finding, hides_handled)),
+                found=(finding for finding in self._found.values() if not _hidden(finding, handled)),
                 fixed=still_fixed(self._fixed.values(), self._known.by_id.values()),
                 held=held,
                 versions=self._open.versions(),
@@ -247,9 +247,12 @@ class Placing:
         )
 
 
-def _hidden(finding: Finding, folders: tuple[str, ...]) -> bool:
-    path = finding.place.located.path or ""
-    return finding.state == "handled" and any(Path(path).is_relative_to(folder) for folder in folders)
+def _hidden(finding: Finding, handled: tuple[tuple[str, bool], ...]) -> bool:
+    """The first folder that holds it decides."""
+    if finding.state != "handled":
+        return False
+    path = Path(finding.place.located.path or "")
+    return not next((shown for folder, shown in handled if path.is_relative_to(folder)), True)
 
 
 def _always(line: int) -> bool:

@@ -24,11 +24,13 @@ from flux_ls.answers.since import parse_since
 from flux_ls.answers.tail import Page, RequestFilter, page
 from flux_ls.answers.trace import trace as ask_trace
 from flux_ls.answers.why import why as ask_why
+from flux_ls.config import together
 from flux_ls.lsp import bisecting, commands, pages, rerunning
 from flux_ls.lsp.addresses import address
 from flux_ls.lsp.desk import MOST_REQUESTS, Answer, Desk
 from flux_ls.lsp.jobs import Job
 from flux_ls.record import redaction
+from flux_ls.replay.project_words import check_project
 from flux_ls.store.errors import (
     AmbiguousRequest,
     AmbiguousTable,
@@ -169,7 +171,7 @@ def _explain(asked: commands.WhatToAsk, desk: Desk, job: Job) -> Answer:
     from flux_ls.explain import providers
 
     settings = desk.loaded.settings
-    redaction.configure(settings.redact_keys)
+    redaction.configure(together("redact_keys", settings, desk.below))
     reader = desk.lookup.reader()
     try:
         provider = None
@@ -221,7 +223,14 @@ def _errors(asked: commands.Since, desk: Desk, job: Job) -> Answer:
 def _doctor(asked: commands.MaybeRequest, desk: Desk, job: Job) -> Answer:
     job.report("looking at the collector, the store and the workspace")
     with desk.workspace() as workspace:
-        shape = ask_doctor(desk.loaded, workspace, os.environ, asked.id)
+        shape = ask_doctor(
+            desk.loaded,
+            workspace,
+            os.environ,
+            asked.id,
+            below=desk.below,
+            project=lambda spans: check_project(desk.ground.projects, spans, workspace),
+        )
     # Whether an editor would find the language server is no question here.
     shape = Doctor(tuple(check for check in shape.checks if check.name != "editor"))
     return to_builtins(shape), pages.doctor(shape), address("doctor", asked.id)

@@ -2,7 +2,6 @@
 
 import time
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, to_builtins
@@ -15,13 +14,15 @@ from flux_ls.lsp.addresses import address
 from flux_ls.lsp.convert import path_to_uri
 from flux_ls.lsp.desk import MOST_REQUESTS, Answer, Desk, latest
 from flux_ls.lsp.jobs import Job, Stopped
+from flux_ls.lsp.running import conditions
 from flux_ls.lsp.trials import Trial, bodies_of, trial_of
 from flux_ls.model import Request
+from flux_ls.replay.by_project import replay_by_project
 from flux_ls.replay.new_test import new_test
+from flux_ls.replay.projects import Project
 from flux_ls.replay.regression.file import NotWritable
 from flux_ls.replay.replay import recording_of, summed_up
-from flux_ls.replay.replay import replay as run_again
-from flux_ls.replay.shapes import Cancelled, Progress, Replay, Replayed, Skipped
+from flux_ls.replay.shapes import Cancelled, Progress, Replay, Skipped
 from flux_ls.replay.window import parse_window
 
 _MOST_LED_TO = 32
@@ -103,34 +104,29 @@ def _run_again(requests: list[Request], desk: Desk, job: Job) -> tuple[ReplayInE
     """Each in the project that it ran in, as that is on disk; and what it says of the failures."""
     reader, workspace = desk.lookup.reader(), desk.ground.workspace()
     job.report(f"0 of {len(requests)}", 0)
-    by_root: dict[Path, list[Request]] = {}
+    projects: dict[str, Project] = {}
     failures = {}
     for request in requests:
         job.check()
         spans = reader.spans(request.id)
-        root = desk.ground.root_of(spans)
-        if root is None:
-            raise JsonRpcException("no folder is open whose code could run", commands.NOT_FOUND, {"kind": "no_folder"})
-        by_root.setdefault(root, []).append(request)
+        projects[request.id] = desk.ground.project_of(spans, workspace)
         if (failure := assess(spans).failure) is not None and not failure.handled:
             failures[request.id] = (failure, bodies_of(workspace, failure, request.started_ns))
     began_ns = time.time_ns()
-    unsaved = desk.ground.unsaved(list(by_root))
-    answers: dict[str, Replayed] = {}
+    unsaved = desk.ground.unsaved(list(dict.fromkeys(project.root for project in projects.values())))
+    passing = 0
 
     def report(progress: Progress) -> None:
-        answers[progress.latest.request_id] = progress.latest
-        passing = sum(each.outcome == "passing" for each in answers.values())
-        done, total = len(answers), len(requests)
+        nonlocal passing
+        passing += progress.latest.outcome == "passing"
+        done, total = progress.done, progress.total
         job.report(f"{done} of {total} · {passing} passing", 100 * done // total)
 
     try:
-        for root, here in by_root.items():
-            told = run_again(reader, workspace, here, desk.ground.conditions(root), cancel=job.stop, report=report)
-            answers |= {each.request_id: each for each in told.requests}
+        shape = replay_by_project(reader, workspace, requests, projects, conditions, cancel=job.stop, report=report)
     except Cancelled:
         raise Stopped(job.title) from None
-    shape = summed_up([answers[request.id] for request in requests])
+    answers = {each.request_id: each for each in shape.requests}
     trials = [
         trial
         for id, (failure, bodies) in failures.items()
@@ -142,18 +138,15 @@ def _run_again(requests: list[Request], desk: Desk, job: Job) -> tuple[ReplayInE
 def write_test(asked: commands.WhichRequest, desk: Desk, job: Job) -> Answer:
     reader = desk.lookup.reader()
     request = reader.resolve(asked.id)
-    root = desk.ground.root_of(reader.spans(request.id))
-    if root is None:
-        raise JsonRpcException("no folder is open to write a test in", commands.NOT_FOUND, {"kind": "no_folder"})
-    conditions = desk.ground.conditions(root)
-    recording = recording_of(reader, request, conditions)
+    under = conditions(desk.ground.project_of(reader.spans(request.id), desk.ground.workspace()))
+    recording = recording_of(reader, request, under)
     if isinstance(recording, Skipped):
         told = f"req:{request.short_id} makes no test: {recording.reason}; {recording.mend}"
         raise JsonRpcException(told, commands.NOT_FOUND, {"kind": "not_replayable"})
     job.report("looking for the application")
     try:
-        made = new_test(recording, conditions)
+        made = new_test(recording, under)
     except NotWritable as error:
         raise JsonRpcException(str(error), commands.NOT_FOUND, {"kind": "not_writable"}) from None
-    file = path_to_uri(str(root / made.path))
+    file = path_to_uri(str(under.root / made.path))
     return to_builtins(WrittenTest(request.id, made.name, file, made.text)), pages.written_test(made), file

@@ -1,57 +1,53 @@
 """Where, and under what, recorded requests run again: a project of the workspace as it is on disk."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from pathlib import Path
 
 from msgspec import Struct
+from pygls.exceptions import JsonRpcException
 
-from flux_ls.config import Loaded
+from flux_ls.lsp.commands import NOT_FOUND
 from flux_ls.model import Span
-from flux_ls.replay.after import recorded_paths
-from flux_ls.replay.interpreter import interpreter_for
-from flux_ls.replay.project import project_around
+from flux_ls.replay.projects import Project, Projects
 from flux_ls.replay.shapes import Conditions
 from flux_ls.source.lines import decode_source
 from flux_ls.source.workspace import Workspace
 
 
+def conditions(project: Project) -> Conditions:
+    """As editors have them."""
+    settings = project.settings
+    return Conditions(
+        root=project.root,
+        app=settings.app,
+        python=project.python,
+        allow=settings.replay_allow,
+        settings=settings,
+    )
+
+
 class Ground(Struct, frozen=True):
     """What the session knows of it, taken when the command came."""
 
-    folders: tuple[Path, ...]
+    projects: Projects
     path_map: tuple[str, ...]
-    loaded: Callable[[Path], Loaded]
-    """The settings of a folder."""
     opened: tuple[tuple[str, str], ...]
     """The open files: path and text."""
-    environ: Mapping[str, str]
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        return self.projects.folders
 
     def workspace(self) -> Workspace:
         """A workspace of one's own, without the editor's texts: what runs is what is saved."""
         return Workspace(self.folders, path_map=self.path_map)
 
-    def root_of(self, spans: Iterable[Span]) -> Path | None:
-        """The project that recorded code belongs to; None without a folder."""
-        votes: Counter[Path] = Counter()
-        for recorded in dict.fromkeys(recorded_paths(spans)):
-            for folder in self.folders:
-                if (file := _held_by(folder, recorded)) is not None:
-                    votes[project_around(folder, file.parent)] += 1
-        if votes:
-            return votes.most_common(1)[0][0]
-        return self.folders[0] if self.folders else None
-
-    def conditions(self, root: Path) -> Conditions:
-        loaded = self.loaded(root)
-        settings = loaded.settings
-        return Conditions(
-            root=root,
-            app=settings.app,
-            python=interpreter_for(root, settings.python, loaded.origin["python"], self.environ),
-            allow=settings.replay_allow,
-            settings=settings,
-        )
+    def project_of(self, spans: Sequence[Span], workspace: Workspace) -> Project:
+        """The project that recorded code belongs to. Raises where no folder is open."""
+        found = self.projects.of(spans, workspace)
+        if found is None:
+            raise JsonRpcException("no folder is open whose code could run", NOT_FOUND, {"kind": "no_folder"})
+        return found
 
     def unsaved(self, roots: Sequence[Path]) -> tuple[str, ...]:
         """Files below the roots whose text on disk is another one than the editor has."""
@@ -61,18 +57,6 @@ class Ground(Struct, frozen=True):
             if root is not None and _on_disk(Path(path)) != _plain(text):
                 found.append(Path(path).relative_to(root).as_posix())
         return tuple(sorted(found))
-
-
-def _held_by(folder: Path, recorded: str) -> Path | None:
-    """The file of a folder with the longest end of a recorded path."""
-    parts = PurePosixPath(recorded.replace("\\", "/")).parts
-    if Path(recorded).is_relative_to(folder):
-        return Path(recorded)
-    for start in range(1, len(parts)):
-        file = folder.joinpath(*parts[start:])
-        if ".." not in parts and file.is_file():
-            return file
-    return None
 
 
 def _on_disk(path: Path) -> str | None:

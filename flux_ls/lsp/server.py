@@ -140,6 +140,7 @@ def make_server() -> FluxServer:
     on(types.INITIALIZED, _initialized)
     on(types.WORKSPACE_DID_CHANGE_CONFIGURATION, _did_change_configuration)
     on(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, _did_change_folders)
+    on(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, _did_change_files)
     on(types.TEXT_DOCUMENT_DID_SAVE, _did_save)
     on(types.TEXT_DOCUMENT_HOVER, _quietly(None, _hover))
     on(types.TEXT_DOCUMENT_CODE_LENS, _quietly([], _code_lens))
@@ -190,19 +191,16 @@ def _initialize(ls: FluxServer, params: types.InitializeParams) -> None:
 
 async def _initialized(ls: FluxServer, params: types.InitializedParams) -> None:
     ls.start_session()
+    wanted = []
     if ls.client.watches_configuration:
+        options: object = types.DidChangeConfigurationRegistrationOptions("flux")
+        wanted.append(types.Registration("flux-configuration", types.WORKSPACE_DID_CHANGE_CONFIGURATION, options))
+    if ls.client.watches_files:
+        options = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher("**/pyproject.toml")])
+        wanted.append(types.Registration("flux-files", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, options))
+    if wanted:
         # Nothing depends on the answer, so nobody waits for it.
-        ls.client_register_capability(
-            types.RegistrationParams(
-                [
-                    types.Registration(
-                        "flux-configuration",
-                        types.WORKSPACE_DID_CHANGE_CONFIGURATION,
-                        types.DidChangeConfigurationRegistrationOptions("flux"),
-                    )
-                ]
-            )
-        )
+        ls.client_register_capability(types.RegistrationParams(wanted))
 
 
 async def _did_change_configuration(ls: FluxServer, params: types.DidChangeConfigurationParams) -> None:
@@ -211,6 +209,10 @@ async def _did_change_configuration(ls: FluxServer, params: types.DidChangeConfi
 
 async def _did_change_folders(ls: FluxServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
     await (await ls.session()).folders_changed()
+
+
+async def _did_change_files(ls: FluxServer, params: types.DidChangeWatchedFilesParams) -> None:
+    await (await ls.session()).files_changed()
 
 
 async def _did_save(ls: FluxServer, params: types.DidSaveTextDocumentParams) -> None:

@@ -15,7 +15,7 @@ from lsprotocol import types
 from flux_ls.answers import state
 from flux_ls.lsp import code_action, commands, extensions, hover, inlay_hint, questions
 from flux_ls.lsp.code_lens import Traffic, lenses
-from flux_ls.lsp.convert import path_to_uri, uri_to_path
+from flux_ls.lsp.convert import uri_to_path
 from flux_ls.lsp.desk import Desk
 from flux_ls.lsp.diagnostics import Diagnostics
 from flux_ls.lsp.documents import Document
@@ -41,6 +41,7 @@ from flux_ls.lsp.watched_store import WatchedStore
 from flux_ls.model import Issue, Proof
 from flux_ls.otlp.stacktrace import InAppRule
 from flux_ls.processes import alive
+from flux_ls.replay.projects import Projects
 from flux_ls.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -131,6 +132,11 @@ class Session:
         await self._load_settings()
         self._apply_settings()
 
+    async def files_changed(self) -> None:
+        """Files that hold settings."""
+        if await self._server.settings.load(self._server.folder_uris):
+            self._apply_settings()
+
     async def folders_changed(self) -> None:
         self.trust_changed()
         await self._load_settings()
@@ -150,12 +156,11 @@ class Session:
     def _apply_settings(self) -> None:
         settings = self._server.settings
         general = settings.general
-        folders = [(uri, path) for uri in self._server.folder_uris if (path := uri_to_path(uri)) is not None]
         self._findings.put(
             Surroundings(
                 roots=self._roots(),
                 path_map=self._path_map(),
-                hides_handled=tuple(path for uri, path in folders if not settings.of(uri).show_handled),
+                handled=tuple((path, each.show_handled) for path, each in settings.nearest_first),
             )
         )
         rule = InAppRule(include=general.in_app_include, exclude=general.in_app_exclude)
@@ -170,8 +175,8 @@ class Session:
         return tuple(Path(path) for uri in self._server.folder_uris if (path := uri_to_path(uri)) is not None)
 
     def _path_map(self) -> tuple[str, ...]:
-        settings, folders = self._server.settings, self._server.folder_uris
-        pairs = [pair for uri in folders if uri_to_path(uri) is not None for pair in settings.of(uri).path_map]
+        settings = self._server.settings
+        pairs = [pair for _, each in settings.nearest_first for pair in each.path_map]
         return tuple(dict.fromkeys((*pairs, *settings.general.path_map)))
 
     # Snapshots.
@@ -308,7 +313,9 @@ class Session:
         if self._server.client.lens_refresh:
             self._server.workspace_code_lens_refresh(None)
         # The values beside the code are of the same failures.
-        if self._server.client.inlay_refresh and self._server.settings.general.inlay_hints:
+        if self._server.client.inlay_refresh and any(
+            each.inlay_hints for _, each in self._server.settings.nearest_first
+        ):
             self._server.workspace_inlay_hint_refresh(None)
 
     async def _look_at_the_clock(self) -> None:
@@ -336,6 +343,7 @@ class Session:
             lookup=self._asked(),
             workspace=self._findings.workspace,
             loaded=self._server.settings.loaded,
+            below=self._server.settings.below,
             status=lambda: self._board.current,
             ground=self._ground(),
             results=self._results,
@@ -361,11 +369,9 @@ class Session:
     def _ground(self) -> Ground:
         settings = self._server.settings
         return Ground(
-            folders=self._roots(),
+            projects=Projects(folders=self._roots(), load=settings.around, environ=os.environ),
             path_map=self._path_map(),
-            loaded=lambda folder: settings.loaded_of(path_to_uri(str(folder))),
             opened=tuple((each.path, each.text) for each in self._server.documents if each.path is not None),
-            environ=os.environ,
         )
 
     # Live tail.

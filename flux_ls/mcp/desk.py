@@ -1,6 +1,7 @@
 """Where the tools' answers come from: the settings, the store and the code as they are now, as for the terminal."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Event
@@ -8,11 +9,11 @@ from threading import Event
 from msgspec import Struct
 
 from flux_ls.answers.frames import recorded_frames
-from flux_ls.config import Loaded, Settings
-from flux_ls.model import Frame
+from flux_ls.config import Below, Loaded, Settings, together, with_settings
+from flux_ls.model import Frame, Span
 from flux_ls.otlp.stacktrace import InAppRule
 from flux_ls.record import redaction
-from flux_ls.replay.project import project_around
+from flux_ls.replay.projects import Project, Projects
 from flux_ls.source.workspace import Workspace
 from flux_ls.store.errors import StoreError
 from flux_ls.store.reader import Reader
@@ -55,12 +56,13 @@ class Allowed(Struct, frozen=True):
 class Desk:
     """For one question: what an agent edits between two of them counts for the second."""
 
-    def __init__(self, root: Path, here: Path, load: Callable[[], Loaded], job: Job) -> None:
+    def __init__(self, root: Path, here: Path, load: Callable[[Path], Loaded], job: Job) -> None:
+        """`load` gives the settings that are nearest to a folder of the root."""
         self.root = root
-        self.here = here
-        self.loaded = load()
+        self.loaded = load(here)
+        self.projects = Projects(folders=(root,), load=load, environ=os.environ, here=here)
         self.job = job
-        redaction.configure(self.settings.redact_keys)
+        redaction.configure(together("redact_keys", self.settings, self.below))
 
     @property
     def settings(self) -> Settings:
@@ -68,16 +70,23 @@ class Desk:
 
     @cached_property
     def workspace(self) -> Workspace:
-        return Workspace([self.root], self.settings.path_map, others=self._recorded)
+        return Workspace([self.root], together("path_map", self.settings, self.below), others=self._recorded)
+
+    @cached_property
+    def below(self) -> tuple[Below, ...]:
+        """The projects below the root that have settings of their own."""
+        return tuple(Below(folder, self.projects.load(folder)) for folder in with_settings(self.root))
 
     def reader(self) -> Reader:
         """A new connection to the store. Raises StoreError."""
         settings = self.settings
         return Reader(settings.store, InAppRule(include=settings.in_app_include, exclude=settings.in_app_exclude))
 
-    def project(self) -> Path:
-        """The project that runs: the innermost around where the server was started, in the checkout."""
-        return project_around(self.root, self.here)
+    def project_of(self, spans: Sequence[Span]) -> Project:
+        """The project that recorded code belongs to; else the one around where the server was started."""
+        found = self.projects.of(spans, self.workspace)
+        assert found is not None, "an agent is always in some folder"
+        return found
 
     def _recorded(self) -> list[Frame]:
         try:

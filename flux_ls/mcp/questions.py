@@ -33,6 +33,7 @@ from flux_ls.answers.why import why as ask_why
 from flux_ls.mcp import parameters
 from flux_ls.mcp.desk import Desk, Refused
 from flux_ls.mcp.parameters import given
+from flux_ls.replay.project_words import check_project
 
 
 class Tail(Struct, frozen=True):
@@ -151,7 +152,14 @@ def errors(asked: parameters.WhichGroups, desk: Desk) -> Groups:
 
 
 def doctor(asked: parameters.MaybeRequest, desk: Desk) -> Doctor:
-    return ask_doctor(desk.loaded, desk.workspace, os.environ, given(asked.id))
+    return ask_doctor(
+        desk.loaded,
+        desk.workspace,
+        os.environ,
+        given(asked.id),
+        below=desk.below,
+        project=lambda spans: check_project(desk.projects, spans, desk.workspace),
+    )
 
 
 def explain(asked: parameters.WhatToExplain, desk: Desk) -> Explain:

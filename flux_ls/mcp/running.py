@@ -1,7 +1,7 @@
 """The answers to the tools that run code of the project, which whoever started the server has allowed."""
 
-import os
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import UNSET
@@ -19,9 +19,9 @@ from flux_ls.git.asking import GitError
 from flux_ls.mcp import parameters
 from flux_ls.mcp.desk import Desk, Refused, Stopped
 from flux_ls.mcp.parameters import MOST_REPLAYED, given
-from flux_ls.model import Request
-from flux_ls.replay.interpreter import interpreter_for
-from flux_ls.replay.replay import replay as run_again
+from flux_ls.model import Request, Span
+from flux_ls.replay.by_project import replay_by_project
+from flux_ls.replay.projects import Project
 from flux_ls.replay.shapes import Cancelled, Conditions, Progress, Replay
 from flux_ls.replay.window import parse_window
 from flux_ls.store.reader import Reader
@@ -32,16 +32,18 @@ _PARAMETERS = {"timeout": "timeout_s"}
 
 
 def replay(asked: parameters.WhatToReplay, desk: Desk) -> Replay:
-    settings, root = desk.settings, desk.project()
-    conditions = Conditions(
-        root=root,
-        app=settings.app,
-        python=_python(desk),
-        timeout_s=asked.timeout_s,
-        allow=settings.replay_allow,
-        pin=asked.pin,
-        settings=settings,
-    )
+    def conditions(project: Project) -> Conditions:
+        settings = project.settings
+        return Conditions(
+            root=project.root,
+            app=settings.app,
+            python=project.python,
+            timeout_s=asked.timeout_s,
+            allow=settings.replay_allow,
+            pin=asked.pin,
+            settings=settings,
+        )
+
     passing = 0
 
     def report(progress: Progress) -> None:
@@ -53,7 +55,10 @@ def replay(asked: parameters.WhatToReplay, desk: Desk) -> Replay:
         with desk.reader() as reader:
             requests = _ours(reader, desk, _requests(reader, asked), is_window=asked.window is not UNSET)
             desk.job.report(f"0 of {len(requests)}", 0)
-            told = run_again(reader, desk.workspace, requests, conditions, cancel=desk.job.stop, report=report)
+            projects = {request.id: desk.project_of(reader.spans(request.id)) for request in requests}
+            told = replay_by_project(
+                reader, desk.workspace, requests, projects, conditions, cancel=desk.job.stop, report=report
+            )
     except Cancelled:
         raise Stopped from None
     if asked.diff:
@@ -96,9 +101,11 @@ def bisect(asked: parameters.WhatToBisect, desk: Desk) -> Bisect:
     id, command = given(asked.id), given(asked.run)
     if id is None and command is None:
         raise Refused("give the `id` of a failed request, or a command to `run`")
+    spans: Sequence[Span] = ()
     if id is not None:
         with desk.reader() as reader:
             id = reader.resolve(id).id
+            spans = reader.spans(id)
     question = Given(
         id=id,
         goods=tuple(asked.good),
@@ -111,9 +118,7 @@ def bisect(asked: parameters.WhatToBisect, desk: Desk) -> Bisect:
     )
     desk.job.report("looking at the history", 0)
     try:
-        repository, oracle, whole, logs = ask(
-            desk.reader, desk.workspace, desk.settings, _python(desk), desk.project(), question
-        )
+        repository, oracle, whole, logs = ask(desk.reader, desk.workspace, desk.project_of(spans), question)
         return search(
             repository, oracle, whole, logs=logs, cancel=desk.job.stop, report=lambda told: _report(desk, told)
         )
@@ -121,10 +126,6 @@ def bisect(asked: parameters.WhatToBisect, desk: Desk) -> Bisect:
         raise Stopped from None
     except (NotPossible, NothingToFind, Aborted, GitError) as error:
         raise Refused(_FLAGS.sub(lambda flag: f"`{_PARAMETERS.get(flag[1], flag[1])}`", str(error))) from None
-
-
-def _python(desk: Desk) -> str:
-    return interpreter_for(desk.root, desk.settings.python, desk.loaded.origin["python"], os.environ)
 
 
 def _report(desk: Desk, told: BisectProgress) -> None:

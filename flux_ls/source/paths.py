@@ -100,14 +100,14 @@ class PathMapper:
         recorded = read_path(frame.path)
         if recorded is None:
             return Unmapped("the recorded path names no file")
-        pair = self._pair_of(recorded)
-        if pair is None and frame.in_app and (source := self._installed_from(recorded, frame)):
+        pairs = self._pairs_of(recorded)
+        if not pairs and frame.in_app and (source := self._installed_from(recorded, frame)):
             return source
         on_disk = recorded.on_disk()
         if on_disk is not None and (exact := self._exact(on_disk)):
             return exact
-        if pair is not None:
-            return self._by_pair(recorded, pair)
+        if pairs:
+            return self._by_pairs(recorded, pairs, frame)
         if on_disk is not None and (foreign := self._not_ours(on_disk)):
             return foreign
         if not frame.in_app:
@@ -125,7 +125,7 @@ class PathMapper:
         self._unlearn(frame)
         recorded = read_path(frame.path)
         holding = [root for root in self._roots if path.is_relative_to(root)]
-        if recorded is None or not holding or recorded.on_disk() == path or self._pair_of(recorded):
+        if recorded is None or not holding or recorded.on_disk() == path or self._pairs_of(recorded):
             return
         outermost = min(holding, key=lambda root: len(root.parts))
         if self._learned.learn(recorded, path, outermost, frame):
@@ -165,27 +165,37 @@ class PathMapper:
         root = self.root_of(path)
         return path.relative_to(root).as_posix() if root is not None else str(path)
 
-    def _pair_of(self, recorded: RecordedPath) -> PathPair | None:
-        return next((pair for pair in self._pairs if recorded.follows(pair.prefix)), None)
+    def _pairs_of(self, recorded: RecordedPath) -> list[PathPair]:
+        """Those of the longest prefix: containers of several projects may call their own folder the same."""
+        fitting = [pair for pair in self._pairs if recorded.follows(pair.prefix)]
+        return [pair for pair in fitting if len(pair.prefix.parts) == len(fitting[0].prefix.parts)]
 
     def _exact(self, path: Path) -> Mapped | None:
         safe = self._inside(path)
         return Mapped(safe) if safe is not None and _is_file(safe) else None
 
-    def _by_pair(self, recorded: RecordedPath, pair: PathPair) -> Mapped | Unmapped:
-        rest = recorded.parts[len(pair.prefix.parts) :]
-        bases = [pair.target] if pair.target.is_absolute() else [root / pair.target for root in self._roots]
+    def _by_pairs(self, recorded: RecordedPath, pairs: Sequence[PathPair], frame: Frame) -> Mapped | Unmapped:
+        told = " and ".join(repr(pair.text) for pair in pairs)
+        rest = recorded.parts[len(pairs[0].prefix.parts) :]
+        bases = [
+            base
+            for pair in pairs
+            for base in ([pair.target] if pair.target.is_absolute() else [root / pair.target for root in self._roots])
+        ]
         spelled = [Path(os.path.normpath(base.joinpath(*rest))) for base in bases]
         inside = [safe for path in spelled if (safe := self._inside(path)) is not None]
         files = list({_real(path): path for path in inside if _is_file(path)}.values())
         if len(files) == 1:
             return Mapped(files[0])
         if files:
-            return Unmapped(f"path_map {pair.text!r} leads to {len(files)} files", tuple(files))
+            weighed = [(path, weight) for path in files if (weight := self._evidence(path, frame)) > Evidence.NONE]
+            if weighed and isinstance(clearest := _clearest(weighed, frame), Mapped):
+                return clearest
+            return Unmapped(f"path_map {told} leads to {len(files)} files", tuple(files))
         if spelled and not inside:
-            return Unmapped(f"path_map {pair.text!r} leads out of the workspace")
+            return Unmapped(f"path_map {told} leads out of the workspace")
         tried = ", ".join(self.display_path(path) for path in spelled)
-        return Unmapped(f"path_map {pair.text!r} leads to {tried or 'no folder'}, which does not exist")
+        return Unmapped(f"path_map {told} leads to {tried or 'no folder'}, which does not exist")
 
     def _not_ours(self, path: Path) -> Mapped | Unmapped | None:
         """For a path that means something on this machine: another file of that name would be a mix-up."""

@@ -13,7 +13,7 @@ import pytest
 from flux_ls.answers.doctor import check_collector, doctor
 from flux_ls.answers.shapes import Check, Doctor
 from flux_ls.collector.daemon import Collector, ensure_collector, stop_collector
-from flux_ls.config import Loaded, load
+from flux_ls.config import Below, Loaded, load
 from flux_ls.record import wire
 from flux_ls.source.languages import grammars
 from flux_ls.store.errors import RequestNotFound
@@ -43,6 +43,27 @@ def test_a_bad_setting_is_named(recorded: Recorded) -> None:
     check = checks(recorded, loaded)["settings"]
     assert not check.ok
     assert "FLUX_IDLE_EXIT" in check.detail
+
+
+def test_what_projects_say_is_told_with_what_of_it_nobody_hears(recorded: Recorded) -> None:
+    file = recorded.write("services/shop/pyproject.toml", "[tool.flux]\napp = 'shop:app'\nstore = 'own.db'\n")
+    torn = recorded.write("services/torn/pyproject.toml", "[tool.flux]\nap = 'shop:app'\n")
+
+    def of_settings(*folders: Path) -> Check:
+        loaded = quiet(recorded)
+        below = [Below(folder, load(recorded.root, {}, inside=folder)) for folder in folders]
+        [check] = doctor(loaded, recorded.workspace(), {}, below=below).checks[:1]
+        return check
+
+    check = of_settings(file.parent)
+    assert check.ok
+    assert f"store, app from pyproject.toml ({file})" in check.detail
+    assert check.mend == (
+        f"store in {file}: of use only to commands in that folder, since the store and its collector are for all"
+    )
+    broken = of_settings(file.parent, torn.parent)
+    assert not broken.ok
+    assert f"pyproject.toml ({torn}): there is no setting `ap`" in broken.detail
 
 
 def test_settings_tell_where_they_come_from(recorded: Recorded) -> None:

@@ -11,7 +11,8 @@ import pytest
 from flux_ls.bisect.asking import Given, ask
 from flux_ls.bisect.beside import Beside, lay_out, lies_beside
 from flux_ls.bisect.worktrees import Scratch
-from flux_ls.config import Settings
+from flux_ls.config import Loaded, Settings
+from flux_ls.replay import projects
 from flux_ls.source.workspace import Workspace
 from flux_ls.store.reader import Reader
 from tests.bisect.histories import git
@@ -93,9 +94,7 @@ def test_the_application_finds_its_database_and_its_settings(project: Project) -
     repository, oracle, asked, _ = ask(
         lambda: Reader(project.request_store),
         Workspace([project.root]),
-        Settings(store=project.request_store),
-        sys.executable,
-        project.root,
+        projects.Project(project.root, Loaded(Settings(store=project.request_store), {}), sys.executable),
         Given(id=id, goods=("HEAD",), bad=None, command=None),
     )
     with Scratch(repository, 0) as scratch, scratch.at(asked.bad) as tree:

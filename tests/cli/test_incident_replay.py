@@ -1,6 +1,7 @@
 """`flux incident replay`, as a user sees it."""
 
 import json
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from flux_ls.cli.incident_replay import show_end, summary
 from flux_ls.cli.terminal import Terminal
 from flux_ls.replay.replay import summed_up
 from flux_ls.replay.shapes import Guard, Outcome, Replayed
+from tests import checkout
 from tests.cli.conftest import Flux
 from tests.recorded import Recorded
 from tests.telemetry import RECORDER, http, span
@@ -205,3 +207,41 @@ def test_a_regression_test_is_written_and_nothing_runs(flux: Flux, recorded: Rec
     assert (ran.code, "where the application is" in ran.err) == (1, True)
     ran = flux("incident", "replay", id, other, "--write-test", "test_both.py")
     assert (ran.code, "takes one request" in ran.err) == (2, True)
+
+
+@pytest.mark.slow
+def test_each_request_runs_in_the_project_that_its_code_is_in(
+    flux: Flux, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked in the root of a checkout, or in another project of it."""
+    checkout.new(recorded.root)
+    recorded.payments.unlink()
+    gate = APP.replace("100 // n", "1")
+    recorded.write("pyproject.toml", "[tool.flux]\napp = 'nobody:app'\n")
+    ids = []
+    for name, text in (("shop", APP), ("gate", gate)):
+        # Of two applications, the project's own file says which it is.
+        recorded.write(f"services/{name}/pyproject.toml", f"[tool.flux]\napp = '{name}:app'\n")
+        recorded.write(f"services/{name}/other.py", APP.replace("total", "nothing"))
+        file = recorded.write(f"services/{name}/{name}.py", text)
+        code = {"code.file.path": str(file), "code.line.number": 7, "code.function.name": "total"}
+        ids.append(
+            recorded.add(http("GET", "/total/0", 500, attributes=get("/total/0", 500) | code), resource=RECORDER)
+        )
+    for folder in (".", "services/gate"):
+        monkeypatch.chdir(recorded.root / folder)
+        [answer] = flux("incident", "replay", *ids, "--python", sys.executable, "--json").json
+        assert [(each["request_id"], each["outcome"], each["now"]) for each in answer["requests"]] == [
+            (ids[0], "failing", 500),
+            (ids[1], "passing", 200),
+        ], answer
+        assert (answer["passing"], answer["failing"]) == (1, 1)
+    monkeypatch.chdir(recorded.root)
+    ran = flux("incident", "replay", *ids, "--write-test")
+    assert ran.out.splitlines() == [
+        f"  wrote services/shop/tests/test_get_total_0_{ids[0][:8]}.py",
+        f"  wrote services/gate/tests/test_get_total_0_{ids[1][:8]}.py",
+    ], ran
+    detail = {each["name"]: each["detail"] for each in flux("doctor", ids[0], "--json").json[0]["checks"]}["project"]
+    assert detail.startswith("services/shop, run by ")
+    assert f"app from pyproject.toml ({recorded.root / 'services/shop/pyproject.toml'})" in detail

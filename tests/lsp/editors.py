@@ -36,6 +36,8 @@ class Editor:
     statuses: list[Any] = field(default_factory=list)
     tailed: list[Any] = field(default_factory=list)
     error_news: list[Any] = field(default_factory=list)
+    registered: list[Any] = field(default_factory=list)
+    """What the server wants to be told of."""
     lens_refreshes: int = 0
     inlay_refreshes: list[Any] = field(default_factory=list)
     stderr: list[str] = field(default_factory=list)
@@ -156,7 +158,7 @@ async def editor(
     client.feature("flux/status")(lambda params: keep("statuses", params))
     client.feature("flux/tail")(lambda params: keep("tailed", params))
     client.feature("flux/errors")(lambda params: keep("error_news", params))
-    client.feature(types.CLIENT_REGISTER_CAPABILITY)(lambda params: None)
+    client.feature(types.CLIENT_REGISTER_CAPABILITY)(lambda params: keep("registered", params))
 
     def refresh() -> None:
         if made:

@@ -244,3 +244,36 @@ async def test_what_cannot_be_a_test_says_why(till: Till) -> None:
         till.app.unlink()
         with pytest.raises(JsonRpcException, match="no application was found"):
             await client.command("writeTest", {"id": id})
+
+
+async def test_a_project_in_the_folder_runs_with_its_own_settings_and_environment(tmp_path: Path) -> None:
+    """The repository is open, and the service is one of several in it."""
+    till = Till.make(tmp_path / "repo" / "services")
+    top = tmp_path / "repo"
+    (top / "pyproject.toml").write_text("[tool.flux]\napp = 'nobody:app'\npython = '/none/python'\n")
+    file = till.root / "pyproject.toml"
+    file.write_text("[tool.flux]\napp = 'till:app'\n")
+    (till.root / "other.py").write_text("import flask\n\napp = flask.Flask(__name__)\n")
+    environment = till.root / ".venv"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "pyvenv.cfg").touch()
+    till.python.rename(environment / "bin" / "python")
+    (environment / "bin" / "python").write_text((environment / "bin" / "python").read_text())
+    id = till.fails()
+    till.write(MENDED)
+    async with editor(top, store=till.shop.store, options={"workspaceTrusted": True}) as client:
+        answer = await client.command("replay", {"id": id})
+        [told] = answer["requests"]
+        assert (told["outcome"], told["now"]) == ("passing", 200), told
+        assert till.has_run, "its own interpreter"
+        written = await client.command("writeTest", {"id": id})
+        assert written["file"] == (till.root / "tests" / f"test_post_split_{id[:8]}.py").as_uri()
+        assert 'importlib.import_module("till")' in written["source"], "and not the application beside it"
+        checks = {each["name"]: each for each in (await client.command("doctor", {"id": id}))["checks"]}
+        assert checks["project"]["detail"].startswith(f"services/project, run by {environment / 'bin' / 'python'}; "), (
+            checks
+        )
+        assert f"app from pyproject.toml ({file})" in checks["project"]["detail"]
+        general = {each["name"]: each for each in (await client.command("doctor"))["checks"]}
+        assert f"app from pyproject.toml ({file})" in general["settings"]["detail"]
+        assert f"python, app from pyproject.toml ({top / 'pyproject.toml'})" in general["settings"]["detail"]

@@ -1,7 +1,6 @@
 """What the store tells of a request becomes the request to send, and the answers to its calls."""
 
 import base64
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,20 +147,6 @@ def test_of_several_services_the_one_that_was_asked(project: Project) -> None:
     assert {each.resource.service for each in found.spans} == {"shop"}
     assert len(found.calls) == 1
     assert found.notes
-
-
-def test_the_interpreter_of_a_project(tmp_path: Path) -> None:
-    from flux_ls.replay.interpreter import interpreter_for
-
-    for name in (".venv", "other"):
-        (tmp_path / name / "bin").mkdir(parents=True)
-        (tmp_path / name / "bin" / "python").touch()
-        (tmp_path / name / "pyvenv.cfg").touch()
-    own, active = (str(tmp_path / name / "bin" / "python") for name in (".venv", "other"))
-    assert interpreter_for(tmp_path, "python3", "default", {}) == own
-    assert interpreter_for(tmp_path, "python3", "default", {"VIRTUAL_ENV": str(tmp_path / "other")}) == active
-    assert interpreter_for(tmp_path, "/opt/python", "pyproject.toml", {}) == "/opt/python"
-    assert interpreter_for(tmp_path / "none", "python3", "default", {"PATH": "/nowhere"}) == "python3"
 
 
 @pytest.mark.parametrize("address", [{}, {"url.full": "http://shop.example/a?b=1"}])

@@ -514,3 +514,20 @@ def test_a_walk_that_took_long_is_not_repeated_soon(tmp_path: Path, monkeypatch:
     write(tmp_path, {"x/b.py": CHARGE})
     refused(mapper, frame("/srv/x/b.py"))
     assert mapped(mapper, frame("/srv/x/b.py")) == "x/b.py"
+
+
+def test_containers_of_two_projects_may_call_their_folders_the_same(tmp_path: Path) -> None:
+    write(tmp_path, {"shop/pay.py": CHARGE, "shop/app.py": CHARGE, "gate/app.py": OTHER, "gate/same.py": CHARGE})
+    write(tmp_path, {"shop/same.py": CHARGE})
+    pairs = [f"/app={tmp_path / name}" for name in ("gate", "shop")]
+    mapper = PathMapper([tmp_path], pairs, weigh)
+    assert mapped(mapper, frame("/app/pay.py", 2, "charge", RAISES)) == "shop/pay.py", "only one has the file"
+    assert mapped(mapper, frame("/app/app.py", 2, "charge", RAISES)) == "shop/app.py", "only one has the function"
+    assert (
+        f"'{pairs[0]}' and '{pairs[1]}' leads to 2 files"
+        in refused(mapper, frame("/app/same.py", 2, "charge", RAISES)).reason
+    )
+    assert "does not exist" in refused(mapper, frame("/app/none.py", 2, "charge", RAISES)).reason
+    # A longer prefix is another folder.
+    inner = PathMapper([tmp_path], [f"/app={tmp_path / 'shop'}", f"/app/in={tmp_path / 'gate'}"], weigh)
+    assert mapped(inner, frame("/app/in/same.py", 2, "charge", RAISES)) == "gate/same.py"
