@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0
 
 
 class Got(Struct, frozen=True):
@@ -22,6 +22,7 @@ class Got(Struct, frozen=True):
     resource: dict[str, Any]
     scope: str
     at: float
+    """By the monotonic clock."""
 
     @property
     def name(self) -> str:
@@ -35,14 +36,23 @@ class Got(Struct, frozen=True):
 class Receiver:
     """On a port of its own until the end of the block."""
 
-    def __init__(self, answers: Callable[[int], int | None] = lambda _: 200, retry_after: str | None = None) -> None:
-        """`answers` gives the status for the export of that number, from 0; None never answers."""
+    def __init__(
+        self,
+        answers: Callable[[int], int | None] = lambda _: 200,
+        retry_after: str | None = None,
+        body_waits: Callable[[int], bool] = lambda _: False,
+    ) -> None:
+        """`answers` gives the status for the export of that number, from 0; None never answers.
+
+        The body of an answer that waits does not come.
+        """
         self.exports: list[bytes] = []
         """The bodies that were answered with success."""
         self.tries: list[float] = []
         self.spans: list[Got] = []
         self._answers = answers
         self._retry_after = retry_after
+        self._body_waits = body_waits
         self._ended = threading.Event()
         receiver = self
 
@@ -94,11 +104,14 @@ class Receiver:
             handler.send_header("Retry-After", self._retry_after)
         handler.send_header("Content-Length", "2")
         handler.end_headers()
+        if self._body_waits(number):
+            self._ended.wait(DEADLINE_S)
+            return
         handler.wfile.write(b"{}")
 
 
 def spans_of(body: bytes) -> list[Got]:
-    now = time.time()
+    now = time.monotonic()
     return [
         Got(as_json(span), plain(_pairs(part.resource.attributes)), scope.scope.name, now)
         for part in ExportTraceServiceRequest.FromString(body).resource_spans

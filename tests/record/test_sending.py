@@ -16,6 +16,8 @@ from flux_ls.record.export.packing import Collector
 from flux_ls.record.export.process import Process
 from flux_ls.record.made import MadeSpan, new_trace_id
 from flux_ls.record.processor import RecordingProcessor
+from tests.e2e.processes import free_port
+from tests.quickest import quickest
 from tests.record.programs import run_program
 from tests.record.receiver import Receiver, eventually
 
@@ -27,7 +29,10 @@ def tracer() -> Iterator[trace.Tracer]:
     recording.connect(export.hand_over, trace.get_current_span)
     yield provider.get_tracer("test")
     recording.disconnect()
+    worker = workers._worker
     export.stop()
+    # What one of them says later would be in the log of another test.
+    eventually(lambda: worker is None or worker._thread is None)
 
 
 def send_to(endpoint: str, record_rate: float = 1.0) -> workers.Worker:
@@ -42,11 +47,6 @@ def request(tracer: trace.Tracer, name: str, *, failing: bool = False) -> None:
             span.set_status(trace.StatusCode.ERROR)
 
 
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def test_a_failing_request_is_sent_at_once(tracer: trace.Tracer) -> None:
     with Receiver() as receiver:
         send_to(receiver.endpoint)
@@ -54,20 +54,22 @@ def test_a_failing_request_is_sent_at_once(tracer: trace.Tracer) -> None:
         receiver.wait_for("warm")
         took = []
         for number in range(20):
-            began = time.time()
+            began = time.monotonic()
             request(tracer, f"failing {number}", failing=True)
             (got,) = receiver.wait_for(f"failing {number}")
             took.append(got.at - began)
-        assert sorted(took)[10] < workers.BATCH_S / 2
+        # On a busy machine each may take longer; if they waited for others, all would.
+        assert sorted(took)[5] < workers.BATCH_S / 2
 
 
 def test_requests_that_went_well_are_sent_together(tracer: trace.Tracer) -> None:
     with Receiver() as receiver:
         send_to(receiver.endpoint)
+        began = time.monotonic()
         for number in range(50):
             request(tracer, f"fine {number}")
         receiver.wait_for("fine 0", "fine 49")
-        assert len(receiver.exports) <= 3
+        assert len(receiver.exports) <= 3 + (receiver.tries[-1] - began) / workers.BATCH_S
 
 
 def test_a_receiver_that_comes_back_gets_everything(tracer: trace.Tracer) -> None:
@@ -104,6 +106,7 @@ def test_a_connection_that_was_closed_meanwhile(tracer: trace.Tracer) -> None:
         worker = send_to(receiver.endpoint)
         request(tracer, "one", failing=True)
         receiver.wait_for("one")
+        assert export.flush(30)  # it has its answer as well
         worker._destination._sender._connection.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
         request(tracer, "two", failing=True)
         receiver.wait_for("two")
@@ -111,11 +114,14 @@ def test_a_connection_that_was_closed_meanwhile(tracer: trace.Tracer) -> None:
 
 
 def test_nobody_is_there_and_the_application_does_not_wait(tracer: trace.Tracer) -> None:
-    worker = send_to(f"http://127.0.0.1:{closed_port()}")
-    began = time.perf_counter()
-    for number in range(2000):
-        request(tracer, f"{number}", failing=number % 2 == 0)
-    assert time.perf_counter() - began < 5
+    worker = send_to(f"http://127.0.0.1:{free_port()}")
+
+    def many() -> None:
+        for number in range(400):
+            request(tracer, f"{number}", failing=number % 2 == 0)
+
+    for _ in range(5):
+        assert quickest(many, within=1) < 1
     assert not export.flush(0.2)
     assert worker._backlog_size < workers.MUCH_WAITS
 
@@ -131,7 +137,7 @@ def test_what_waits_is_bounded_and_failures_stay(tracer: trace.Tracer, monkeypat
             with tracer.start_as_current_span(f"fine {number}", attributes={"a": f"{number} " + "word " * 5_000}):
                 pass
             export.flush(0)
-            eventually(lambda: not worker._queue)
+            eventually(lambda: not worker._queue and not worker._busy)
         assert worker._backlog_size <= 300_000
         ready.set()
         export.flush(5)
@@ -147,16 +153,27 @@ def test_what_waits_is_bounded_and_failures_stay(tracer: trace.Tracer, monkeypat
 
 def test_a_slow_receiver_loses_the_oldest_and_says_so(tracer: trace.Tracer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "MANY_WAIT", 10)
-    with Receiver(lambda number: None if number == 0 else 200) as receiver:
+    answered = threading.Event()
+    with Receiver(lambda number: 503 if number == 0 and answered.wait(30) else 200) as receiver:
         worker = send_to(receiver.endpoint)
-        worker._destination._sender.hurry(0.5)  # type: ignore[attr-defined]
+        worker._destination._sender.hurry(30)  # type: ignore[attr-defined]
         request(tracer, "held up", failing=True)
         eventually(lambda: receiver.tries)
         for number in range(30):
             request(tracer, f"fine {number}")
+        answered.set()
         receiver.wait_for("held up", "fine 29")
         assert receiver.named("fine 29")[0].resource["flux.dropped_spans"] == 20
         assert not receiver.named("fine 0")
+
+
+def test_a_receiver_that_does_not_answer_is_tried_again(tracer: trace.Tracer) -> None:
+    with Receiver(lambda number: None if number == 0 else 200) as receiver:
+        worker = send_to(receiver.endpoint)
+        worker._destination._sender.hurry(0.5)  # type: ignore[attr-defined]
+        request(tracer, "held up", failing=True)
+        receiver.wait_for("held up")
+        assert len(receiver.tries) > 1
 
 
 def test_a_share_of_those_that_went_well_and_all_that_failed(tracer: trace.Tracer) -> None:
@@ -166,7 +183,7 @@ def test_a_share_of_those_that_went_well_and_all_that_failed(tracer: trace.Trace
             request(tracer, "fine")
         for _ in range(20):
             request(tracer, "failing", failing=True)
-        assert export.flush(10)
+        assert export.flush(30)
         assert 150 < len(receiver.named("fine")) < 350
         assert len(receiver.named("failing")) == 20
 
@@ -181,7 +198,7 @@ def test_services_choose_the_same_requests(tracer: trace.Tracer) -> None:
                 far = trace.SpanContext(trace_id, 6, is_remote=True, trace_flags=trace.TraceFlags(1))
                 context = trace.set_span_in_context(trace.NonRecordingSpan(far))
                 tracer.start_span("server", context=context).end()
-            assert export.flush(10)
+            assert export.flush(30)
             chosen.append({got.span["traceId"] for got in receiver.spans})
     assert chosen[0] == chosen[1]
     assert 90 < len(chosen[0]) < 210
@@ -242,6 +259,18 @@ PROGRAM = """
                 span.set_status(trace.StatusCode.ERROR)
     print("done")
 """
+LEAVING = (
+    """
+    import atexit, sys, time
+    left = []
+    # The last to be called, and what is called first of all.
+    atexit.register(lambda: print(time.monotonic() - left[0], file=sys.stderr))
+"""
+    + PROGRAM
+    + """
+    atexit.register(lambda: left.append(time.monotonic()))
+"""
+)
 
 
 def test_what_was_recorded_is_sent_at_the_exit(tmp_path: Path) -> None:
@@ -252,18 +281,43 @@ def test_what_was_recorded_is_sent_at_the_exit(tmp_path: Path) -> None:
 
 
 def test_an_exit_is_not_held_up(tmp_path: Path) -> None:
-    with Receiver(lambda _: None) as receiver:
-        began = time.monotonic()
-        ended = run_program(tmp_path, PROGRAM, receiver.endpoint)
-        hanging = time.monotonic() - began
-        assert (ended.code, ended.out, ended.err) == (0, "done\n", "")
-        assert receiver.tries
-    began = time.monotonic()
-    ended = run_program(tmp_path, PROGRAM, f"http://127.0.0.1:{closed_port()}")
-    dead = time.monotonic() - began
-    assert (ended.code, ended.out, ended.err) == (0, "done\n", "")
-    assert hanging - dead < 1.5
+    def held_up(endpoint: str) -> float:
+        ended = run_program(tmp_path, LEAVING, endpoint)
+        assert (ended.code, ended.out) == (0, "done\n")
+        return float(ended.err)
 
+    def least(endpoint: str, bound: float) -> float:
+        # A busy machine takes longer, now and then.
+        return next((took for took in (held_up(endpoint) for _ in range(5)) if took < bound), bound)
+
+    with Receiver(lambda _: None) as receiver:
+        assert 0.9 < least(receiver.endpoint, 1.6) < 1.6
+        assert receiver.tries
+    assert least(f"http://127.0.0.1:{free_port()}", 0.8) < 0.8
+
+
+def test_a_busy_machine_loses_nothing_at_the_exit(tmp_path: Path) -> None:
+    """Each step may take long, if only it is made."""
+    slow = """
+    import time
+    from flux_ls.record.export.worker import Worker
+
+    def slowly(step):
+        def run(*args):
+            time.sleep(0.7)
+            return step(*args)
+        return run
+
+    Worker._take, Worker._send = slowly(Worker._take), slowly(Worker._send)
+"""
+    with Receiver() as receiver:
+        ended = run_program(tmp_path, slow + PROGRAM.replace("range(20)", "range(17, 20)"), receiver.endpoint)
+        assert (ended.code, ended.out, ended.err) == (0, "done\n", "")
+        assert len(receiver.named("work")) == 3
+
+
+QUIET = {"PYTHONWARNINGS": "ignore::DeprecationWarning"}
+"""From Python 3.12 on, a fork warns where a thread has not ended in time."""
 
 FORKING = """
     import os, sys, time
@@ -282,7 +336,7 @@ FORKING = """
                 with tracer.start_as_current_span(f"child {number}"):
                     pass
             from flux_ls.record import export
-            assert export.flush(5)
+            assert export.flush(30)
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
     with tracer.start_as_current_span("after"):
@@ -293,12 +347,51 @@ FORKING = """
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
 def test_a_fork_sends_nothing_twice_and_loses_nothing(tmp_path: Path) -> None:
     with Receiver() as receiver:
-        ended = run_program(tmp_path, FORKING, receiver.endpoint)
+        ended = run_program(tmp_path, FORKING, receiver.endpoint, env=QUIET)
         assert (ended.code, ended.err) == (0, "")
         expected = ["after", "around", "before", "child 0", "child 1", "child 2", "ended before"]
         assert sorted(got.name for got in receiver.spans) == expected
         trace_ids = {got.name: got.span["traceId"] for got in receiver.spans}
         assert trace_ids["child 0"] == trace_ids["around"]
+
+
+FORKING_AMID_AN_ANSWER = """
+    import os, sys, time
+    from flux_ls.record import export, start
+    start(endpoint=sys.argv[1])
+    from opentelemetry import trace
+    tracer = trace.get_tracer("x")
+    with tracer.start_as_current_span("before") as span:
+        span.set_status(trace.StatusCode.ERROR)
+
+    def waits_for_the_body():
+        for frame in sys._current_frames().values():
+            names = set()
+            while frame is not None:
+                names.add(frame.f_code.co_name)
+                frame = frame.f_back
+            if {"_post", "read", "readinto"} <= names:
+                return True
+
+    while not waits_for_the_body():
+        time.sleep(0.01)
+    child = os.fork()
+    if not child:
+        with tracer.start_as_current_span("child"):
+            pass
+        assert export.flush(30)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
+def test_a_child_forked_while_an_answer_comes_goes_its_own_way(tmp_path: Path) -> None:
+    """The thread that reads the answer holds a lock, which in the child nobody lets go."""
+    with Receiver(body_waits=lambda number: number == 0) as receiver:
+        ended = run_program(tmp_path, FORKING_AMID_AN_ANSWER, receiver.endpoint, env=QUIET)
+        assert (ended.code, ended.err) == (0, "")
+        assert [got.name for got in receiver.spans] == ["before", "child"]
 
 
 POOL = """
@@ -325,6 +418,6 @@ POOL = """
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
 def test_a_process_of_multiprocessing_sends_what_it_did(tmp_path: Path) -> None:
     with Receiver() as receiver:
-        ended = run_program(tmp_path, POOL, receiver.endpoint)
+        ended = run_program(tmp_path, POOL, receiver.endpoint, env=QUIET)
         assert (ended.code, ended.err) == (0, "")
         assert sorted(got.name for got in receiver.spans) == ["before", "job 0", "job 1", "job 2"]

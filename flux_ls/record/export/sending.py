@@ -3,6 +3,7 @@
 import contextlib
 import email.utils
 import http.client
+import os
 import ssl
 import time
 from typing import Final
@@ -49,14 +50,14 @@ class HttpSender:
         try:
             status, after = self._post(body)
         except (OSError, http.client.HTTPException) as error:
-            self.forget()
+            self._hang_up()
             # A connection that was kept may have been closed meanwhile, which says nothing about the other side.
             if not kept or isinstance(error, TimeoutError):
                 raise Busy(f"{self._endpoint} cannot be reached: {error or type(error).__name__}") from None
             try:
                 status, after = self._post(body)
             except (OSError, http.client.HTTPException) as again:
-                self.forget()
+                self._hang_up()
                 raise Busy(f"{self._endpoint} cannot be reached: {again or type(again).__name__}") from None
         if status in _COME_AGAIN:
             raise Busy(f"{self._endpoint} answered {status}", _pause(after))
@@ -69,6 +70,14 @@ class HttpSender:
             self._connection.sock.settimeout(timeout_s)
 
     def forget(self) -> None:
+        """In a forked child: what is open belongs to the parent."""
+        connection, self._connection = self._connection, None
+        if connection is not None and connection.sock is not None:
+            # Not by `close`: the thread that waited for an answer held a lock of its buffer, and is not here to let go.
+            with contextlib.suppress(OSError):
+                os.close(connection.sock.detach())
+
+    def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(OSError):
@@ -82,7 +91,7 @@ class HttpSender:
         answer = connection.getresponse()
         answer.read(_LONGEST_ANSWER)
         if not answer.isclosed():
-            self.forget()
+            self._hang_up()
         return answer.status, answer.getheader("Retry-After")
 
     def _connected(self) -> http.client.HTTPConnection:

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from flux_ls.record import recording as recordings
 from flux_ls.record.export.packing import Destination, Parcel
+from flux_ls.record.export.patience import Patience
 from flux_ls.record.export.sending import Busy, Refused, Trouble
 from flux_ls.record.export.taken import Taken
-from flux_ls.record.guard import say_once, tell
+from flux_ls.record.guard import guarded, say_once, tell
 from flux_ls.record.recording import OPEN, Recording
 
 BATCH_S: Final = 0.2
@@ -27,7 +28,7 @@ LOOK_S: Final = 2.5
 LONG_NS: Final = 5_000_000_000
 """A recording is sent in pieces, and nobody can hold it, after this long."""
 _FORGOTTEN_NS: Final = 3600 * 1_000_000_000
-EXIT_S: Final = 1.0
+_FLUSH_S: Final = 1.0
 MANY_WAIT: Final = 2_000
 """Recordings that wait to be packed."""
 MUCH_WAITS: Final = 16 * 1024 * 1024
@@ -55,11 +56,9 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._wake = threading.Event()
-        self._asleep = False
-        self._busy = False
-        self._urgent = False
-        self._stopping = False
+        self._asleep = self._busy = self._urgent = self._stopping = False
         self._flushes: list[threading.Event] = []
+        self._patience = Patience()
 
     def hand_over(self, recording: Recording) -> None:
         """Takes note that the recording has something to send; the rest happens in the thread."""
@@ -111,6 +110,7 @@ class Worker:
 
         context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True, context.Context()))
         thread = threading.current_thread()
+        self._patience.steps += 1
         while not self._stopping:
             try:
                 self._wait()
@@ -123,6 +123,7 @@ class Worker:
                 self._busy = False
         if self._thread is thread:
             self._thread = None
+            self._go_on()  # it was told to end for a fork, which may be over by now
 
     def _wait(self) -> None:
         self._asleep = True
@@ -189,6 +190,7 @@ class Worker:
             self._keep(parcel)
 
     def _take(self, recording: Recording) -> Taken:
+        self._patience.steps += 1
         taken = Taken(recording)
         try:
             self._prepare(taken)
@@ -219,6 +221,7 @@ class Worker:
     def _send(self) -> None:
         while self._backlog:
             parcel = self._backlog[0]
+            self._patience.steps += 1
             try:
                 self._destination.send(parcel)
             except Busy as busy:
@@ -247,17 +250,36 @@ class Worker:
 
     def flush(self, timeout_s: float) -> bool:
         """Whether everything that was recorded up to now was handled in time."""
+        flushed = self._ask_for_flush()
+        if flushed is None:
+            return True
+        if self._thread is None:
+            return self._flush_here(timeout_s)
+        return flushed.wait(timeout_s) and not self._backlog
+
+    def flush_at_exit(self) -> None:
+        """The last flush, as long as there is patience."""
+        flushed = self._ask_for_flush()
+        if flushed is None:
+            return
+        if self._thread is not None:
+            self._patience.wait(flushed)
+        elif (left_s := self._patience.left_s) > 0:
+            began = time.monotonic()
+            self._flush_here(left_s)
+            self._patience.spend(time.monotonic() - began)
+
+    def _ask_for_flush(self) -> threading.Event | None:
+        """Set once it was tried; None when nothing waits."""
         waiting = self._queue or self._backlog or self._busy or any(each.spans for each in list(OPEN.values()))
         if not waiting:
-            return True
+            return None
         flushed = threading.Event()
         self._flushes.append(flushed)
         self._wake.set()
         if self._thread is None:
             self._start()
-        if self._thread is None:
-            return self._flush_here(timeout_s)
-        return flushed.wait(timeout_s) and not self._backlog
+        return flushed
 
     def _flush_here(self, timeout_s: float) -> bool:
         # No thread can be started any more: the receiver gets this one chance.
@@ -279,7 +301,10 @@ class Worker:
         if thread is not None and not thread.is_alive():
             self._thread = None
         self._stopping = False
-        if self._thread is None and (self._queue or self._backlog):
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._thread is None and not self._stopping and (self._queue or self._backlog or self._flushes):
             self._start()
 
     def after_fork_in_child(self) -> None:
@@ -298,7 +323,6 @@ class Worker:
 
 _worker: Worker | None = None
 _forks_are_watched = False
-_waited_s = 0.0
 
 
 def send_to(destination: Destination, record_rate: float, prepare: Callable[[Taken], None] = lambda _: None) -> None:
@@ -319,7 +343,7 @@ def hand_over(recording: Recording) -> None:
             tell("handing over a recording", error)
 
 
-def flush(timeout_s: float = EXIT_S) -> bool:
+def flush(timeout_s: float = _FLUSH_S) -> bool:
     """Sends what was recorded up to now, within the time; whether that worked."""
     try:
         return _worker is None or _worker.flush(timeout_s)
@@ -328,13 +352,11 @@ def flush(timeout_s: float = EXIT_S) -> bool:
         return False
 
 
+@guarded
 def flush_at_exit() -> None:
-    """The last flush; however often it is asked for, the exit is not held up for longer than `EXIT_S` in all."""
-    global _waited_s
-    began = time.monotonic()
-    if _waited_s < EXIT_S:
-        flush(EXIT_S - _waited_s)
-        _waited_s += time.monotonic() - began
+    """The last flush; however often it is asked for, nobody who does not get on holds up the exit."""
+    if _worker is not None:
+        _worker.flush_at_exit()
 
 
 def stop() -> None:
@@ -346,32 +368,24 @@ def stop() -> None:
         worker.before_fork()
 
 
+@guarded
 def _before_fork() -> None:
     if _worker is not None:
-        try:
-            _worker.before_fork()
-        except Exception as error:
-            tell("the fork", error)
+        _worker.before_fork()
 
 
+@guarded
 def _after_in_parent() -> None:
     if _worker is not None:
-        try:
-            _worker.after_fork_in_parent()
-        except Exception as error:
-            tell("the fork", error)
+        _worker.after_fork_in_parent()
 
 
+@guarded
 def _after_in_child() -> None:
-    global _waited_s
-    _waited_s = 0.0
-    try:
-        recordings.forget_after_fork()
-        if _worker is not None:
-            _worker.after_fork_in_child()
-        _flush_with_multiprocessing()
-    except Exception as error:
-        tell("the fork", error)
+    recordings.forget_after_fork()
+    if _worker is not None:
+        _worker.after_fork_in_child()
+    _flush_with_multiprocessing()
 
 
 def _flush_with_multiprocessing() -> None:
