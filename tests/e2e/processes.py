@@ -132,7 +132,7 @@ class Process:
         except subprocess.TimeoutExpired:
             raise TookTooLong(f"{self.argv} still runs after {within:g} s:\n{self.output()}") from None
 
-    def stop(self, number: int = signal.SIGINT, *, within: float = 15) -> None:
+    def stop(self, number: int = signal.SIGINT, *, within: float = 40) -> None:
         """Asks it to end, so that it sends what it still holds, and waits until it has."""
         if self.popen.poll() is None:
             self.popen.send_signal(number)
@@ -142,4 +142,4 @@ class Process:
         """Ends the whole group."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.popen.pid, signal.SIGKILL)
-        self.popen.wait(10)
+        self.popen.wait(40)

@@ -47,7 +47,7 @@ class Recording:
     def _take(self, message: Any) -> Outcome:
         self.threads.add(threading.get_ident())
         if self.gate is not None:
-            assert self.gate.wait(30)
+            assert self.gate.wait(50)
         if self.error is not None:
             raise self.error
         self.messages.append(message)
@@ -94,7 +94,7 @@ class Receivers:
         *,
         host: str = "127.0.0.1",
         chunked: bool = False,
-        timeout_s: float = 20,
+        timeout_s: float = 40,
     ) -> Answer:
         connection = http.client.HTTPConnection(host, self.http_port, timeout=timeout_s)
         with contextlib.closing(connection):
@@ -112,7 +112,7 @@ class Receivers:
         async def call() -> Any:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(40)
 
 
 def answer_of(connection: http.client.HTTPConnection) -> Answer:
@@ -149,14 +149,14 @@ def receiving(*, pause_s: float = 30.0, **limits: int) -> Iterator[Receivers]:
         await worker.stop()
 
     try:
-        http_server, grpc_server = asyncio.run_coroutine_threadsafe(start(), loop).result(20)
+        http_server, grpc_server = asyncio.run_coroutine_threadsafe(start(), loop).result(40)
         try:
             yield receivers
         finally:
             asyncio.run_coroutine_threadsafe(stop(), loop).result(40)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(40)
         loop.close()
 
 

@@ -57,7 +57,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 
 def export_spans(exporter: Any) -> None:
     provider = TracerProvider(resource=SHOP)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=60_000))
     tracer = provider.get_tracer("shop.web")
     with tracer.start_as_current_span("parent"):
         for number in range(50):

@@ -31,7 +31,7 @@ LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 def call(receivers: Receivers, method: str, body: bytes, host: str = "127.0.0.1", **options: Any) -> bytes:
     unlimited = [("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(f"{host}:{receivers.grpc_port}", options=unlimited) as channel:
-        answer: bytes = channel.unary_unary(method)(body, timeout=20, **options)
+        answer: bytes = channel.unary_unary(method)(body, timeout=40, **options)
         return answer
 
 
@@ -46,8 +46,8 @@ def test_an_export_is_taken(receivers: Receivers, host: str, compression: grpc.C
 
 def test_the_official_stub_is_served(receivers: Receivers) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{receivers.grpc_port}") as channel:
-        assert TraceServiceStub(channel).Export(trace_message(), timeout=10) == ExportTraceServiceResponse()
-        MetricsServiceStub(channel).Export(ExportMetricsServiceRequest(), timeout=10)
+        assert TraceServiceStub(channel).Export(trace_message(), timeout=40) == ExportTraceServiceResponse()
+        MetricsServiceStub(channel).Export(ExportMetricsServiceRequest(), timeout=40)
     assert receivers.sink.messages == [trace_message()]
 
 

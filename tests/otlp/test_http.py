@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from flux_ls.otlp.connection import Connection
 from flux_ls.otlp.payload import MAX_BODY
 from flux_ls.otlp.sink import Outcome, SinkBusy
 from tests.examples import examples
@@ -86,7 +87,7 @@ def test_a_chunked_body_needs_no_length(receivers: Receivers, size: int) -> None
 
 
 def test_a_connection_serves_many_exports(receivers: Receivers) -> None:
-    with contextlib.closing(http.client.HTTPConnection("localhost", receivers.http_port, timeout=10)) as connection:
+    with contextlib.closing(http.client.HTTPConnection("localhost", receivers.http_port, timeout=40)) as connection:
         for body, expected in [(SPAN, 200), (b"\xff", 400), (SPAN, 200), (b"", 200)]:
             connection.request("POST", TRACES, body, {"content-type": PROTOBUF})
             assert answer_of(connection).status == expected
@@ -121,7 +122,7 @@ def test_an_offered_upgrade_is_passed_over(receivers: Receivers, upgrade: bytes,
         f"POST {TRACES} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {PROTOBUF}\r\nContent-Length: {len(SPAN)}\r\n\r\n"
     )
     offering = UPGRADE_HEAD + b"Upgrade: " + upgrade + b"\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", receivers.http_port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", receivers.http_port), 40) as connection:
         for head in [plain.encode()] * before + [offering, offering, plain.encode()]:
             connection.sendall(head if apart else head + SPAN)
             if apart:
@@ -131,12 +132,19 @@ def test_an_offered_upgrade_is_passed_over(receivers: Receivers, upgrade: bytes,
     assert len(receivers.sink.span_names()) == 3 + before
 
 
-def test_an_upgrade_that_is_seen_too_late_loses_nothing(receivers: Receivers) -> None:
-    with socket.create_connection(("127.0.0.1", receivers.http_port), 10) as connection:
-        connection.sendall(UPGRADE_HEAD + b"Upgr")
-        time.sleep(0.05)
-        connection.sendall(b"ade: h2c\r\n\r\n")
-        time.sleep(0.05)
+def test_an_upgrade_that_is_seen_too_late_loses_nothing(receivers: Receivers, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[bytes] = []
+    take = Connection.data_received
+
+    def take_note(self: Connection, data: bytes) -> None:
+        pieces.append(data)
+        take(self, data)
+
+    monkeypatch.setattr(Connection, "data_received", take_note)
+    with socket.create_connection(("127.0.0.1", receivers.http_port), 40) as connection:
+        for number, piece in enumerate((UPGRADE_HEAD + b"Upgr", b"ade: h2c\r\n\r\n")):
+            connection.sendall(piece)
+            until(lambda number=number: len(pieces) > number)
         connection.sendall(SPAN)
         answer = connection.recv(65536)
     assert answer.startswith(b"HTTP/1.1 503")
@@ -146,7 +154,7 @@ def test_an_upgrade_that_is_seen_too_late_loses_nothing(receivers: Receivers) ->
 
 @pytest.mark.parametrize("line", [b"X: y\r\n", b"z"])
 def test_headers_that_do_not_end(receivers: Receivers, line: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", receivers.http_port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", receivers.http_port), 40) as connection:
         connection.sendall(b"GET /flux/health HTTP/1.1\r\nHost: localhost\r\n")
         with contextlib.suppress(ConnectionError):
             for _ in range(100):
@@ -225,7 +233,7 @@ def test_what_cannot_be_taken(
 
 def test_a_chunked_body_that_never_ends(receivers: Receivers) -> None:
     piece = bytes(1024 * 1024)
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", receivers.http_port, timeout=20)) as connection:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", receivers.http_port, timeout=40)) as connection:
         connection.putrequest("POST", TRACES)
         connection.putheader("content-type", PROTOBUF)
         connection.putheader("transfer-encoding", "chunked")
@@ -238,7 +246,7 @@ def test_a_chunked_body_that_never_ends(receivers: Receivers) -> None:
 
 
 def test_too_long_a_length_is_refused_before_it_is_sent(receivers: Receivers) -> None:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", receivers.http_port, timeout=10)) as connection:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", receivers.http_port, timeout=40)) as connection:
         connection.putrequest("POST", TRACES)
         connection.putheader("content-type", PROTOBUF)
         connection.putheader("content-length", str(MAX_BODY + 1))
@@ -307,7 +315,7 @@ def test_a_request_without_a_host_is_turned_away(receivers: Receivers) -> None:
 
 
 def raw(receivers: Receivers, sent: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", receivers.http_port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", receivers.http_port), 40) as connection:
         connection.sendall(sent)
         received = b""
         while part := connection.recv(65536):
@@ -327,7 +335,7 @@ def raw(receivers: Receivers, sent: bytes) -> bytes:
     ],
 )
 def test_what_is_not_http_does_not_stop_it(receivers: Receivers, sent: bytes) -> None:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", receivers.http_port), 10) as connection:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", receivers.http_port), 40) as connection:
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
         connection.recv(65536)
@@ -371,7 +379,7 @@ def test_health_says_who_it_is_and_counts_as_activity(receivers: Receivers) -> N
 @contextlib.contextmanager
 def open_post(receivers: Receivers, length: int, sent: bytes = b"") -> Iterator[socket.socket]:
     """An export whose body has arrived in part."""
-    with socket.create_connection(("127.0.0.1", receivers.http_port), 20) as connection:
+    with socket.create_connection(("127.0.0.1", receivers.http_port), 40) as connection:
         head = (
             f"POST {TRACES} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {PROTOBUF}\r\nContent-Length: {length}\r\n\r\n"
         )
@@ -379,7 +387,7 @@ def open_post(receivers: Receivers, length: int, sent: bytes = b"") -> Iterator[
         yield connection
 
 
-def until(condition: Any, timeout_s: float = 10) -> None:
+def until(condition: Any, timeout_s: float = 40) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline
@@ -425,7 +433,7 @@ def test_too_many_waiting_exports_are_asked_to_come_again() -> None:
         assert receivers.healthy()
         receivers.sink.gate.set()
         for client in clients:
-            client.join(10)
+            client.join(40)
         assert sorted(answer.status for answer in answers) == [200, 200, 503, 503, 503]
         assert len(receivers.sink.messages) == 2
 
@@ -449,8 +457,8 @@ def test_stopping_finishes_what_has_arrived_and_turns_away_the_rest() -> None:
             until(lambda: receivers.activity == 2)
             release = threading.Timer(0.5, receivers.sink.gate.set)
             release.start()
-        client.join(10)
-        release.join(10)
+        client.join(40)
+        release.join(40)
         assert late.recv(65536).startswith(b"HTTP/1.1 503")
     assert [answer.status for answer in answers] == [200]
     assert len(receivers.sink.messages) == 1

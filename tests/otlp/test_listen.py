@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from flux_ls.otlp.listen import PortInUse, answers, listen, port_of
+from tests.e2e.processes import free_port
 
 
 @contextlib.contextmanager
@@ -35,8 +36,8 @@ def test_both_loopback_addresses_on_one_port() -> None:
 
 
 def test_a_port_is_free_again_at_once() -> None:
-    with listening(0) as sockets:
-        port = port_of(sockets)
+    port = free_port()
+    with listening(port) as sockets:
         client = socket.create_connection(("127.0.0.1", port))
         served, _ = sockets[0].accept()
         served.close()
@@ -50,8 +51,8 @@ def test_a_port_that_somebody_has(address: str) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     if family == socket.AF_INET6 and not has_ipv6():
         pytest.skip("this machine has no IPv6")
-    with socket.create_server((address, 0), family=family) as foreign:
-        port = foreign.getsockname()[1]
+    port = free_port()
+    with socket.create_server((address, port), family=family):
         with pytest.raises(PortInUse) as caught:
             listen(port)
         assert caught.value.port == port

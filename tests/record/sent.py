@@ -76,7 +76,7 @@ class Sent:
     @property
     def spans(self) -> list[SentSpan]:
         # A server's thread may still be about to end what its client has read to the end.
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 40
         while recording.OPEN and time.monotonic() < deadline:
             time.sleep(0.005)
         for each in list(recording.OPEN.values()):

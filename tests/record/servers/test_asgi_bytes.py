@@ -1,5 +1,6 @@
 """Real ASGI servers answer, and log, with the recorder what they do without it: byte for byte."""
 
+import gc
 import io
 import logging
 import re
@@ -32,7 +33,7 @@ def uvicorn_server(app: Any, http: str) -> Iterator[int]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 40
     while not (server.started and server.servers):
         assert time.monotonic() < deadline, "uvicorn does not start"
         time.sleep(0.01)
@@ -40,7 +41,8 @@ def uvicorn_server(app: Any, http: str) -> Iterator[int]:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(40)
+        assert not thread.is_alive()
 
 
 @contextmanager
@@ -56,6 +58,7 @@ def instrumented(instrumentor: Any, provider: TracerProvider | None) -> Iterator
 def heard(framework: str, http: str, recorded: bool, traced: bool, **config: Any) -> tuple[dict[str, bytes], str]:
     """The answers to everything, and what was logged meanwhile."""
     make, instrumentor = APPS[framework]
+    gc.collect()  # what was left of another test would be complained of here
     log = io.StringIO()
     handler = logging.StreamHandler(log)
     handler.setLevel(logging.WARNING)

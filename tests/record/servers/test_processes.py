@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -43,12 +43,15 @@ def served_by(name: str, port: int) -> list[str]:
     return [str(BIN / program), *words, *where]
 
 
-def heard(name: str, env: Mapping[str, str], log: Path, port: int) -> tuple[dict[str, bytes], str]:
-    """The answers to everything, and what was logged meanwhile."""
+def heard(
+    name: str, env: Mapping[str, str], log: Path, port: int, arrived: Callable[[], bool] = lambda: True
+) -> tuple[dict[str, bytes], str]:
+    """The answers to everything, and what was logged meanwhile; it stops when what was recorded has arrived."""
     all_of_it = clean_environment() | STEADY | {"PYTHONPATH": str(ROOT)} | SERVED[name][1] | env
     with Process(served_by(name, port), cwd=ROOT, env=all_of_it, log=log) as process:
         process.listen(port)
         answers, logged = everything(port, log.read_text, LEFT_OUT, LAST.get(name, ""))
+        eventually(arrived)
         process.stop()
     text = re.sub(r"\[[^\]]*\d\d:\d\d:\d\d[^\]]*\]|0x[0-9a-f]+|pid: \d+|\[\d+\]|\(\d+\)|Task-\d+", "", logged)
     return answers, text
@@ -64,14 +67,16 @@ def test_as_without(name: str, tmp_path: Path) -> None:
         env["PYTHONPATH"] = f"{env['PYTHONPATH']}:{ROOT}"
         # OpenTelemetry's own instrumentations put frames into tracebacks.
         env["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"] = "flask,fastapi,starlette,django,threading,logging"
-        answers, log = heard(name, env, tmp_path / "log", port)
-        requests = [got for got in receiver.spans if got.span["kind"] == 2]
+
+        def requests() -> list[Got]:
+            return [got for got in receiver.spans if got.span["kind"] == 2]
+
+        answers, log = heard(name, env, tmp_path / "log", port, lambda: len(requests()) >= len(without))
     for talked, expected in without.items():
         assert answers[talked] == expected, talked
     assert "in the middle" in log
     assert log == log_without
-    assert len(requests) >= len(without)
-    assert {got.name for got in receiver.spans if "parentSpanId" not in got.span} == {got.name for got in requests}
+    assert {got.name for got in receiver.spans if "parentSpanId" not in got.span} == {got.name for got in requests()}
 
 
 @pytest.mark.parametrize("name", ["django-gunicorn", "django-uvicorn"])
