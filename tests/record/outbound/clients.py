@@ -12,6 +12,12 @@ from msgspec import Struct
 
 JSON = {"customer_id": "cus_123", "amount": 2900, "api_key": "sk_live_0123456789abcdef01234567"}
 FORM = {"plan": "pro", "password": "hunter2"}
+PATIENT_S = 40.0
+
+
+def patience(url: str) -> float:
+    """How long to wait for an answer: not long for one that does not come."""
+    return 0.5 if url.endswith("/hangs") else PATIENT_S
 
 
 class Client(Struct, frozen=True):
@@ -29,7 +35,7 @@ class Client(Struct, frozen=True):
 
 def _requests() -> Client:
     def some(url: str) -> tuple[int, bytes]:
-        with requests.get(url, stream=True, timeout=5) as answer:
+        with requests.get(url, stream=True, timeout=PATIENT_S) as answer:
             return answer.status_code, next(answer.iter_content(10))
 
     def read(answer: requests.Response) -> tuple[int, bytes]:
@@ -37,16 +43,16 @@ def _requests() -> Client:
 
     return Client(
         "requests",
-        lambda url: read(requests.get(url, timeout=0.5)),
-        lambda url: read(requests.post(url, json=JSON, timeout=5)),
-        lambda url: read(requests.post(url, data=FORM, timeout=5)),
+        lambda url: read(requests.get(url, timeout=patience(url))),
+        lambda url: read(requests.post(url, json=JSON, timeout=PATIENT_S)),
+        lambda url: read(requests.post(url, data=FORM, timeout=PATIENT_S)),
         some,
     )
 
 
 def _httpx() -> Client:
     def some(url: str) -> tuple[int, bytes]:
-        with httpx.stream("GET", url, timeout=5) as answer:
+        with httpx.stream("GET", url, timeout=PATIENT_S) as answer:
             return answer.status_code, next(answer.iter_bytes(10))
 
     def read(answer: httpx.Response) -> tuple[int, bytes]:
@@ -54,9 +60,9 @@ def _httpx() -> Client:
 
     return Client(
         "httpx",
-        lambda url: read(httpx.get(url, timeout=0.5)),
-        lambda url: read(httpx.post(url, json=JSON, timeout=5)),
-        lambda url: read(httpx.post(url, data=FORM, timeout=5)),
+        lambda url: read(httpx.get(url, timeout=patience(url))),
+        lambda url: read(httpx.post(url, json=JSON, timeout=PATIENT_S)),
+        lambda url: read(httpx.post(url, data=FORM, timeout=PATIENT_S)),
         some,
         follows=False,
     )
@@ -64,12 +70,12 @@ def _httpx() -> Client:
 
 def _httpx_async() -> Client:
     async def call(method: str, url: str, **given: Any) -> tuple[int, bytes]:
-        async with httpx.AsyncClient(timeout=0.5) as client:
+        async with httpx.AsyncClient(timeout=patience(url)) as client:
             answer = await client.request(method, url, **given)
             return answer.status_code, answer.content
 
     async def some(url: str) -> tuple[int, bytes]:
-        async with httpx.AsyncClient(timeout=5) as client, client.stream("GET", url) as answer:
+        async with httpx.AsyncClient(timeout=PATIENT_S) as client, client.stream("GET", url) as answer:
             pieces = answer.aiter_bytes(10)
             first = await anext(pieces)
             await pieces.aclose()  # type: ignore[attr-defined]
@@ -87,7 +93,7 @@ def _httpx_async() -> Client:
 
 def _aiohttp() -> Client:
     async def call(method: str, url: str, **given: Any) -> tuple[int, bytes]:
-        timeout = aiohttp.ClientTimeout(total=0.5)
+        timeout = aiohttp.ClientTimeout(total=patience(url))
         async with aiohttp.ClientSession(timeout=timeout) as session, session.request(method, url, **given) as answer:
             return answer.status, await answer.read()
 
@@ -112,12 +118,12 @@ def _aiohttp() -> Client:
 
 def _urllib3() -> Client:
     def call(method: str, url: str, **given: Any) -> tuple[int, bytes]:
-        with urllib3.PoolManager(retries=False, timeout=0.5) as pool:
+        with urllib3.PoolManager(retries=False, timeout=patience(url)) as pool:
             answer = pool.request(method, url, **given)
             return answer.status, answer.data
 
     def some(url: str) -> tuple[int, bytes]:
-        with urllib3.PoolManager(timeout=5) as pool:
+        with urllib3.PoolManager(timeout=PATIENT_S) as pool:
             answer = pool.request("GET", url, preload_content=False)
             read = answer.read(10)
             answer.close()
@@ -142,7 +148,7 @@ def _urllib() -> Client:
     def call(url: str, data: bytes | None = None, kind: str = "", size: int | None = None) -> tuple[int, bytes]:
         request = urllib.request.Request(url, data, {"Content-Type": kind} if kind else {})
         try:
-            with urllib.request.urlopen(request, timeout=0.5) as answer:
+            with urllib.request.urlopen(request, timeout=patience(url)) as answer:
                 return answer.status, answer.read() if size is None else answer.read(size)
         except HTTPError as error:
             with error:

@@ -13,7 +13,7 @@ CHARGE = {"id": "ch_1", "amount": 2900, "client_secret": "sk_live_0123456789abcd
 
 class Provider(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 10
+    timeout = 50
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -53,7 +53,7 @@ class Provider(BaseHTTPRequestHandler):
         elif path == "/large":
             self._answer(200, b"x" * 1_000_000, "text/plain")
         elif path == "/hangs":
-            stopping.wait(8)
+            stopping.wait(20)
             self.close_connection = True
 
     do_POST = do_PUT = do_HEAD = do_GET
@@ -93,4 +93,4 @@ def provider() -> Iterator[str]:
         stopping.set()
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(40)

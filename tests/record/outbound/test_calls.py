@@ -205,7 +205,7 @@ def test_a_connection_goes_back_to_its_pool(url: str) -> None:
     with recorder(outbound), requests.Session() as session:
         opened = open_recording("test")
         for _ in range(3):
-            with session.get(f"{url}/charge", stream=True, timeout=5) as answer:
+            with session.get(f"{url}/charge", stream=True, timeout=40) as answer:
                 assert list(answer.iter_content(7)) == list(_in_sevens(json.dumps(CHARGE).encode()))
         pools = session.get_adapter(url).poolmanager.pools
         assert [pools[key].num_connections for key in pools.keys()] == [1]  # noqa: SIM118 - it is no dict
@@ -227,7 +227,7 @@ def test_a_body_that_is_made_while_it_is_sent(url: str) -> None:
 
     with recorder(outbound) as sent:
         opened = open_recording("test")
-        assert requests.post(f"{url}/echo", data=pieces(), timeout=5).content == b"piece" * 3
+        assert requests.post(f"{url}/echo", data=pieces(), timeout=40).content == b"piece" * 3
         opened.close()
         assert made == [0, 1, 2]
         assert "generator" in str(sent.one(kind="client").input["body"])
