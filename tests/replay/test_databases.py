@@ -395,8 +395,8 @@ def write():
     with postgresql.database() as database:
         fill(postgresql, database)
         before, known = rows(postgresql, database), databases(postgresql)
-        answer = project.one(id, environ=server_of(postgresql, database), timeout_s=6)
+        answer = project.one(id, environ=server_of(postgresql, database), timeout_s=12)
         assert answer.outcome == "error"
-        assert answer.reason == "the request did not end within 6 s, at web.py:14"
+        assert answer.reason == "the request did not end within 12 s, at web.py:14"
         assert rows(postgresql, database) == before
         assert databases(postgresql) == known
