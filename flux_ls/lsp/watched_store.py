@@ -73,16 +73,17 @@ class WatchedStore:
     def _take_news(self, watch: Watch, news: News) -> None:
         if watch is not self._watch:
             return
-        self._findings.put(news)
-        self._later(self._looked.set)
+        # Before the findings have it: they tell the status what fails in a store that is then not empty any more.
         if news.afresh or news.requests:
             self._later(lambda: self._board.update(empty=not news.requests))
-        if news.afresh or news.issues:
-            self._later(self._error_news.changed)
         finished = [request for request in news.requests if request.complete]
         if finished:
             last = request_shape(max(finished, key=lambda request: request.ended_ns))
             self._later(lambda: self._board.update(last_request=last))
+        self._findings.put(news)
+        self._later(self._looked.set)
+        if news.afresh or news.issues:
+            self._later(self._error_news.changed)
 
     def _take_sight(self, watch: Watch, sight: Sight) -> None:
         def tell() -> None:
