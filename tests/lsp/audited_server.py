@@ -46,5 +46,7 @@ if __name__ == "__main__":
     commands._BY_ID[command.id] = command
     questions._QUESTIONS[command.name] = _record
     from flux_ls.lsp.server import make_server
+    from tests.lsp.nursery import have_patience
 
+    have_patience()
     raise SystemExit(main.serve(make_server(), None))

@@ -20,7 +20,7 @@ from pytest_lsp.client import register_lsp_features
 from tests.lsp import nursery
 
 PROFILES = ("visual_studio_code", "neovim", "emacs")
-PATIENCE_S = 20.0
+PATIENCE_S = 40.0
 ENCODINGS = {"visual_studio_code": "utf-16", "neovim": "utf-8", "emacs": "utf-32"}
 """What each profile and the server agree on."""
 
@@ -88,6 +88,17 @@ class Editor:
     async def hover(self, uri: str, line: int, character: int = 0) -> types.Hover | None:
         params = types.HoverParams(types.TextDocumentIdentifier(uri), types.Position(line, character))
         return await asyncio.wait_for(self.client.text_document_hover_async(params), PATIENCE_S)
+
+    async def lenses_once(
+        self, uri: str, condition: Callable[[Sequence[types.CodeLens]], bool], what: str
+    ) -> Sequence[types.CodeLens]:
+        """The lenses once the condition holds, as a client gets them: it asks when it is told to, and never else."""
+        while True:
+            seen = self.lens_refreshes
+            lenses = await self.lenses(uri)
+            if condition(lenses):
+                return lenses
+            await self.until(lambda: self.lens_refreshes > seen, f"a refresh for {what}, not {lenses}")  # noqa: B023
 
     async def lenses(self, uri: str) -> Sequence[types.CodeLens]:
         params = types.CodeLensParams(types.TextDocumentIdentifier(uri))

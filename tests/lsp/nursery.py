@@ -25,6 +25,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 MAIN = "flux_ls.lsp"
+PATIENCE_S = 30.0
+"""How long these servers wait for what a question is about. That answers come at once is not what is held of them."""
 IMPORTED = ("flux_ls.lsp.server", "flux_ls.lsp.session", "flux_ls.collector.daemon", "filelock")
 
 # With `_socket` in place of `socket` and `repr` in place of JSON it starts in less than half the time.
@@ -78,6 +80,7 @@ _nurseries: list[subprocess.Popen[bytes]] = []
 def _keep(address: str, *imported: str) -> None:
     for name in imported:
         importlib.import_module(name)
+    have_patience()
     _learn_messages()
     # A fork that collects garbage would copy every page of what is here to stay.
     gc.collect()
@@ -96,6 +99,13 @@ def _keep(address: str, *imported: str) -> None:
             order.close()
     Path(address).unlink()
     Path(address).parent.rmdir()
+
+
+def have_patience() -> None:
+    """An answer that does not wait is of how things were before, where the machine has no time for the findings."""
+    from flux_ls.lsp import session, watched_store
+
+    session.PATIENCE_S = watched_store.FIRST_LOOK_S = PATIENCE_S
 
 
 def _learn_messages() -> None:

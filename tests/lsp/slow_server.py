@@ -20,6 +20,8 @@ class Sleep:
     seconds: float
     diary: str = ""
     """A file that tells how it went."""
+    until: str = ""
+    """It ends earlier, once there is this file."""
     stubborn: bool = False
     """Never looks whether it should stop."""
 
@@ -39,7 +41,7 @@ def _sleep(asked: Sleep, desk: Desk, job: Job) -> tuple[dict[str, Any], str, str
     if diary is not None:
         diary.write_text("started")
     try:
-        while time.monotonic() < end:
+        while time.monotonic() < end and not (asked.until and Path(asked.until).exists()):
             time.sleep(0.01)
             if not asked.stubborn:
                 job.report("sleeping", 50)

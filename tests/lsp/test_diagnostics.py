@@ -10,6 +10,7 @@ import pytest
 from lsprotocol import types
 from lsprotocol.types import DiagnosticSeverity
 
+from flux_ls.lsp.findings import LOOK_FOR_FILES_EVERY_S
 from tests.lsp.editors import ENCODINGS, PROFILES, Editor, editor, plain
 from tests.lsp.shop import PAYMENTS, Shop
 from tests.telemetry import Raises, http
@@ -120,12 +121,9 @@ async def test_a_storm_of_failures_is_counted_on_the_screen_twice_a_second(shop:
         assert len(client.published) <= 2 + (time.monotonic() - began) / 0.5
         assert client.diagnostics(shop.payments)[0].code == shop.sent[-1][:8]
         shop.fail(Raises("OSError", "disk full", shop.timeout().frames))
-        before = time.monotonic()
         await client.until(
-            lambda: " · and 1 other kind here · " in client.diagnostics(shop.payments)[0].message,
-            "what is new comes at once",
+            lambda: " · and 1 other kind here · " in client.diagnostics(shop.payments)[0].message, "what is new"
         )
-        assert time.monotonic() - before < 0.4
 
 
 async def test_a_storm_of_new_kinds_is_published_a_few_times_a_second(shop: Shop) -> None:
@@ -188,6 +186,7 @@ async def test_closing_without_saving_goes_back_to_the_file(shop: Shop) -> None:
 
 async def test_a_file_changed_on_disk_by_somebody_else(shop: Shop) -> None:
     shop.fail()
+    started = time.monotonic()
     async with editor(shop.root, store=shop.store) as client:
         await only(client, shop.payments)
         shop.payments.write_text("# above\n" + PAYMENTS, encoding="utf-8")
@@ -197,9 +196,8 @@ async def test_a_file_changed_on_disk_by_somebody_else(shop: Shop) -> None:
         shop.payments.unlink()
         await gone(client, shop.payments)
         shop.payments.write_text(PAYMENTS, encoding="utf-8")
-        began = time.monotonic()
         await only(client, shop.payments)
-        assert time.monotonic() - began < 5, "it came back without being opened"
+        assert time.monotonic() - started < LOOK_FOR_FILES_EVERY_S, "sooner than files that are missing are looked for"
 
 
 async def test_a_later_good_run_on_newer_code_clears_it_and_an_edit_does_not_bring_it_back(shop: Shop) -> None:
@@ -239,7 +237,7 @@ async def test_a_later_good_run_of_another_revision_clears_it(shop: Shop) -> Non
         assert len(client.diagnostics(shop.payments)) == 1
         shop.succeed(resource={"vcs.ref.head.revision": "b" * 40}, at_ns=time.time_ns())
         await gone(client, shop.payments)
-        await client.until(lambda: client.status["failing"] == 0, "nothing fails any more")
+        await client.until(lambda: client.status.get("failing") == 0, "nothing fails any more")
 
 
 async def test_handled_errors_are_warnings_and_can_be_hidden(shop: Shop) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from flux_ls.lsp.client import Client
 from flux_ls.lsp.code_lens import lenses
-from flux_ls.lsp.diagnostics import Diagnostics, diagnostic, diagnostics, hints
+from flux_ls.lsp.diagnostics import NEWS_EVERY_S, RECOUNT_EVERY_S, Diagnostics, diagnostic, diagnostics, hints
 from flux_ls.lsp.held import HELD_FOR_S, Held, held_at
 from flux_ls.lsp.hover import fixed_at, hover
 from flux_ls.lsp.snapshot import DAY_NS, FileFindings, Finding, Snapshot, files, still_fixed
@@ -295,12 +295,50 @@ async def test_a_thousand_failures_a_second_are_a_few_publishes_and_the_last_cou
     assert len(client.sent) <= 2 + took / 0.5
 
 
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("flux_ls.lsp.diagnostics.time", made)
+    return made
+
+
 @pytest.mark.asyncio
-async def test_what_is_new_moved_or_gone_and_every_edit() -> None:
+async def test_what_looks_otherwise_waits_for_less_than_what_is_only_counted(clock: Clock) -> None:
+    client = Published()
+    client.show(kind(1))
+    for count, pause in ((1, NEWS_EVERY_S), (2, RECOUNT_EVERY_S)):
+        found = kind(1, count=count), kind(2, line=9)
+        before = len(client.sent)
+        clock.now += pause - 0.01
+        client.show(*found)
+        assert len(client.sent) == before
+        clock.now += 0.01
+        client.show(*found)
+        assert len(client.sent) == before + 1
+    # After a pause it waits for nothing.
+    clock.now += 1
+    client.show(kind(1, count=3), kind(2, line=9))
+    assert len(client.sent) == 4
+    client.diagnostics.stop()
+
+
+@pytest.mark.asyncio
+async def test_what_is_new_moved_or_gone_and_every_edit(clock: Clock) -> None:
     client = Published()
     client.show(kind(1))
     client.show(kind(1), kind(2, line=9))
     assert client.lines == [[8]], "a moment later"
+    clock.now += NEWS_EVERY_S
     await _until(lambda: client.lines == [[8], [8, 9]])
     client.version = 1
     client.show(kind(1), kind(2, line=10))
@@ -311,6 +349,7 @@ async def test_what_is_new_moved_or_gone_and_every_edit() -> None:
     assert client.lines[4:] == [[]], "nor does what is gone"
     client.show(kind(1))
     assert len(client.sent) == 5
+    clock.now += NEWS_EVERY_S
     await _until(lambda: client.lines[5:] == [[8]])
 
 

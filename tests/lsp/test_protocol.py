@@ -63,6 +63,11 @@ class Wire:
                     return message
             self.received.append(await self._message())
 
+    @property
+    def asked(self) -> set[str]:
+        """What the server has asked for."""
+        return {each["method"] for each in self.received if "id" in each and "method" in each}
+
     async def _message(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         length = 0
@@ -114,18 +119,18 @@ async def test_notifications_leave_nothing_behind(shop: Shop) -> None:
 
 
 async def test_shutdown_while_a_command_runs(shop: Shop, tmp_path: Path) -> None:
-    diary = tmp_path / "diary"
+    diaries = [tmp_path / f"diary {number}" for number in range(1, 4)]
     async with wire(shop) as client:
         await client.greet()
-        for number in range(1, 4):
+        for number, diary in enumerate(diaries, start=1):
             arguments = [{"seconds": 60, "diary": str(diary)}]
             client.ask(number, "workspace/executeCommand", {"command": "flux.server.sleep", "arguments": arguments})
-        while not diary.exists():
+        while not all(diary.exists() for diary in diaries):
             await asyncio.sleep(0.01)
         assert await client.leave() == 0
         for number in range(1, 4):
             assert (await client.answer(number))["error"]["code"] == types.LSPErrorCodes.RequestCancelled
-    assert diary.read_text() == "stopped"
+    assert [diary.read_text() for diary in diaries] == ["stopped"] * 3
 
 
 @pytest.mark.slow
@@ -158,9 +163,13 @@ async def test_cancelling_a_command_stops_its_work(shop: Shop, tmp_path: Path) -
 
 
 @pytest.mark.filterwarnings("ignore:Unknown progress token")
-async def test_progress_tokens_are_forgotten(shop: Shop) -> None:
+async def test_progress_tokens_are_forgotten(shop: Shop, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
     async with slow_editor(shop, profile="neovim") as slow:
-        await slow.command("sleep", {"seconds": 0.6})
+        running = asyncio.create_task(slow.command("sleep", {"seconds": 60, "until": str(gate)}))
+        await slow.until(lambda: any(slow.client.progress_reports.values()), "its beginning")
+        gate.touch()
+        await running
         await slow.command("sleep", {"seconds": 0.1}, work_done_token="mine")
         tables = await slow.command("tables")
         assert tables["tokens"] == 0
@@ -337,10 +346,14 @@ async def test_a_client_that_answers_nothing_and_asks_for_what_is_not_there_leav
         for number, method in enumerate(("no/such/method", "$/optional", "textDocument/definition"), start=1):
             client.ask(number, method, {"textDocument": {"uri": "file:///x"}, "position": {"line": 0, "character": 0}})
             assert (await client.answer(number))["error"]["code"] == types.ErrorCodes.MethodNotFound
-        client.ask(9, "workspace/executeCommand", {"command": "flux.server.sleep", "arguments": [{"seconds": 0.5}]})
-        assert (await client.answer(9))["result"]["slept"] == 0.5
-        asked = {each["method"] for each in client.received if "id" in each and "method" in each}
-        assert asked == {"client/registerCapability", "window/workDoneProgress/create"}
+        gate = tmp_path / "gate"
+        arguments = [{"seconds": 60, "until": str(gate)}]
+        client.ask(9, "workspace/executeCommand", {"command": "flux.server.sleep", "arguments": arguments})
+        while "window/workDoneProgress/create" not in client.asked:
+            client.received.append(await asyncio.wait_for(client._message(), PATIENCE_S))
+        gate.touch()
+        assert (await client.answer(9))["result"]["slept"] == 60
+        assert client.asked == {"client/registerCapability", "window/workDoneProgress/create"}
         assert await client.leave() == 0
     assert "Traceback" not in log.read_text()
 

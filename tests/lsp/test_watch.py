@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -91,14 +92,26 @@ async def test_a_damaged_store_is_said_once(shop: Shop) -> None:
         assert (await client.command("status"))["store"]["state"] == "failed"
 
 
+class Beats(threading.Event):
+    """What a watch waits on, which counts how often it did."""
+
+    count = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        # Only a pause between two looks is a beat.
+        self.count += timeout == BEAT_S
+        return super().wait(timeout)
+
+
 def test_news_come_within_a_few_beats_and_none_is_lost(shop: Shop) -> None:
     shop.fail()
-    news: list[tuple[float, News]] = []
+    news: list[tuple[int, News]] = []
     sights: list[Sight] = []
-    watch = Watch(shop.store, DEFAULT_RULE, lambda each: news.append((time.monotonic(), each)), sights.append)
+    watch = Watch(shop.store, DEFAULT_RULE, lambda each: news.append((beats.count, each)), sights.append)
+    beats = watch._stop = Beats()
     watch.start()
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 40
         while not news and time.monotonic() < deadline:
             time.sleep(0.01)
         assert news[0][1].afresh
@@ -108,7 +121,7 @@ def test_news_come_within_a_few_beats_and_none_is_lost(shop: Shop) -> None:
         for _ in range(20):
             before = len(news)
             ids.add(shop.fail())
-            stored = time.monotonic()
+            stored = beats.count
             while len(news) == before and time.monotonic() < deadline:
                 time.sleep(0.001)
             late.append(news[-1][0] - stored)
@@ -118,7 +131,8 @@ def test_news_come_within_a_few_beats_and_none_is_lost(shop: Shop) -> None:
             time.sleep(0.01)
         assert {request.id for _, each in news[1:] for request in each.requests} == ids
         assert news[-1][1].issues[-1].count == 21
-        assert sorted(late)[len(late) // 2] < 4 * BEAT_S
+        # Counted in beats: a machine that has no time for them makes each longer, and none more.
+        assert max(late) <= 2, late
         assert sights == [Sight(None)]
     finally:
         watch.stop()
