@@ -12,6 +12,8 @@ from flux_ls.bisect.journal import Evidence, Held, Journal, prune
 from tests.bisect.histories import World, as_repository, git
 from tests.bisect.processes import start
 
+pytestmark = pytest.mark.timeout(300)
+
 NAMES = [f"c{at}" for at in range(12)]
 WORLD = World(
     {name: tuple(NAMES[max(0, at - 1) : at]) for at, name in enumerate(NAMES)},
@@ -58,7 +60,7 @@ class Question:
 
 
 def finished(process: "subprocess.Popen[bytes]") -> str:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     return out.decode()
 
@@ -70,7 +72,7 @@ def test_the_same_search_in_two_terminals(tmp_path: Path, options: tuple[str, ..
     question.until_it_waits(first)
     before = question.log().read_bytes()
     second = question.ask(*options)
-    _, err = second.communicate(timeout=60)
+    _, err = second.communicate(timeout=120)
     assert second.returncode == 2
     assert f"the same search is under way in process {first.pid} (flux_ls.cli), since 20" in err.decode()
     assert "wait for its answer, or stop it and ask again, which goes on from there" in err.decode()
@@ -88,7 +90,7 @@ def test_one_that_was_killed_is_in_nobodys_way(tmp_path: Path) -> None:
     first = question.ask()
     question.until_it_waits(first)
     first.send_signal(signal.SIGKILL)
-    first.communicate(timeout=60)
+    first.communicate(timeout=120)
     question.let_go()
     told = finished(question.ask())
     assert question.ids["c7"][:12] in told
@@ -102,7 +104,7 @@ def test_one_that_is_stopped_between_the_ends_goes_on_at_the_second(tmp_path: Pa
     first = question.ask()
     question.until_it_waits(first)
     first.send_signal(signal.SIGINT)
-    _, err = first.communicate(timeout=60)
+    _, err = first.communicate(timeout=120)
     assert first.returncode == 130, err
     question.let_go()
     told = finished(question.ask())
@@ -126,7 +128,7 @@ def test_where_no_log_can_be_written(tmp_path: Path) -> None:
     question.store.parent.mkdir()
     (question.store.parent / "bisect").touch()
     process = question.ask()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 2
     assert "cannot be written down (File exists): make room for it at" in err.decode()
     assert "Traceback" not in err.decode()

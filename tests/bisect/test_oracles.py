@@ -12,6 +12,8 @@ import pytest
 from flux_ls.bisect.importing import unimportable
 from flux_ls.bisect.installed import installed_from
 from flux_ls.bisect.oracles import Aborted, Cancelled, CommandOracle, Said, environment, only_in_checkout, roots
+from tests.collector.processes import alive
+from tests.e2e.processes import eventually
 
 PYTHON = sys.executable
 
@@ -57,16 +59,14 @@ def test_what_git_aborts_on_ends_the_search(tmp_path: Path, command: str) -> Non
 
 
 def test_a_run_that_takes_too_long_is_skipped_with_all_that_it_started(tmp_path: Path) -> None:
-    said = ask(tmp_path, f"sleep 60 & echo $! > {tmp_path}/child; wait", timeout_s=0.5)
-    assert (said.verdict, said.reason) == ("skip", "it took longer than 0.5 s (--timeout)")
-    child = int((tmp_path / "child").read_text())
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
-        if Path(f"/proc/{child}/stat").read_text().split()[2] == "Z":
+    child = tmp_path / "child"
+    # A machine that has no time for it starts nothing in half a second.
+    for timeout_s in (0.5, 5, 30):
+        said = ask(tmp_path, f"sleep 60 & echo $! > {child}.new; mv {child}.new {child}; wait", timeout_s=timeout_s)
+        assert (said.verdict, said.reason) == ("skip", f"it took longer than {timeout_s:g} s (--timeout)")
+        if child.exists():
             break
-        time.sleep(0.02)
-    else:
-        assert not Path(f"/proc/{child}").exists()
+    eventually(lambda: not alive(int(child.read_text())), within=30, what="the end of what it started")
 
 
 def test_a_cancelled_run_ends_at_once(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_cancelled_run_ends_at_once(tmp_path: Path) -> None:
     began = time.monotonic()
     with pytest.raises(Cancelled):
         ask(tmp_path, "sleep 60", stop=stop)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 45, "it waited for its end"
 
 
 TREE = Path("/tree")
