@@ -61,26 +61,33 @@ class ComparePanel implements Panel<Told> {
   }
 
   async load(): Promise<void> {
+    const before = this.told;
     try {
-      await this.ask();
+      const told = await this.ask();
+      // Another run may have told its own meanwhile, which is newer.
+      if (this.told === before) {
+        this.tell(told);
+      }
     } catch (error) {
+      if (this.told !== before) {
+        return;
+      }
       this.problem = error instanceof Error ? error.message : String(error);
       this.send();
     }
   }
 
-  private async ask(): Promise<void> {
+  private async ask(): Promise<Told> {
     const { id, other } = this.asked;
     if (!this.replayed) {
-      this.tell({ diff: await this.flux.execute<DiffShape>("diff", other === undefined ? { id } : { id, other }) });
-      return;
+      return { diff: await this.flux.execute<DiffShape>("diff", other === undefined ? { id } : { id, other }) };
     }
     const replay = await this.flux.execute<ReplayAnswer>("replay", { id, latest: true });
     const [only] = replay.requests;
     if (!only?.diff) {
       throw new Error(only?.reason ?? "it was not run, so there is nothing to compare");
     }
-    this.tell({ diff: only.diff, replay });
+    return { diff: only.diff, replay };
   }
 
   private get replayed(): boolean {

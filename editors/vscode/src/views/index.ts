@@ -72,13 +72,23 @@ export function registerViews(flux: Flux): vscode.Disposable[] {
   ];
 }
 
-/** Goes to the line that a request is about today; what has none is shown step by step. */
+let openings = 0;
+
+/**
+ * Goes to the line that a request is about today; what has none is shown step by step. Whoever has gone on to another
+ * request by the time that it is known is not taken back.
+ */
 async function open(flux: Flux, id: string): Promise<void> {
+  openings += 1;
+  const mine = openings;
   const why = await flux.execute<WhyAnswer>("why", { id });
-  if ((await openFrame(why.location)) !== undefined) {
+  if (mine !== openings || (await openFrame(why.location)) !== undefined) {
     return;
   }
   const { request, spans } = await flux.execute<TraceAnswer>("trace", { id });
+  if (mine !== openings) {
+    return;
+  }
   const frames = spans.flatMap((span) => (isPlaced(span.frame) ? [span.frame] : []));
   if ((await openFrame(entryOf(frames, request.function))) === undefined) {
     await show(flux, "debug", { id });

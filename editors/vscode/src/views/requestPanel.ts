@@ -69,6 +69,8 @@ class RequestPanel implements Panel<DebugAnswer> {
   private ready = false;
   /** Counts what was selected: only the line of the latest is shown. */
   private selections = 0;
+  /** Lines are shown one after another: one that takes long would else come over those that were selected after it. */
+  private showing: Promise<void> = Promise.resolve();
   private marked: vscode.TextEditor | undefined;
 
   constructor(
@@ -131,7 +133,7 @@ class RequestPanel implements Panel<DebugAnswer> {
         this.send();
         return;
       case "select":
-        void this.select(told.at);
+        this.select(told.at);
         return;
       case "open":
         void this.openLine(told.at);
@@ -148,7 +150,7 @@ class RequestPanel implements Panel<DebugAnswer> {
     return this.answer?.spans[at];
   }
 
-  private async select(at: number): Promise<void> {
+  private select(at: number): void {
     const step = this.step(at);
     if (step === undefined) {
       return;
@@ -158,6 +160,15 @@ class RequestPanel implements Panel<DebugAnswer> {
     this.post({ kind: "details", at, step, place: placeOf(step.frame) });
     if (!this.panel.active && this.marked === undefined) {
       // It was restored behind another tab: nobody steps yet.
+      return;
+    }
+    this.showing = this.showing
+      .then(() => this.showLine(step, mine))
+      .catch((error: unknown) => this.flux.output.warn(`the line of a step: ${String(error)}`));
+  }
+
+  private async showLine(step: StepShape, mine: number): Promise<void> {
+    if (mine !== this.selections) {
       return;
     }
     const editor = await openFrame(step.frame, { aside: true, column: columnForCode(this.panel) });

@@ -293,7 +293,7 @@ export class LiveRequests implements vscode.TreeDataProvider<Node>, vscode.Dispo
     this.redraw();
     // Whoever asked by keyboard goes on with the first of them.
     const first = this.stream.shown.requests.find((request) => !known.has(request.id));
-    if (first !== undefined && this.view.visible) {
+    if (mine === this.beginning && first !== undefined && this.view.visible) {
       await this.view.reveal(this.node(first), { select: true, focus: true });
     }
   }
