@@ -11,6 +11,9 @@
 ;; A key was pressed, not the mouse: the list of actions is no menu then.
 (setq last-nonmenu-event ?a)
 (require 'python)
+(require 'jsonrpc)
+;; Nobody waits longer for an answer of a machine that is busy.
+(setq jsonrpc-default-request-timeout 60)
 (require 'json)
 (load (getenv "PAGE") nil t)
 (setq flux-trusted-projects (list (getenv "TRUSTED")))

@@ -64,19 +64,19 @@ class Neovim:
             servers = self.lua("return vim.api.nvim_get_proc_children(vim.fn.getpid())")
             self._send("nvim_command", ["qall!"])
             try:
-                self._process.wait(15)
+                self._process.wait(40)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait(5)
                 raise
             # A server that outlives its editor would start the collector anew that the test is about to end.
-            until(lambda: not any(map(alive, servers)), 10, lambda: f"the servers {servers} to end with their editor")
+            until(lambda: not any(map(alive, servers)), 40, lambda: f"the servers {servers} to end with their editor")
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()
         return self._process.returncode
 
-    def lua(self, chunk: str, *arguments: Any, within: float = 20) -> Any:
+    def lua(self, chunk: str, *arguments: Any, within: float = 40) -> Any:
         """What the chunk returns; its arguments are `...`. Values travel as JSON, so what Lua has of them is kept."""
         code = (
             "local chunk, arguments = ... "
@@ -94,7 +94,7 @@ class Neovim:
         """Types keys, mappings included, such as `<CR>`."""
         self.lua("vim.api.nvim_feedkeys(vim.keycode(...), 'mx', false)", keys)
 
-    def eventually(self, chunk: str, *arguments: Any, within: float = 15, what: str = "") -> Any:
+    def eventually(self, chunk: str, *arguments: Any, within: float = 40, what: str = "") -> Any:
         """The first true answer of the chunk."""
         return until(lambda: self.lua(chunk, *arguments), within, lambda: f"{what or chunk}\n{self.state()}")
 

@@ -18,7 +18,7 @@ WORDS = "return require('flux').statusline()"
 SERVERS = "return vim.api.nvim_get_proc_children(vim.fn.getpid())"
 
 
-def says(nvim: Neovim, words: str, within: float = 15) -> None:
+def says(nvim: Neovim, words: str, within: float = 40) -> None:
     nvim.eventually(
         "return require('flux').statusline() == ...",
         words,
@@ -27,7 +27,7 @@ def says(nvim: Neovim, words: str, within: float = 15) -> None:
     )
 
 
-def said(nvim: Neovim, words: str, within: float = 15) -> None:
+def said(nvim: Neovim, words: str, within: float = 40) -> None:
     nvim.eventually(
         "return vim.api.nvim_exec2('messages', { output = true }).output:find(..., 1, true) ~= nil",
         words,
@@ -89,8 +89,18 @@ def test_a_server_that_dies_comes_back_and_shows_what_it_showed(nvim: Neovim, sh
     nvim.eventually("return #vim.diagnostic.get(0) == 1", what="the hint")
     nvim.command("Flux tail")
     nvim.eventually("return vim.wo.winbar:find('live') ~= nil")
+    # It may be over before anybody looks.
+    nvim.lua(
+        """
+        _G.told = {}
+        vim.api.nvim_create_autocmd('User', {
+          pattern = 'FluxStatus',
+          callback = function() _G.told[require('flux').statusline()] = true end,
+        })
+        """
+    )
     dead = kill(nvim)
-    says(nvim, "flux ⚠ restarting")
+    nvim.eventually("return _G.told['flux ⚠ restarting']", what="what is done about it")
     nvim.eventually("return not vim.list_contains(vim.api.nvim_get_proc_children(vim.fn.getpid()), ...)", dead)
     nvim.eventually("return vim.wo.winbar:find('live') ~= nil", what="the tail to be live again")
     says(nvim, "flux 1✗")

@@ -245,8 +245,9 @@ def test_closing_ends_the_stream(nvim: Neovim, shop: Shop) -> None:
     nvim.keys("q")
     assert nvim.place()[0] == "checkout.py"
     # The answer to what is asked after `unsubscribeTail` comes after it took effect.
-    nvim.lua(
-        "vim.lsp.get_clients({ name = 'flux' })[1]:request_sync('flux/status', vim.empty_dict(), 5000) _G.came = false"
+    assert nvim.lua(
+        "local client = vim.lsp.get_clients({ name = 'flux' })[1] "
+        "local told = client:request_sync('flux/status', vim.empty_dict(), 30000) _G.came = false return told ~= nil"
     )
     shop.fails()
     nvim.eventually("return #vim.diagnostic.get(0) > 0")
