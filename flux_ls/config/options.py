@@ -166,8 +166,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "app",
         word,
-        "a module and a name in it (shop.web:app, shop.web:create_app)",
-        "The application that a replay runs, where looking for it does not find the right one.",
+        "a module and a name in it (shop.web:app, shop.web:create_app, shop.web:create_app('dev'))",
+        "The application that a replay runs, where neither the start command nor looking for it gives the right one.",
     ),
     Option(
         "replay_allow",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from flux_ls.record.providers import Providers
     from flux_ls.record.revision import Checkout
+    from flux_ls.record.started_with import StartedWith
 
 _lock = threading.RLock()
 _providers: "Providers | None" = None
@@ -92,6 +93,7 @@ def _start(exporter: "SpanExporter | None", given: Mapping[str, object], instrum
     from flux_ls.record.export.process import Process
     from flux_ls.record.processor import RecordingProcessor
     from flux_ls.record.providers import Providers, quick_current_span
+    from flux_ls.record.started_with import StartedWith
 
     in_force = settings.load(given=given)
     settings.put_in_force(in_force)
@@ -99,7 +101,7 @@ def _start(exporter: "SpanExporter | None", given: Mapping[str, object], instrum
     for told in (otlp, protobuf, texts):
         told.forget()
     checkout = _checkout()
-    process = Process(_service(), _found_out(checkout))
+    process = Process(_service(), _found_out(checkout, StartedWith()))
     destination: Destination
     if exporter is None:
         destination = Collector(in_force.endpoint, in_force.record_span_bytes, process)
@@ -153,8 +155,8 @@ def _checkout() -> "Checkout":
     return checkout
 
 
-def _found_out(checkout: "Checkout") -> Callable[[], Mapping[str, object]]:
-    """What is told of this process: who recorded, and the revision once git has answered."""
+def _found_out(checkout: "Checkout", started: "StartedWith") -> Callable[[], Mapping[str, object]]:
+    """What is told of this process: who recorded, how it was started, and the revision once git has answered."""
     from flux_ls import __version__
     from flux_ls.record.wire import FORMAT, RECORDER, RECORDER_FORMAT
 
@@ -163,7 +165,7 @@ def _found_out(checkout: "Checkout") -> Callable[[], Mapping[str, object]]:
 
     def found_out() -> Mapping[str, object]:
         if not all_of_it:
-            all_of_it.update(recorder, **checkout.attributes())
+            all_of_it.update(recorder, **started.attributes(), **checkout.attributes())
         return all_of_it
 
     return found_out

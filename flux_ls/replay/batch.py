@@ -21,6 +21,7 @@ from flux_ls.replay.hung import Hung
 from flux_ls.replay.process import Process, drop, scratch
 from flux_ls.replay.rows import Written, left_alone, row_of
 from flux_ls.replay.shapes import Conditions, RecordedCall, Recording, Sent
+from flux_ls.replay.start import start_of
 from flux_ls.replay.told import Ran, Told
 
 Network = Literal["namespace", "ports", "open"]
@@ -136,6 +137,7 @@ class Batch:
             "root": str(conditions.root.resolve()),
             "app": conditions.app,
             "seen": list(seen),
+            "start": start_of(recording.spans),
             "scratch": str(warm.process.folder),
             "own_scratch": str(warm.own_scratch()),
             "forks": self._forks and warm.process.service not in self._alone,

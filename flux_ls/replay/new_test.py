@@ -16,11 +16,13 @@ from msgspec.structs import replace
 from flux_ls.analysis.assess import assess
 from flux_ls.replay.after import recorded_paths
 from flux_ls.replay.child.finding import Candidate, NotFound, django_settings, find
+from flux_ls.replay.child.started import Start, application_of, settings_of
 from flux_ls.replay.literals import scalar
 from flux_ls.replay.outcome import line
 from flux_ls.replay.regression.file import Django, NotWritable, Target, regression_test, test_name
 from flux_ls.replay.regression.part import Interface, Library
 from flux_ls.replay.shapes import Conditions, Recording
+from flux_ls.replay.start import start_of
 
 _NAMES = ("app", "application", "create_app", "make_app")
 _WSGI = re.compile(r"^\s*(?:from|import)\s+(?:flask|django\.core\.wsgi|bottle|pyramid|falcon\b(?!\.asgi))", re.M)
@@ -52,7 +54,7 @@ def new_test(recording: Recording, conditions: Conditions, file: Path | None = N
     path = _free(root, *folder_of_tests(root), name) if file is None else _inside(root, file)
     if not (root / path).parent.resolve().is_relative_to(root):
         raise NotWritable(f"{path.parent} leads out of {root}: make another folder one of `testpaths`")
-    target = _target(root, conditions.app, seen)
+    target = _target(root, conditions.app, seen, Start.of(start_of(recording.spans)))
     if any(span.attributes.get("db.system.name") == "sqlite" for span in recording.spans):
         # The project need not say so itself: its database may be named by a variable.
         target = replace(target, has_sqlite=True)
@@ -117,9 +119,11 @@ def _free(root: Path, folder: PurePosixPath, pattern: str, name: str) -> PurePos
     raise NotWritable(f"{folder} is full of tests of this request")
 
 
-def _target(root: Path, app: str, seen: list[str]) -> Target:
+def _target(root: Path, app: str, seen: list[str], start: Start) -> Target:
     try:
-        candidate = Candidate(app, str(root), "", 0) if app else find(str(root), seen)
+        candidate = (
+            Candidate(app, str(root), "", 0) if app else application_of(str(root), start) or find(str(root), seen)
+        )
     except NotFound as error:
         raise NotWritable(str(error)) from None
     module, _, attribute = candidate.target.partition(":")
@@ -130,7 +134,11 @@ def _target(root: Path, app: str, seen: list[str]) -> Target:
     attribute, calls = attribute.removesuffix("()"), attribute.endswith("()") or candidate.is_factory
     attribute = attribute or next((name for name in _NAMES if _defines(tree, name)), "app")
     inside = os.path.relpath(folder, root).replace(os.sep, "/")
-    django = _django(root, Path(folder)) if "django" in module or _DJANGO.search(source) else None
+    django = (
+        _django(root, Path(folder), settings_of(str(root), start))
+        if "django" in module or _DJANGO.search(source)
+        else None
+    )
     mentioned = _mentioned(root)
     return Target(
         module=module,
@@ -168,8 +176,8 @@ def _plain(value: ast.expr) -> object:
     return found
 
 
-def _django(root: Path, folder: Path) -> Django:
-    settings = next((found for each in (folder, root) if (found := django_settings(each))), "")
+def _django(root: Path, folder: Path, told: str) -> Django:
+    settings = told or next((found for each in (folder, root) if (found := django_settings(each))), "")
     return Django(settings=settings, has_plugin=_has_plugin(root))
 
 

@@ -14,12 +14,11 @@ from flux_ls.analysis.request import entry_of
 from flux_ls.analysis.route import handler_of
 from flux_ls.config import Loaded, Settings
 from flux_ls.model import Span
+from flux_ls.record import wire
 from flux_ls.replay.after import recorded_paths
 from flux_ls.replay.child.finding import is_project
 from flux_ls.replay.interpreter import interpreter_for
 from flux_ls.source.workspace import Workspace
-
-WORKING_FOLDER = "process.working_directory"
 
 
 class Project(Struct, frozen=True):
@@ -124,6 +123,6 @@ def _held_by(folder: Path, recorded: str) -> Path | None:
 
 def _working_folders(spans: Sequence[Span]) -> Iterator[str]:
     for span in spans:
-        told = span.resource.attributes.get(WORKING_FOLDER)
+        told = span.resource.attributes.get(wire.WORKING_FOLDER)
         if isinstance(told, str) and told:
             yield told

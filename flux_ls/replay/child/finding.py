@@ -46,6 +46,10 @@ class Candidate:
     is_factory: bool = False
     by_flask: bool = False
     """It is named as FLASK_APP is, and Flask knows what that means."""
+    own: str = ""
+    """The file that its module has to come from: of one that a trace named."""
+    settings: str = ""
+    """The module of Django's settings, where its process was told one."""
 
 
 class NotFound(Exception):
@@ -126,7 +130,7 @@ def _holds(parts: Sequence[str], wanted: Sequence[str]) -> bool:
 
 
 def candidates(root: str) -> Iterator[Candidate]:
-    for file in _files(root):
+    for file in python_files(root):
         try:
             source = Path(file).read_bytes()
             if os.path.basename(file) == "manage.py" and b"DJANGO_SETTINGS_MODULE" in source:
@@ -136,12 +140,12 @@ def candidates(root: str) -> Iterator[Candidate]:
             tree = ast.parse(source)
         except (OSError, ValueError, SyntaxError, RecursionError):
             continue
-        folder, module = _module(root, file)
-        for target, score, is_factory in _in_module(tree):
+        folder, module = module_of(root, file)
+        for target, score, is_factory in _candidates_in(tree):
             yield Candidate(f"{module}:{target}", folder, os.path.relpath(file, root), score, is_factory)
 
 
-def _files(root: str) -> Iterator[str]:
+def python_files(root: str) -> Iterator[str]:
     count = 0
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(
@@ -159,7 +163,7 @@ def _files(root: str) -> Iterator[str]:
                 yield os.path.join(folder, name)
 
 
-def _module(root: str, file: str) -> tuple[str, str]:
+def module_of(root: str, file: str) -> tuple[str, str]:
     """The folder that its import starts from, and its dotted name."""
     path = Path(file)
     parts = [] if path.stem == "__init__" else [path.stem]
@@ -175,29 +179,39 @@ def is_project(folder: Path) -> bool:
     return any((folder / name).exists() for name in _PROJECT)
 
 
-def _in_module(tree: ast.Module) -> Iterator[tuple[str, int, bool]]:
+def _candidates_in(tree: ast.Module) -> Iterator[tuple[str, int, bool]]:
     """Name, likelihood, and whether it is a function that makes one."""
     for node in tree.body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
-            made = _CLASSES.get(_called(node.value))
+            made = made_by(node.value)
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if made is not None and isinstance(targets[0], ast.Name):
                 yield targets[0].id, made + (1 if targets[0].id in _NAMES else 0), False
-            elif isinstance(targets[0], ast.Name) and _called(node.value) in _FACTORIES:
+            elif isinstance(targets[0], ast.Name) and called(node.value) in _FACTORIES:
                 yield targets[0].id, 4, False
-        elif isinstance(node, ast.FunctionDef) and node.name in _FACTORIES and _makes_one(node):
+        elif isinstance(node, ast.FunctionDef) and node.name in _FACTORIES and _is_factory(node):
             yield node.name, 2, True
 
 
-def _called(call: ast.Call) -> str:
+def made_by(call: ast.Call) -> int | None:
+    """How likely it is the application that serves, if what is called makes one."""
+    return _CLASSES.get(called(call))
+
+
+def is_factory_name(name: str) -> bool:
+    return name in _FACTORIES or name.endswith("_app") or name.startswith(("create_", "make_", "build_"))
+
+
+def called(call: ast.Call) -> str:
     function = call.func
     return (
         function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
     )
 
 
-def _makes_one(function: ast.FunctionDef) -> bool:
-    needed = len(function.args.args) - len(function.args.defaults)
-    if needed > 0:
-        return False
-    return any(isinstance(node, ast.Call) and _called(node) in _CLASSES for node in ast.walk(function))
+def _is_factory(function: ast.FunctionDef) -> bool:
+    return len(function.args.args) <= len(function.args.defaults) and makes_one(function)
+
+
+def makes_one(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(node, ast.Call) and called(node) in _CLASSES for node in ast.walk(function))

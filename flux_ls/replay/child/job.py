@@ -79,7 +79,7 @@ def _replay(job: dict[str, Any], guarded: beside.Guarded | None) -> None:
             channel.tell("alone", because=because, anew=True)
             return
         if because is None:
-            job = forking.serve(job, guarded, recorded, lambda other: search.is_chosen(other["seen"]))
+            job = forking.serve(job, guarded, recorded, lambda other: search.is_chosen(other["seen"], other["start"]))
             Watch(job["timeout_s"], _leave, stops=False)
         else:
             channel.tell("alone", because=because)
@@ -121,7 +121,7 @@ def _application(root: str, search: loading.Search, job: dict[str, Any], watch: 
     """Leaves, with the reason told, where there is none."""
     target = job["app"]
     try:
-        candidate = search.choose(job["seen"])
+        candidate = search.choose(job["seen"], job["start"])
         target = candidate.target
         app, interface = loading.load(root, candidate)
     except BaseException as error:
@@ -134,7 +134,7 @@ def _application(root: str, search: loading.Search, job: dict[str, Any], watch: 
             # The others of this application get the same answer, and nobody tries the import again.
             channel.tell("over", code=0)
             other = channel.next_job()
-            if other is None or not search.is_chosen(other["seen"]):
+            if other is None or not search.is_chosen(other["seen"], other["start"]):
                 channel.tell("other")
                 break
             _say_error(stage, error, target=target, mend=mend)
