@@ -1,7 +1,8 @@
 """Why is nothing here: the chain from an application to the screen, link by link, each with its mend.
 
 What a link does not know of the ones before it is told in that order: settings, collector, port, store, exporter,
-spans, root spans, exceptions, paths, recorder, revision, line, editor.
+spans, root spans, exceptions, paths, recorder, revision, line, editor. A store that no collector could use comes before
+the collector.
 """
 
 import shutil
@@ -26,7 +27,7 @@ from flux_ls.model import Assessment, Issue, LocatedFrame, Request, Span
 from flux_ls.otlp.stacktrace import InAppRule
 from flux_ls.source.languages.grammars import not_read
 from flux_ls.source.workspace import Workspace
-from flux_ls.store.errors import StoreCorrupt, StoreError, StoreMissing
+from flux_ls.store.errors import StoreCorrupt, StoreError, StoreMissing, StoreRefused
 from flux_ls.store.facts import StoreFacts
 from flux_ls.store.reader import Reader
 
@@ -50,17 +51,26 @@ def doctor(
     """
     settings = loaded.settings
     checks = [check_settings(loaded, below)]
+    rule = InAppRule(include=settings.in_app_include, exclude=settings.in_app_exclude)
+    refused: StoreError | None = None
+    reader: Reader | None = None
+    try:
+        reader = Reader(settings.store, rule)
+    except StoreError as error:
+        refused = error
+        if isinstance(error, StoreRefused):
+            # A collector could not use it either, so that has no mend as long as this has none.
+            checks.append(store_unreadable(error))
     collector = find_collector(settings) if id is None else None
     if id is None:
         checks.append(check_collector(settings, collector))
     if collector is not None:
         checks.append(check_ports(settings, collector))
-    rule = InAppRule(include=settings.in_app_include, exclude=settings.in_app_exclude)
-    try:
-        reader = Reader(settings.store, rule)
-    except StoreError as error:
-        checks.append(store_unreadable(error))
-        if isinstance(error, StoreMissing):
+    if reader is None:
+        assert refused is not None
+        if not isinstance(refused, StoreRefused):
+            checks.append(store_unreadable(refused))
+        if isinstance(refused, StoreMissing):
             checks.append(check_exporter(environ, settings, collector))
         return Doctor(tuple(checks))
     with closing(reader):

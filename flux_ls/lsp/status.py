@@ -36,6 +36,8 @@ class StoreStatus(Struct, frozen=True):
     path: str = ""
     state: StoreState = "waiting"
     detail: str = ""
+    refused: bool = False
+    """No collector of this version could use it either."""
 
 
 class Status(Struct, frozen=True):
@@ -97,6 +99,8 @@ def _broken(status: Status) -> BrokenLink | None:
     collector, store = status.collector, status.store
     if status.settings:
         return BrokenLink("settings", status.settings)
+    if store.refused:
+        return BrokenLink("store", store.detail)
     if collector.state == "failed":
         return BrokenLink("collector", collector.detail)
     if collector.state == "off" and store.state == "waiting":

@@ -9,7 +9,7 @@ from msgspec import Struct
 from flux_ls.lsp.follower import BEAT_S, Follower
 from flux_ls.model import Issue, Request
 from flux_ls.otlp.stacktrace import InAppRule
-from flux_ls.store.errors import StoreError, StoreMissing, StoreReplaced
+from flux_ls.store.errors import StoreError, StoreMissing, StoreRefused, StoreReplaced
 from flux_ls.store.reader import Reader
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ class Sight(Struct, frozen=True):
     """How the store looks from here. `problem` is None while it can be read, and empty while it does not exist yet."""
 
     problem: str | None
+    refused: bool = False
+    """No collector of this version could use it either."""
 
 
 class Watch(Follower):
@@ -72,14 +74,14 @@ class Watch(Follower):
                 if self._sight(""):
                     self._on_news(News(afresh=True))
             case StoreError():
-                self._sight(str(error))
+                self._sight(str(error), refused=isinstance(error, StoreRefused))
             case _:
                 if self._sight(f"the store {self._path} cannot be followed: {type(error).__name__}: {error}"):
                     log.exception("watching the store failed")
 
-    def _sight(self, problem: str | None) -> bool:
+    def _sight(self, problem: str | None, *, refused: bool = False) -> bool:
         """Whether it looks otherwise than before."""
-        sight = Sight(problem)
+        sight = Sight(problem, refused)
         if sight == self._seen:
             return False
         self._seen = sight

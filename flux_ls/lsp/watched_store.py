@@ -95,7 +95,7 @@ class WatchedStore:
             if not sight.problem:
                 self._board.update(store=StoreStatus(path, "ready" if sight.problem is None else "waiting"))
             else:
-                self._board.update(store=StoreStatus(path, "failed", sight.problem))
+                self._board.update(store=StoreStatus(path, "failed", sight.problem, sight.refused))
                 self._problem(f"store {path}", sight.problem)
 
         self._later(tell)

@@ -9,6 +9,10 @@ class StoreError(Exception):
     """The store cannot be used as asked."""
 
 
+class StoreRefused(StoreError):
+    """Nothing of this version can use it as it is, its collector neither: before that, nothing else can be mended."""
+
+
 class StoreMissing(StoreError):
     def __init__(self, path: Path) -> None:
         super().__init__(f"there is no store at {path} yet: start the collector with 'flux serve' and send it a trace")
@@ -26,7 +30,7 @@ class StoreCorrupt(StoreError):
         )
 
 
-class StoreTooNew(StoreError):
+class StoreTooNew(StoreRefused):
     def __init__(self, path: Path, found: int, known: int) -> None:
         super().__init__(
             f"the store {path} was written by a newer version of flux (schema {found}, this version knows {known}): "
@@ -42,14 +46,14 @@ class StoreOutdated(StoreError):
         )
 
 
-class StoreUnreachable(StoreError):
+class StoreUnreachable(StoreRefused):
     def __init__(self, path: Path, detail: str) -> None:
         super().__init__(
             f"the store {path} cannot be used ({detail}): check its permissions, or name another with --store"
         )
 
 
-class NotAStore(StoreError):
+class NotAStore(StoreRefused):
     def __init__(self, path: Path) -> None:
         super().__init__(
             f"{path} is not a store of flux and is left as it is: name another file with --store or FLUX_STORE"

@@ -135,6 +135,19 @@ def damaged_store(chain: Chain) -> None:
     chain.recorded.store.write_bytes(b"no database at all" * 1000)
 
 
+def older_store(chain: Chain) -> None:
+    with closing(sqlite3.connect(chain.recorded.store)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+
+
+def somebody_elses_file(chain: Chain) -> None:
+    no_store(chain)
+    with closing(sqlite3.connect(chain.recorded.store)) as connection:
+        connection.execute("CREATE TABLE mine (id)")
+        connection.commit()
+
+
 def a_folder_for_a_store(chain: Chain) -> None:
     no_store(chain)
     chain.recorded.store.mkdir()
@@ -185,6 +198,32 @@ def test_who_starts_the_collector_himself_is_reminded_only(chain: Chain) -> None
     answer = chain.ask()
     assert answer.broken is None
     assert "nothing new arrives" in {check.name: check for check in answer.checks}["collector"].detail
+
+
+@pytest.mark.parametrize(
+    ("breaks", "broken", "order"),
+    [
+        (newer_store, "newer version of flux", ["settings", "store", "collector"]),
+        (a_folder_for_a_store, "cannot be used", ["settings", "store", "collector"]),
+        (somebody_elses_file, "is not a store of flux", ["settings", "store", "collector"]),
+        # These a collector mends when it starts, so what keeps it from that is first.
+        (damaged_store, "is taken by another program", ["settings", "collector", "store"]),
+        (no_store, "is taken by another program", ["settings", "collector", "store", "exporter"]),
+        (older_store, "is taken by another program", ["settings", "collector", "store"]),
+    ],
+)
+def test_of_a_store_and_a_taken_port_the_one_that_hinders_most_is_first(
+    chain: Chain, breaks: Break, broken: str, order: list[str]
+) -> None:
+    chain.fail()
+    breaks(chain)
+    with other_program() as port:
+        chain.flags["otlp_http_port"] = port
+        answer = chain.ask()
+    assert answer.broken is not None
+    assert broken in answer.broken.detail
+    assert [check.name for check in answer.checks] == order
+    assert [check.ok for check in answer.checks[:3]] == [True, False, False]
 
 
 def test_somebody_else_has_the_port(chain: Chain) -> None:

@@ -12,6 +12,7 @@ import pytest
 from flux_ls.collector.daemon import ensure_collector, stop_collector
 from flux_ls.config import Settings
 from flux_ls.store.writer import Writer
+from tests.answers.test_doctor import other_program
 from tests.e2e.processes import free_port
 from tests.lsp.editors import Editor, editor
 from tests.lsp.shop import Shop
@@ -29,7 +30,7 @@ async def test_it_tells_what_is_connected_without_being_asked(shop: Shop) -> Non
         request = shop.fail()
         await client.until(lambda: (client.status["last_request"] or {}).get("id") == request, "the request")
         await client.until(lambda: client.status["failing"] == 1, "that it fails")
-        assert client.status["store"] == {"path": str(shop.store), "state": "ready", "detail": ""}
+        assert client.status["store"] == {"path": str(shop.store), "state": "ready", "detail": "", "refused": False}
         assert client.status["broken"] is None
         assert await client.request("flux/status") == client.status
 
@@ -83,6 +84,13 @@ async def test_a_store_of_a_newer_version(shop: Shop) -> None:
     async with editor(shop.root, store=shop.store) as client:
         await client.until(lambda: client.status.get("broken"), "that it cannot be read")
         assert client.status["broken"]["name"] == "store" == await first_of_doctor(client)
+    with other_program() as port:
+        configuration = {"otlpHttpPort": port, "otlpGrpcPort": 0, "collector": True}
+        environment = {"FLUX_COLLECTOR": "true"}
+        async with editor(shop.root, store=shop.store, configuration=configuration, environment=environment) as client:
+            await client.until(lambda: client.status.get("collector", {}).get("state") == "failed", "no collector")
+            await client.until(lambda: client.status.get("store", {}).get("state") == "failed", "no store")
+            assert client.status["broken"]["name"] == "store" == await first_of_doctor(client)
 
 
 async def test_failures_without_an_exception(shop: Shop) -> None:
