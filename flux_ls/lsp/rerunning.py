@@ -22,6 +22,7 @@ from flux_ls.replay.new_test import new_test
 from flux_ls.replay.projects import Project
 from flux_ls.replay.regression.file import NotWritable
 from flux_ls.replay.replay import recording_of, summed_up
+from flux_ls.replay.rows_words import rows_words
 from flux_ls.replay.shapes import Cancelled, Progress, Replay, Skipped
 from flux_ls.replay.window import parse_window
 
@@ -31,6 +32,8 @@ _MOST_LED_TO = 32
 class ReplayInEditor(Replay, frozen=True):
     unsaved: tuple[str, ...] = ()
     """Files whose text in the editor is another one than what ran."""
+    rows: str | None = None
+    """Which rows of the throw-away databases were put back, and which were not and why, in words."""
 
 
 class WrittenTest(Struct, frozen=True):
@@ -81,7 +84,8 @@ def _keep(shape: ReplayInEditor, uri: str, desk: Desk) -> tuple[dict[str, Any], 
 
 
 def _with(shape: Replay, unsaved: tuple[str, ...]) -> ReplayInEditor:
-    return ReplayInEditor(**{name: getattr(shape, name) for name in shape.__struct_fields__}, unsaved=unsaved)
+    given = {name: getattr(shape, name) for name in Replay.__struct_fields__}
+    return ReplayInEditor(**given, unsaved=unsaved, rows=rows_words(shape))
 
 
 def _within(text: str, desk: Desk) -> list[Request]:

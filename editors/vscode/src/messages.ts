@@ -253,13 +253,17 @@ export interface Replayed {
   readonly was_failed: boolean;
 }
 
-/** `guard` says what kept the side effects in; `unsaved` are files whose text in the editor is not what ran. */
+/**
+ * `guard` says what kept the side effects in; `unsaved` are files whose text in the editor is not what ran; `rows` tells
+ * which rows of the copied databases were put back, and which were not and why.
+ */
 export interface ReplayAnswer {
   readonly requests: readonly Replayed[];
   readonly passing: number;
   readonly failing: number;
   readonly guard: "namespace" | "python" | null;
   readonly unsaved: readonly string[];
+  readonly rows: string | null;
 }
 
 export interface BrokenLink {

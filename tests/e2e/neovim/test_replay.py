@@ -1,7 +1,9 @@
 """`:Flux replay`, `:Flux bisect` and `:Flux trust`: run what is saved, once the folder is trusted."""
 
 import json
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from tests.e2e.neovim.conftest import StartNeovim
 from tests.e2e.neovim.driver import Neovim
 from tests.e2e.neovim.shop import Shop
 from tests.e2e.neovim.till import FAULT, MENDED, Till
+from tests.telemetry import row
 
 pytestmark = pytest.mark.slow
 
@@ -106,6 +109,40 @@ def test_trusted_once_a_fix_is_proved(start_neovim: StartNeovim, till: Till) -> 
     again.lua(CHOOSE, 1)
     again.command("Flux trust")
     said(again, "is trusted. :Flux trust --forget takes it back")
+
+
+WITH_ROWS = """\
+import sqlite3
+
+import flask
+
+app = flask.Flask(__name__)
+
+
+@app.post("/split")
+def split():
+    with sqlite3.connect("bills.db") as bills:
+        count = bills.execute("SELECT count(*) FROM bills").fetchone()[0]
+    order = flask.request.get_json()
+    return {"share": order["total"] / order["people"], "bills": count}
+"""
+
+
+@pytest.mark.timeout(150)
+def test_rows_that_were_put_back_are_told(start_neovim: StartNeovim, till: Till) -> None:
+    """And which were not, and why: what the run met depends on it."""
+    till.write(WITH_ROWS)
+    with closing(sqlite3.connect(till.shop.folder / "bills.db")) as bills:
+        bills.executescript("CREATE TABLE bills (id INTEGER PRIMARY KEY, total INTEGER)")
+        bills.executescript("INSERT INTO bills VALUES (7, 90), (8, 91)")
+        bills.commit()
+    # Of two bills that it is recorded to have made, one has been changed by nobody knows whom.
+    id = till.fails(rows=(row("bills", {"id": 7}, after={"total": 90}), row("bills", {"id": 8}, after={"total": 90})))
+    nvim = start_neovim(settings=SETTINGS | {"trusted": [str(till.shop.folder)]})
+    nvim.open(till.app)
+    nvim.command("Flux replay " + id[:8])
+    told = "  rows put back: 1; not put back: bills id=8, changed since (total)"
+    assert told in answered(nvim, "replay"), nvim.lines()
 
 
 @pytest.mark.timeout(150)

@@ -3,9 +3,10 @@
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 
 from tests.e2e.neovim.shop import Shop
-from tests.telemetry import RECORDER, Raises, http, recorded
+from tests.telemetry import RECORDER, Raises, Row, http, recorded, transaction
 
 BROKEN = """\
 import flask
@@ -46,7 +47,8 @@ class Till:
             told = done.stdout
         return told.strip()
 
-    def fails(self) -> str:
+    def fails(self, rows: Sequence[Row] = ()) -> str:
+        """A request that died of it; `rows` are what it had committed before."""
         body = {"total": 90, "people": 0}
         told = {
             "method": "POST",
@@ -63,5 +65,6 @@ class Till:
             ms=40,
             attributes=recorded(told, {"status": 500, "headers": {}}),
             raises=Raises("ZeroDivisionError", "division by zero", (frame,)),
+            children=[transaction("committed", *rows)] if rows else [],
         )
         return self.shop.send(root, resource=RECORDER | {"vcs.ref.head.revision": self.culprit})

@@ -219,15 +219,26 @@ describe("a comparison", () => {
       diff: null,
       was_failed: true,
     } as const;
-    const answer = { requests: [replayed], passing: 0, failing: 1, guard: "python", unsaved: ["a.py"] } as const;
+    const rows = "rows put back: 1; not put back: bills id=8, changed since (total)\nmore";
+    const told = { requests: [replayed], passing: 0, failing: 1, guard: "python", unsaved: ["a.py"] } as const;
+    const answer = { ...told, rows };
     expect(head(diff({ given: ["body.plan"] }), answer).notes).toEqual([
       "1 replayed · 1 still failing, with the code that is saved now",
       "KeyError again",
       "not saved, so not run: a.py",
       "side effects were off: Python's hooks",
+      "rows put back: 1; not put back: bills id=8, changed since (total)\\nmore",
       "what was given differs: body.plan",
     ]);
-    const passing = { ...answer, requests: [{ ...replayed, outcome: "passing", reason: null }], unsaved: [] } as const;
-    expect(head(diff(), passing).notes[0]).toBe("1 replayed · 1 passing, with the code that is saved now");
+    const passing = {
+      ...answer,
+      requests: [{ ...replayed, outcome: "passing", reason: null }],
+      unsaved: [],
+      rows: null,
+    } as const;
+    expect(head(diff(), passing).notes).toEqual([
+      "1 replayed · 1 passing, with the code that is saved now",
+      "side effects were off: Python's hooks",
+    ]);
   });
 });

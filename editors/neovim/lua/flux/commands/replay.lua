@@ -112,6 +112,9 @@ local function render(answer)
   if answer.guard then
     add(nil, { '  ' .. guard(answer), 'FluxQuiet' })
   end
+  if answer.rows then
+    add(nil, { '  ' .. plain.text(answer.rows), 'FluxQuiet' })
+  end
   return lines, by_line
 end
 

@@ -115,7 +115,7 @@ const GUARDS = {
 };
 
 /** What came of the run: `1 replayed · 1 passing`, under which guard, and what it was not. */
-function replayNotes({ requests: [only], guard, unsaved }: ReplayAnswer): string[] {
+function replayNotes({ requests: [only], guard, unsaved, rows }: ReplayAnswer): string[] {
   const failing = only?.was_failed ? "1 still failing" : "1 failing now";
   const came = only === undefined ? "" : only.outcome === "failing" ? failing : `1 ${only.outcome}`;
   return [
@@ -123,6 +123,7 @@ function replayNotes({ requests: [only], guard, unsaved }: ReplayAnswer): string
     ...[only?.reason, only?.mend].flatMap((words) => (words ? [plain(words)] : [])),
     ...(unsaved.length === 0 ? [] : [`not saved, so not run: ${unsaved.map(plain).join(", ")}`]),
     ...(guard === null ? [] : [GUARDS[guard]]),
+    ...(rows === null ? [] : [plain(rows)]),
   ];
 }
 
