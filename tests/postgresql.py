@@ -23,7 +23,7 @@ import psycopg
 import pytest
 
 USER = "flux"
-START_SECONDS = 30
+START_SECONDS = 50
 RUNNING = "FLUX_TEST_POSTGRESQL"
 """The folder of a server that runs already, for tests that are run by a test."""
 
@@ -125,7 +125,7 @@ def running() -> Iterator[PostgreSQL]:
         if server is not None:
             server.send_signal(signal.SIGINT)  # which does not wait for those who are connected
             try:
-                server.wait(10)
+                server.wait(30)
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()

@@ -15,7 +15,7 @@ from typing import IO, Self
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0
 
 
 class Live:

@@ -210,7 +210,7 @@ def test_a_reader_that_leaves_is_no_error(recorded: Recorded) -> None:
     process.stdout.read(10)
     process.stdout.close()
     error = process.stderr.read()
-    assert process.wait(20) == 141
+    assert process.wait(40) == 141
     assert error == b""
     process.stderr.close()
 
@@ -220,7 +220,7 @@ def test_a_terminal_without_unicode_gets_escapes(recorded: Recorded) -> None:
     process = start_flux(
         "tail", "--no-follow", store=recorded.store, environ={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     )
-    out, error = process.communicate(timeout=20)
+    out, error = process.communicate(timeout=40)
     assert (process.returncode, error) == (0, b"")
     assert b"/\\u6f22" in out
 

@@ -33,7 +33,7 @@ def test_in_the_foreground_it_says_where_and_receives(recorded: Recorded, enviro
             assert [request.path for request in reader.requests()] == ["/a"]
         with Live("serve", "--otlp-http-port", "0", cwd=recorded.root, environ=environ) as second:
             assert second.complaint().startswith("flux: a collector runs already for ")
-            assert second.process.wait(20) == 1
+            assert second.process.wait(40) == 1
         assert serve.interrupt() == 0
     assert find_collector(recorded.loaded().settings) is None
 
@@ -67,4 +67,4 @@ def test_idle_exit_holds_in_the_foreground_when_it_is_asked_for(recorded: Record
     words = ("serve", "--otlp-http-port", "0", "--idle-exit", "0.2")
     with Live(*words, cwd=recorded.root, environ=environ) as serve:
         serve.line()
-        assert serve.process.wait(20) == 0
+        assert serve.process.wait(40) == 0

@@ -189,7 +189,7 @@ def test_a_port_of_somebody_else_is_5_and_named_with_its_setting(place: Place) -
         complaint = tail.complaint()
         assert complaint.startswith(f"flux: port {place.port} is taken by another program")
         assert "--otlp-http-port" in complaint
-        assert tail.process.wait(20) == 5
+        assert tail.process.wait(40) == 5
 
 
 def test_a_new_store_in_the_place_of_the_old_one_is_followed(place: Place) -> None:
@@ -255,7 +255,7 @@ def test_a_terminal_gets_colours_and_lines_that_fit(recorded: Recorded) -> None:
         pass  # Linux ends a terminal that nobody has open any more like this.
     finally:
         os.close(master)
-    assert process.wait(20) == 0
+    assert process.wait(40) == 0
     first, second, error = shown.decode().replace("\r", "").splitlines()
     assert first.startswith("    \x1b[32mGET  /segment/segment/")
     assert "…" in first

@@ -181,7 +181,7 @@ class Screen:
     def until_asked(self) -> str:
         """What it shows up to its question."""
         shown = ""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 40
         while PROMPT not in shown:
             assert time.monotonic() < deadline, shown
             if select.select([self._main], [], [], 0.1)[0]:
@@ -194,7 +194,7 @@ class Screen:
 
     def end(self, key: str) -> int:
         os.write(self._main, key.encode())
-        return self.process.wait(20)
+        return self.process.wait(40)
 
     def close(self) -> None:
         self.process.kill()

@@ -5,11 +5,18 @@ from collections.abc import Iterator
 import pytest
 
 from flux_ls.record import rows
+from flux_ls.record.rows import reading
 from tests.postgresql import PostgreSQL, postgresql
 from tests.record.rows.kept import Kept, recording
 from tests.record.rows.shop_sqlalchemy import Shop, on_postgresql, on_sqlite
 
 __all__ = ["postgresql"]
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server of a busy machine may take longer to read a row than an application shall wait for it."""
+    monkeypatch.setattr(reading, "_TIMEOUT_MS", 20_000)
 
 
 @pytest.fixture

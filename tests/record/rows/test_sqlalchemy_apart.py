@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from flux_ls.record import rows
 from flux_ls.record.rows import reading
+from tests.e2e.processes import eventually
 from tests.record.rows.kept import UNLOADED, Kept, recording
 from tests.record.rows.shop_sqlalchemy import Order, Shop, Tag, User
 
@@ -265,27 +266,34 @@ def test_columns_that_may_be_written_and_not_read(postgres: Shop, tickets: Any, 
     postgres.execute("DROP ROLE clerk")
 
 
-def test_a_reading_that_takes_too_long(postgres: Shop, tickets: Any, kept: Kept) -> None:
-    """It waits for a lock on the table, which another has until after our patience and before the application's."""
+def test_a_reading_that_takes_too_long(
+    postgres: Shop, tickets: Any, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for a lock on the table, which another has until it is the application that waits."""
+    monkeypatch.setattr(reading, "_TIMEOUT_MS", 250)
     with postgres.engine.begin() as connection:
         connection.execute(tickets.insert().values(id=1, note="n"))
     kept.told()
-    locked, release = threading.Event(), threading.Event()
+    locked = threading.Event()
+    to_write = (
+        "SELECT 1 FROM pg_locks WHERE relation = 'ticket'::regclass AND mode = 'RowExclusiveLock' AND NOT granted"
+    )
 
     def hold() -> None:
         with postgres.engine.begin() as connection:
             connection.exec_driver_sql("LOCK TABLE ticket IN ACCESS EXCLUSIVE MODE")
             locked.set()
-            release.wait(20)
+            eventually(
+                lambda: connection.exec_driver_sql(to_write).fetchone(), within=40, what="the application's wait"
+            )
 
     other = threading.Thread(target=hold)
     other.start()
-    assert locked.wait(20)
+    assert locked.wait(40)
     with postgres.engine.begin() as connection:
-        connection.exec_driver_sql("SET LOCAL statement_timeout TO 20000")
-        threading.Timer(2 * reading._TIMEOUT_MS / 1000, release.set).start()
+        connection.exec_driver_sql("SET LOCAL statement_timeout TO 40000")
         assert connection.execute(tickets.update().where(tickets.c.note == "n").values(note="x")).rowcount == 1
-        assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "20s"
+        assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "40s"
     other.join()
     assert kept.told() == ["update ticket ?: note None → x (committed)"]
 

@@ -261,7 +261,7 @@ def test_killed_in_between(postgres: Shop, kept: Kept) -> None:
     with postgres.engine.connect() as connection:
         put(connection, 1)
         process = connection.execute(text("SELECT pg_backend_pid()")).scalar()
-        postgres.execute(f"SELECT pg_terminate_backend({process}, 5000)")
+        postgres.execute(f"SELECT pg_terminate_backend({process}, 40000)")
         with pytest.raises(sa.exc.OperationalError) as failure:
             connection.execute(tag.update().values(name="x"))
         assert failure.value.connection_invalidated

@@ -1,5 +1,6 @@
 """Real WSGI servers answer, and log, with the recorder what they do without it: byte for byte."""
 
+import gc
 import io
 import logging
 import re
@@ -48,7 +49,7 @@ def _served(server: Any) -> Iterator[None]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(40)
 
 
 SERVERS: dict[str, Callable[[Any], Any]] = {"werkzeug": werkzeug_server, "wsgiref": wsgiref_server}
@@ -66,6 +67,7 @@ def instrumented(provider: TracerProvider | None = None) -> Iterator[None]:
 
 def heard(serve: Callable[[Any], Any], recorded: bool, traced: bool, **config: object) -> tuple[dict[str, bytes], str]:
     """The answers to everything, and what was logged meanwhile."""
+    gc.collect()  # what was left of another test would be complained of here
     log = io.StringIO()
     handler = logging.StreamHandler(log)
     logging.getLogger().addHandler(handler)

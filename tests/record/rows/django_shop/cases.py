@@ -253,7 +253,7 @@ def test_killed_in_between(shop: DjangoShop, kept: Kept) -> None:
     (process,) = shop.execute("SELECT pg_backend_pid()")[0]
 
     def kill() -> None:
-        shop.execute(f"SELECT pg_terminate_backend({process}, 5000)")
+        shop.execute(f"SELECT pg_terminate_backend({process}, 40000)")
         connections.close_all()
 
     with suppress(OperationalError), transaction.atomic(shop.alias):
@@ -350,13 +350,13 @@ def test_sqlite_waits_for_its_turn(shop: DjangoShop, kept: Kept) -> None:
         with transaction.atomic(shop.alias):
             tags.update(name="b")
             locked.set()
-            go.wait(10)
+            go.wait(40)
             time.sleep(0.2)
         connections.close_all()
 
     thread = threading.Thread(target=other)
     thread.start()
-    assert locked.wait(10)
+    assert locked.wait(40)
     with transaction.atomic(shop.alias):
         go.set()
         tags.update(name="c")
