@@ -29,13 +29,18 @@ def tracer() -> Iterator[trace.Tracer]:
     recording.connect(export.hand_over, trace.get_current_span)
     yield provider.get_tracer("test")
     recording.disconnect()
+    end_sending()
+
+
+def end_sending() -> None:
+    """For good: who is still at it would take what the next one is to send, or complain in the log of another test."""
     worker = workers._worker
     export.stop()
-    # What one of them says later would be in the log of another test.
     eventually(lambda: worker is None or worker._thread is None)
 
 
 def send_to(endpoint: str, record_rate: float = 1.0) -> workers.Worker:
+    end_sending()
     export.send_to(Collector(endpoint, 32768, Process("shop", lambda: {"flux.recorder": "x"})), record_rate)
     assert workers._worker is not None
     return workers._worker
