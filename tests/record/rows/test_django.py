@@ -12,7 +12,7 @@ from tests.postgresql import RUNNING, PostgreSQL
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["cases", "oracle"])
 def test_django(name: str, postgresql: PostgreSQL) -> None:
     file = Path(__file__).parent / "django_shop" / f"{name}.py"
@@ -23,6 +23,6 @@ def test_django(name: str, postgresql: PostgreSQL) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=280,
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

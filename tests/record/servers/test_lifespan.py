@@ -74,7 +74,6 @@ def told(receiver: Receiver) -> list[Got]:
     return [got for got in receiver.spans if got.name.startswith("lifespan ")]
 
 
-@pytest.mark.timeout(90)
 @pytest.mark.parametrize("framework", MADE)
 def test_a_start_up_that_fails_is_a_request_that_failed(tmp_path: Path, framework: str) -> None:
     program(tmp_path, SHOP, "shop.py").open("a").write(MADE[framework])
@@ -96,7 +95,6 @@ def test_a_start_up_that_fails_is_a_request_that_failed(tmp_path: Path, framewor
     assert "hunter2" not in str(receiver.exports)
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("what", "said", "name"),
     [
