@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.error import URLError
 
 from tests.e2e.launch import BIN, Endpoint, clean_environment
 from tests.e2e.processes import Process, eventually, free_ports
@@ -37,7 +36,7 @@ class Collector:
         self.process = Process([FLUX, "serve"], cwd=folder, env=self.environment, log=folder / "serve.log")
 
     def __enter__(self) -> Self:
-        eventually(self.healthy, within=20, what=f"the collector:\n{self.process.output()}")
+        eventually(self.healthy, within=40, what=f"the collector:\n{self.process.output()}")
         return self
 
     def __exit__(
@@ -50,7 +49,7 @@ class Collector:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.endpoint.http_port}/flux/health", timeout=5) as answer:
                 return bool(json.load(answer)["store"] == str(self.store))
-        except URLError:
+        except OSError:
             return False
 
     def flux(self, *words: str, cwd: Path, env: Mapping[str, str] = {}) -> list[Any]:
@@ -62,7 +61,7 @@ class Collector:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         assert done.returncode == 0, f"flux {' '.join(words)} exited {done.returncode}:\n{done.stdout}{done.stderr}"

@@ -41,7 +41,7 @@ class Screen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        subprocess.run(["tmux", "-L", self._server, "kill-server"], capture_output=True, check=False, timeout=10)
+        subprocess.run(["tmux", "-L", self._server, "kill-server"], capture_output=True, check=False, timeout=40)
 
     def type(self, text: str) -> None:
         """Types characters as they are."""
@@ -59,7 +59,7 @@ class Screen:
         """What is on the screen, with its colours as escape sequences."""
         return self._tmux("capture-pane", "-p", "-e", "-N")
 
-    def until(self, *wanted: str, within: float = 20, still: float = 0.3) -> None:
+    def until(self, *wanted: str, within: float = 40, still: float = 0.3) -> None:
         """Waits until the screen shows all that is wanted and has come to rest."""
         deadline, before, since = time.monotonic() + within, "", time.monotonic()
         while True:
@@ -73,11 +73,11 @@ class Screen:
                 raise NeverShown(f"waited {within:g} s for {missing or 'the screen to rest'} on:\n{now}")
             time.sleep(0.05)
 
-    def ended(self, within: float = 20) -> None:
+    def ended(self, within: float = 40) -> None:
         """Waits until the program has ended by itself."""
         deadline = time.monotonic() + within
         while (
-            subprocess.run(["tmux", "-L", self._server, "has-session"], capture_output=True, timeout=10).returncode == 0
+            subprocess.run(["tmux", "-L", self._server, "has-session"], capture_output=True, timeout=40).returncode == 0
         ):
             if time.monotonic() > deadline:
                 raise NeverShown(f"waited {within:g} s for the end of the program on:\n{self.text()}")
@@ -91,7 +91,7 @@ class Screen:
             text=True,
             encoding="utf-8",
             check=False,
-            timeout=20,
+            timeout=40,
         )
         assert done.returncode == 0, f"tmux {words[0]}: {done.stderr}"
         return done.stdout

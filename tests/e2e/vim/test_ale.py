@@ -15,7 +15,7 @@ from tests.lsp.till import FAULT, Till
 PAGE = Path(__file__).parents[3] / "editors" / "README.md"
 ALE = Path("/usr/share/vim/vimfiles/pack/dist-bundle/opt/ale")
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def test_what_is_shown_and_asked(tmp_path: Path) -> None:
     }
     argv = ["vim", "-N", "-n", "-u", tmp_path / "vimrc", f"+{FAULT + 1}", till.app]
     with Screen(argv, folder=till.root, env=environment, columns=120, rows=40) as screen:
-        screen.until(f"{id[:8]}: ZeroDivisionError: division by zero", within=30)
+        screen.until(f"{id[:8]}: ZeroDivisionError: division by zero", within=60)
         screen.type(":ALECodeAction\r")
         screen.until("Why? ZeroDivisionError", f"Replay req:{id[:8]} with the code as it is now", "Type number")
         (number,) = re.findall(r"^ *(\d+)\) Why\?", screen.text(), re.MULTILINE)

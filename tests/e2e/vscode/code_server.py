@@ -13,7 +13,6 @@ from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.error import URLError
 from zipfile import ZipFile
 
 from filelock import FileLock
@@ -187,10 +186,22 @@ class CodeServer:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(settings, indent=2))
 
-    def host(self, workspace: Path, code: str, *given: Any, within: float = 20) -> Any:
-        """What a function body returns in the extension host of the window that has the workspace open."""
+    def hosts(self, workspace: Path) -> set[int]:
+        """The processes that are, or were, the extension host of the window that has the workspace open."""
+        return {int(door.name.rpartition("-")[2]) for door in self._doors(workspace)}
+
+    def _doors(self, workspace: Path) -> list[Path]:
+        """The latest first."""
         name = sha256(str(workspace).encode()).hexdigest()[:16]
-        door = eventually(lambda: _connected(self.doors / name), within=within, what="the extension host to start")
+        return sorted(self.doors.glob(f"{name}-*"), reverse=True)
+
+    def host(self, workspace: Path, code: str, *given: Any, within: float = 40) -> Any:
+        """What a function body returns in the extension host of the window that has the workspace open."""
+        door = eventually(
+            lambda: next(filter(None, map(_connected, self._doors(workspace))), None),
+            within=within,
+            what="the extension host to start",
+        )
         with door:
             door.settimeout(within)
             door.sendall(json.dumps({"code": code, "given": given}).encode())
@@ -203,7 +214,7 @@ class CodeServer:
 
     def __enter__(self) -> Self:
         try:
-            eventually(self._healthy, within=30, what="code-server to listen")
+            eventually(self._healthy, within=60, what="code-server to listen")
         except AssertionError as error:
             self.process.kill()
             raise AssertionError(f"{error}\n{self.process.output()}") from None
@@ -220,7 +231,7 @@ class CodeServer:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
                 return bool(answer.status == 200)
-        except (URLError, TimeoutError):
+        except OSError:
             return False
 
 

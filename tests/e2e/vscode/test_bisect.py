@@ -48,7 +48,7 @@ def history(shop: Shop) -> History:
 
 def typed(window: Window, title: str, text: str) -> None:
     """Into the box with that title."""
-    window.expect(window.page.locator(".quick-input-title")).to_contain_text(title)
+    window.quick_input_title(title)
     window.quick_input().fill(text)
     window.page.keyboard.press("Enter")
 
@@ -57,12 +57,12 @@ def test_of_the_failure_at_the_cursor(history: History, window: Window, tmp_path
     till = history.till
     before = history.git("status", "--porcelain=v2", "--branch")
     window.open(till.app)
-    window.lens("1 failure · last").wait_for()
+    window.failure(history.id)
     window.text("share =").click()
     window.command(TITLE)
     typed(window, "A revision that was good", history.good[:12])
     toast = window.toast(PROGRESS)
-    window.expect(toast).to_contain_text("commits left, about", timeout=60_000)
+    window.toasted(PROGRESS, "commits left, about")
     window.screenshot(tmp_path / "progress.png")
     window.expect(toast).to_be_hidden(timeout=90_000)
     told = window.page_text("First bad commit")
@@ -75,14 +75,14 @@ def test_of_the_failure_at_the_cursor(history: History, window: Window, tmp_path
     window.eventually(lambda: window.squiggles("info") == 1, "the lines of the commit")
     found = f"first bad commit {history.culprit[:12]} · Ada · "
     window.eventually(lambda: found in hint(window, "share ="), "the commit at the end of its line")
-    assert "ZeroDivisionError" in hint(window, "share =")
-    assert marks(window) >= 1
+    window.eventually(lambda: "ZeroDivisionError" in hint(window, "share ="), "the failure beside it")
+    window.eventually(lambda: marks(window) >= 1, "a mark")
     window.screenshot(tmp_path / "lines.png")
     # From there, a link leads back to what was found, and runs nothing.
-    shown = window.hover("share =", "people")
+    shown = window.hover("share =", "people", history.culprit[:12])
     window.host("await vscode.commands.executeCommand('notifications.clearAll')")
     shown.locator("a.code-link", has_text=history.culprit[:12]).click()
-    assert "Number 4" in window.page_text("First bad commit")
+    window.page_text("First bad commit", "Number 4")
     assert window.page.locator(".notification-toast").count() == 0
     assert history.git("status", "--porcelain=v2", "--branch") == before
     assert history.worktrees() == 1

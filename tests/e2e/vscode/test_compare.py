@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Frame
 
-from tests.e2e.vscode.panes import Pane, page
+from tests.e2e.vscode.panes import Pane, has_keyboard, page
 from tests.e2e.vscode.shop import Shop
 from tests.e2e.vscode.window import Window
 
@@ -22,8 +22,7 @@ def lines(frame: Frame) -> list[list[str]]:
 def test_two_selected_rows(shop: Shop, window: Window) -> None:
     bad, good = shop.orders(people=0), shop.orders(people=0, mended=True)
     live = Pane(window, "Live Requests").show()
-    live.row(f"req:{good[:8]}").click(modifiers=["Control"])
-    live.row(f"req:{bad[:8]}").click(modifiers=["Control"])
+    live.select(f"req:{good[:8]}", f"req:{bad[:8]}")
     live.context(f"req:{bad[:8]}", "Compare")
     frame = page(window, DIFFERENCES)
     window.expect(frame.locator(".verdict")).to_have_text("Fixed")
@@ -31,6 +30,7 @@ def test_two_selected_rows(shop: Shop, window: Window) -> None:
     # The earlier one is before the later one, whichever was selected first.
     window.expect(frame.locator(".side.before")).to_contain_text(f"req:{bad[:8]}")
     window.expect(frame.locator(".side.after")).to_contain_text(f"req:{good[:8]}")
+    window.eventually(lambda: lines(frame), "the differences")
     told = lines(frame)
     assert ["output.status", "500", "201"] in told
     assert ["error", "ZeroDivisionError: division by zero", "null"] in told
@@ -51,11 +51,13 @@ def test_with_the_last_good_one_and_with_one_that_is_chosen(shop: Shop, window: 
     window.expect(frame.locator(".verdict")).to_have_text("Regressed")
     window.expect(frame.locator("header")).to_contain_text(f"req:{other[:8]} is the last good request of this route")
     # By keyboard: from span to span, and a value in full below.
+    has_keyboard(window, frame)
     window.page.keyboard.press("n")
     window.page.keyboard.press("ArrowDown")
     window.expect(frame.locator("section.details .whole").first).to_be_visible()
     window.host("await vscode.commands.executeCommand('workbench.action.closeAllEditors')")
     live.action(f"req:{bad[:8]}", "Compare")
+    window.quick_input_title(f"Compare req:{bad[:8]} with which other?")
     window.quick_input().fill(good[:8])
     window.page.keyboard.press("Enter")
     frame = page(window, DIFFERENCES)
@@ -66,7 +68,7 @@ def test_with_the_last_good_one_and_with_one_that_is_chosen(shop: Shop, window: 
 
 def test_to_open_what_a_replay_came_to_runs_nothing(shop: Shop, window: Window) -> None:
     id = shop.orders(people=0)
-    window.lens("1 failure · last").wait_for()
+    window.failure(id)
     # A link that something recorded, or somebody sent, may name.
     window.host("void vscode.commands.executeCommand('flux.openPage', given[0])", f"flux://request/{id}/replay")
     window.toast("it has not been replayed here").wait_for()

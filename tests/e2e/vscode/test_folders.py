@@ -27,6 +27,5 @@ def test_a_folder_that_is_added_is_served_and_trusted_like_the_others(open_windo
     window.eventually(lambda: "ZeroDivisionError" in hint(window, "share ="), "the hint in the other folder")
     window.open(till.app)
     # Of a folder that nobody spoke of, nothing would run.
-    window.lens("replay").click()
-    assert "1 still failing" in window.page_text("replayed")
+    window.click_lens("replay", "replayed", "1 still failing")
     assert window.host("return flux.server.client.serverProcess.pid") == pid

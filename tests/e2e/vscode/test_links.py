@@ -33,18 +33,19 @@ def in_problems(window: Window, id: str) -> Locator:
 def at_the_line(window: Window, id: str) -> Locator:
     """The id in the peek of the next problem."""
     window.text("share =").click()
+    window.in_code()
     window.page.keyboard.press("F8")
     return window.page.locator(".zone-widget a.code-link", has_text=id[:8]).first
 
 
 def in_hover(window: Window, id: str) -> Locator:
-    return window.hover("share =", "people").locator("a.code-link", has_text=id[:8]).first
+    return window.hover("share =", "people", id[:8]).locator("a.code-link", has_text=id[:8]).first
 
 
 @pytest.mark.parametrize("where", [in_problems, at_the_line, in_hover])
 def test_it_opens_the_request(shop: Shop, window: Window, where: object) -> None:
     id = shop.orders(people=0)
-    window.lens("1 failure · last").wait_for()
+    window.failure(id)
     assert callable(where)
     where(window, id).click()
     frame = page(window, SPANS)
@@ -60,7 +61,7 @@ def test_of_what_was_replayed_it_opens_the_comparison(shop: Shop, window: Window
     till = Till(shop)
     id = till.fails()
     window.open(till.app)
-    window.lens("1 failure · last").wait_for()
+    window.failure(id)
     window.host("await vscode.commands.executeCommand('flux.replay', given[0])", id, within=60)
     page(window, DIFFERENCES)
     window.host("await vscode.commands.executeCommand('workbench.action.closeAllEditors')")
@@ -76,8 +77,7 @@ def test_a_comparison_is_as_it_was_after_a_reload(shop: Shop, window: Window) ->
     window.host("await vscode.commands.executeCommand('flux.openPage', given[0])", f"flux://request/{bad}/diff")
     frame = page(window, DIFFERENCES)
     frame.locator("label", has_text="Show all differences").click()
-    window.command("Developer: Reload Window")
-    window.eventually(lambda: frame.is_detached(), "the window to go")
+    window.reload()
     again = page(window, DIFFERENCES)
     window.expect(again.locator(".verdict")).to_have_text("Regressed")
     window.expect(again.locator("header")).to_contain_text(f"req:{good[:8]}")
@@ -88,8 +88,8 @@ def test_what_was_recorded_is_no_link(shop: Shop, window: Window) -> None:
     frame = (str(shop.checkout), FAULT_LINE, "per_person", CHECKOUT.splitlines()[FAULT_LINE - 1].strip())
     failing = http("POST", "/checkout", 500, raises=Raises("ValueError", HOSTILE, (frame,)), ms=3)
     id = shop.send(failing)
-    window.lens("1 failure · last").wait_for()
-    shown = window.hover("share =", "people")
+    window.failure(id)
+    shown = window.hover("share =", "people", id[:8])
     window.expect(shown.locator(".marker a.code-link")).to_have_attribute("href", f"flux://request/{id}/debug")
     # The other link of the problem is the place in the code.
     assert [text for text in shown.locator(".marker a").all_inner_texts() if text != id[:8]] == ["checkout.py(5, 5): "]

@@ -25,7 +25,7 @@ def model(window: Window) -> Iterator[Model]:
 def asked(shop: Shop, window: Window) -> str:
     """The command, at a failure; its id."""
     id = shop.orders(0, note=f"Bearer {SECRET} 🙂")
-    window.lens("1 failure · last").wait_for()
+    window.failure(id)
     window.text("share =").click()
     window.command("Flux: Ask a model about a failure")
     return id
@@ -44,16 +44,14 @@ def test_it_is_sent_when_the_user_says_so(shop: Shop, window: Window, model: Mod
     window.expect(dialog(window)).to_contain_text(f"Send what was recorded of req:{id[:8]} to {model.url}/v1?")
     assert model.prompts == []
     answer(window, "Send")
-    told = window.page_text("What the model says")
-    for line in ANSWER.splitlines():
-        assert line.strip("`") in told
+    told = window.page_text("What the model says", *(line.strip("`") for line in ANSWER.splitlines()))
     (prompt,) = model.prompts
     assert "ZeroDivisionError" in prompt
     assert SECRET not in prompt
     assert f"{len(prompt.encode()):,} bytes" in told
     # Asked for again, the prompt is the prompt.
     window.host("void vscode.commands.executeCommand('flux.explain', given[0])", id)
-    assert "Nothing was sent." in window.page_text("What a model would be asked")
+    window.page_text("What a model would be asked", "Nothing was sent.")
 
 
 def test_what_would_be_sent_can_be_read_first(shop: Shop, window: Window, model: Model) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from playwright.sync_api import Frame
 
 from tests.e2e.neovim.shop import FAULT_LINE
-from tests.e2e.vscode.panes import page
+from tests.e2e.vscode.panes import has_keyboard, page
 from tests.e2e.vscode.shop import Shop
 from tests.e2e.vscode.window import Window
 from tests.telemetry import Raises, http
@@ -34,10 +34,10 @@ def titles(window: Window) -> list[str]:
 
 def test_each_has_a_tab_with_its_title(shop: Shop, window: Window) -> None:
     one, other = shop.orders(people=0), shop.orders(people=0)
-    window.lens("2 failures · last").wait_for()
+    window.failure(other, "2 failures · last")
     for id in (one, other, one):
         shown(window, "flux.why", id)
-        window.eventually(lambda id=id: f"req:{id[:8]}" in window.page_text("Root cause"), "the page")
+        window.page_text("Root cause", f"req:{id[:8]}")
     shown(window, "flux.errors")
     window.page_text("What fails")
     assert sorted(titles(window)) == sorted(
@@ -48,7 +48,7 @@ def test_each_has_a_tab_with_its_title(shop: Shop, window: Window) -> None:
     window.eventually(lambda: window.host("return flux.status.failing") == 2, "the other kind")
     assert "KeyError" not in window.page_text("What fails")
     shown(window, "flux.errors")
-    window.eventually(lambda: "KeyError" in window.page_text("What fails"), "the other kind")
+    window.page_text("What fails", "KeyError")
     assert len(titles(window)) == 3
 
 
@@ -56,16 +56,19 @@ def test_it_is_there_after_a_reload(shop: Shop, window: Window) -> None:
     id = shop.orders(people=0)
     shown(window, "flux.why", id)
     frame = with_heading(window, "Why did")
-    frame.evaluate("window.scrollTo(0, 120)")
-    # How far it was read has then reached the editor, too.
-    window.eventually(lambda: frame.evaluate("window.scrollY") == 120, "it to scroll")
+    frame.evaluate(
+        "new Promise((done) => { window.addEventListener('scroll', done, { once: true }); window.scrollTo(0, 120); })"
+    )
+    # How far it was read reaches the editor before a key does that is pressed after it.
+    has_keyboard(window, frame)
+    window.palette()
+    window.page.keyboard.press("Escape")
     window.open(shop.checkout)
     window.eventually(frame.is_detached, "the page to be hidden")
     window.tab(f"Why did req:{id[:8]} fail?").click()
     frame = with_heading(window, "Why did")
     window.eventually(lambda: frame.evaluate("window.scrollY") == 120, "it to be where it was")
-    window.command("Developer: Reload Window")
-    window.eventually(lambda: frame.is_detached(), "the window to go")
+    window.reload()
     window.expect(with_heading(window, "Why did").locator("main")).to_contain_text("ZeroDivisionError")
     window.tab(f"Why did req:{id[:8]} fail?").wait_for()
 

@@ -55,6 +55,7 @@ def test_only_what_is_older_is_asked_for(shop: Shop, spied: Window) -> None:
     window = spied
     sent(shop, [http("GET", f"/products/{number}", 200, ms=1) for number in range(300)])
     window.command("Flux: Trace of a request")
+    window.quick_input_title("The spans of which request?")
     window.eventually(lambda: len(window.quick_picks()) > 5, "the requests")
     focused = window.page.locator(".quick-input-widget .monaco-list-row.focused")
     older(window)
@@ -76,7 +77,7 @@ def test_what_was_refused_does_not_stand_in_the_way_of_what_failed(shop: Shop, s
     window = spied
     id = shop.fails()
     sent(shop, [http("GET", f"/missing/{number}", 404, ms=1) for number in range(120)])
-    window.lens("1 failure · last").wait_for()
+    window.failure(id)
     window.text('"""Splits a bill."""').click()
     window.command("Flux: Why did this fail?")
     window.eventually(lambda: any(f"req:{id[:8]}" in row for row in window.quick_picks()), "the one that failed")

@@ -5,7 +5,7 @@ from typing import Any
 from playwright.sync_api import Frame
 
 from tests.e2e.neovim.shop import FAULT_LINE
-from tests.e2e.vscode.panes import Pane, cursor, page
+from tests.e2e.vscode.panes import Pane, cursor, has_keyboard, page
 from tests.e2e.vscode.shop import Shop
 from tests.e2e.vscode.window import Window
 from tests.telemetry import RECORDER, Raises, http, recorded, row, span, transaction
@@ -57,6 +57,7 @@ def test_a_request_step_by_step(shop: Shop, window: Window) -> None:
     window.expect(details.locator("pre.error")).to_have_text("ZeroDivisionError: division by zero")
     window.expect(details.locator(".section", has_text="Locals")).to_contain_text("people")
     assert "shop/checkout.py:5 in per_person" in details.inner_text()
+    has_keyboard(window, frame)
     press = window.page.keyboard.press
     press("p")
     window.eventually(lambda: selected(frame) == "save_order", "the step before")
@@ -66,7 +67,7 @@ def test_a_request_step_by_step(shop: Shop, window: Window) -> None:
         ["state", "new", "paid"],
     ]
     window.eventually(lambda: ["checkout.py", 9] in beside(window), "its line")
-    assert frame.locator(".position").inner_text() == "step 2 of 4"
+    window.expect(frame.locator(".position")).to_have_text("step 2 of 4")
     press("e")
     window.eventually(lambda: selected(frame) == "per_person", "the next error")
     press("n")
@@ -79,13 +80,14 @@ def test_a_request_step_by_step(shop: Shop, window: Window) -> None:
     assert frame.locator(".spans .row").get_attribute("aria-expanded") == "false"
     press("e")
     window.eventually(lambda: selected(frame) == "per_person", "what was folded comes out for it")
+    window.eventually(lambda: ["checkout.py", FAULT_LINE] in beside(window), "the line beside it")
     assert frame.evaluate("document.hasFocus()"), "the line beside it took the keyboard"
     press("o")
     window.eventually(lambda: cursor(window)[:2] == ["checkout.py", FAULT_LINE], "the keyboard in the code")
     frame.locator("label", has_text="1 span of messages").click()
     window.eventually(lambda: rows(frame)[1] == "connect", "what says nothing of its own")
     frame.locator("button", has_text="Why").click()
-    assert f"req:{id[:8]}" in window.page_text("Why did")
+    window.page_text("Why did", f"req:{id[:8]}")
 
 
 def test_recorded_text_is_only_text(shop: Shop, window: Window) -> None:
@@ -133,6 +135,7 @@ def test_two_thousand_spans_scroll(shop: Shop, window: Window) -> None:
     assert frame.locator(".spans .row.selected").get_attribute("aria-setsize") == "2002"
     active = str(frame.locator(".spans .list").get_attribute("aria-activedescendant"))
     assert "last" in frame.locator(f"#{active}").inner_text()
+    has_keyboard(window, frame)
     window.page.keyboard.press("Home")
     window.eventually(lambda: rows(frame)[0] == "GET /many", "the first")
     frame.locator(".spans .list").evaluate("(list) => { list.scrollTop = 1000 * 24 }")
@@ -148,12 +151,12 @@ def test_it_is_as_it_was_after_a_reload(shop: Shop, window: Window) -> None:
     frame.locator("label", has_text="1 span of messages").click()
     window.eventually(lambda: rows(frame)[1] == "connect", "all of them")
     frame.locator(".spans .list").focus()
+    has_keyboard(window, frame)
     window.page.keyboard.press("p")
     window.eventually(lambda: selected(frame) == "save_order", "another step")
     # What the page keeps has then reached the editor, too.
     window.eventually(lambda: ["checkout.py", 9] in beside(window), "its line")
-    window.command("Developer: Reload Window")
-    window.eventually(lambda: frame.is_detached(), "the window to go")
+    window.reload()
     again = page(window, SPANS)
     window.eventually(lambda: selected(again) == "save_order", "the same step")
     assert rows(again) == ["POST /checkout", "connect", "save_order", "per_person", "transaction"]

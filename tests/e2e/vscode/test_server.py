@@ -30,15 +30,16 @@ def test_a_server_that_dies_is_started_again_and_nothing_is_lost(shop: Shop, win
     window.eventually(lambda: hint(window, "share ="), "the hint")
     # Not saved: what the new server is told must be what is on the screen.
     window.text('"""Splits a bill."""').click()
+    window.in_code()
     window.page.keyboard.press("Home")
     window.page.keyboard.type("# first\n# second\n")
     before = window.host(PID)
     os.kill(before, signal.SIGKILL)
-    window.eventually(lambda: window.host(PID) not in (None, before) and window.life() == "running", "another server")
+    window.eventually(lambda: window.life() == "running" and window.host(PID) not in (None, before), "another server")
+    lines = "return vscode.languages.getDiagnostics(vscode.Uri.file(given[0])).map((each) => each.range.start.line + 1)"
+    window.eventually(lambda: window.host(lines, str(shop.checkout)) == [7], "the diagnostic again")
     window.eventually(lambda: hint(window, "share ="), "the hint again")
     assert "unverified" not in hint(window, "share =")
-    lines = "return vscode.languages.getDiagnostics(vscode.Uri.file(given[0])).map((each) => each.range.start.line + 1)"
-    assert window.host(lines, str(shop.checkout)) == [7]
     shop.fails()
     window.lens("2 failures · last").wait_for()
     assert window.page.locator(".notification-toast").count() == 0
@@ -102,7 +103,7 @@ def test_the_selected_interpreter_is_asked_and_followed(shop: Shop, window: Wind
     before = window.host(PID)
     window.host(select, str(BIN / "python"))
     window.eventually(lambda: window.host(CANDIDATE) == "interpreter" and window.life() == "running", "its server")
-    assert window.host(PID) != before
+    window.eventually(lambda: window.host(PID) not in (None, before), "another process")
     # One without Flux is no reason to have none.
     without = script(tmp_path / "python", "echo python: No module named flux_ls >&2; exit 1")
     window.host(select, str(without))
@@ -163,7 +164,7 @@ def test_a_port_that_is_taken_is_said_with_its_mend(shop: Shop, window: Window) 
         window.expect(toast).to_contain_text("flux.otlpHttpPort")
         window.status_item("Flux: collector").wait_for()
         toast.locator("a, button", has_text="Why Is Nothing Here?").click()
-        assert f"port {port} is taken" in window.page_text("Why is nothing here")
+        window.page_text("Why is nothing here", f"port {port} is taken")
     # What is recorded is shown all the same.
     shop.fails()
     window.open(shop.checkout)
@@ -171,8 +172,7 @@ def test_a_port_that_is_taken_is_said_with_its_mend(shop: Shop, window: Window) 
 
 
 def test_a_store_of_a_newer_version_is_said_with_its_mend(shop: Shop, window: Window) -> None:
-    shop.fails()
-    window.lens("1 failure · last").wait_for()
+    window.failure(shop.fails())
     with closing(sqlite3.connect(shop.store)) as connection:
         connection.execute("PRAGMA user_version = 999")
         connection.commit()

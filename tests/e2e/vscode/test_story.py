@@ -41,21 +41,20 @@ def test_by_mouse(story: tuple[Window, Bills], pictures: Path) -> None:
     bills.evening()
     window.lens("1 failure · last").wait_for()
     window.eventually(lambda: "ZeroDivisionError" in hint(window, FAULT), "the hint")
-    assert marks(window) == 1
+    window.eventually(lambda: marks(window) == 1, "a mark")
     window.screenshot(pictures / "1-hint.png")
-    window.lens("1 failure · last").click()
-    assert "division by zero" in window.page_text("Root cause")
+    window.click_lens("1 failure · last", "Root cause", "division by zero")
     window.screenshot(pictures / "2-why.png")
     window.tab("bills.py").click()
     window.text(FAULT).dblclick()
+    window.in_code()
     window.page.keyboard.press("Home")
     window.page.keyboard.press("Shift+End")
     window.page.keyboard.type(f"return {MENDED}")
     window.page.keyboard.press("Control+S")
     is_saved(window, bills)
     window.screenshot(pictures / "3-mended.png")
-    window.lens("replay").click()
-    assert "1 passing" in window.page_text("replayed")
+    window.click_lens("replay", "replayed", "1 passing")
     window.screenshot(pictures / "4-replayed.png")
     window.tab("bills.py").click()
     window.eventually(lambda: window.lens("fixed: replay of req:").is_visible(), "the lens to say that it is fixed")
@@ -65,11 +64,9 @@ def test_by_mouse(story: tuple[Window, Bills], pictures: Path) -> None:
 
 def back(window: Window) -> None:
     """To the file, as one goes to any; a page leaves F1 to the editor."""
-    window.page.keyboard.press("F1")
-    window.quick_input().fill("bills.py")
-    window.page.locator(".quick-input-widget .monaco-list-row", has_text="bills.py").first.wait_for()
-    window.page.keyboard.press("Enter")
+    window.typed_after_f1("bills.py", "bills.py")
     window.text("def share").wait_for()
+    window.in_code()
 
 
 def is_saved(window: Window, bills: Bills) -> None:
@@ -82,12 +79,15 @@ def test_by_keyboard(story: tuple[Window, Bills], pictures: Path) -> None:
     keys = window.page.keyboard
     bills.evening()
     window.lens("1 failure · last").wait_for()
+    window.eventually(lambda: window.squiggles() == 1, "the problem")
     window.page.locator(".editor-instance .native-edit-context, .editor-instance textarea").first.focus()
     keys.press("F8")  # The next problem.
-    window.eventually(lambda: "ZeroDivisionError" in window.page.locator(".zone-widget").inner_text(), "the problem")
+    window.expect(window.page.locator(".zone-widget")).to_contain_text("ZeroDivisionError")
     keys.press("Escape")
+    window.expect(window.page.locator(".zone-widget")).to_have_count(0)
+    window.in_code()
     keys.press("Control+Alt+W")
-    assert "division by zero" in window.page_text("Root cause")
+    window.page_text("Root cause", "division by zero")
     back(window)
     keys.press("End")
     keys.press("Shift+Home")
@@ -96,7 +96,7 @@ def test_by_keyboard(story: tuple[Window, Bills], pictures: Path) -> None:
     window.text(MENDED).wait_for()
     is_saved(window, bills)
     keys.press("Control+Alt+R")
-    assert "1 passing" in window.page_text("replayed")
+    window.page_text("replayed", "1 passing")
     back(window)
     window.eventually(lambda: window.lens("fixed: replay of req:").is_visible(), "the lens to say that it is fixed")
     window.screenshot(pictures / "by-keyboard.png")

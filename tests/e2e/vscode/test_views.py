@@ -1,5 +1,6 @@
 """The views in the side bar: requests as they finish, and what fails by how it stands with it."""
 
+import re
 import time
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def test_requests_show_as_they_finish(shop: Shop, window: Window) -> None:
     good = shop.succeeds()
     live = Pane(window, "Live Requests").show()
     live.wait([f"GET /products  200 · 9ms · req:{good[:8]}"], "what is stored")
-    live.row("200").click(modifiers=["Control"])
+    live.select("200")
     assert selected(window) == ["GET /products"]
     bad = shop.fails()
     refused = shop.succeeds("/é🙂", status=404)
@@ -37,17 +38,17 @@ def test_requests_show_as_they_finish(shop: Shop, window: Window) -> None:
         "what came",
     )
     assert selected(window) == ["GET /products"], "what came moved the selection"
-    assert [live.icon(text) for text in ("404", "500")] == [("warning", YELLOW), ("error", RED)]
+    icons = [("warning", YELLOW), ("error", RED)]
+    window.eventually(lambda: [live.icon(text) for text in ("404", "500")] == icons, "what did not go well")
     assert live.icon("200")[0] == "pass"
     # A failing one has its error and its line below it.
-    live.row("500").click()
-    window.eventually(lambda: cursor(window)[:2] == ["checkout.py", FAULT_LINE], "the line")
-    live.show()
+    live.click("500", lambda: cursor(window)[:2] == ["checkout.py", FAULT_LINE], "the line")
+    live.in_it()
     window.page.keyboard.press("ArrowRight")
     live.row("shop/checkout.py:5  in per_person").wait_for()
     live.row("shop/checkout.py:5  in per_person").click()
     live.action("500", "Why did this fail?")
-    assert f"req:{bad[:8]}" in window.page_text("Why did")
+    window.page_text("Why did", f"req:{bad[:8]}")
     live.context("404", "Copy request id")
     window.eventually(
         lambda: window.host("return vscode.env.clipboard.readText()") == f"req:{refused[:8]}", "the id in the clipboard"
@@ -61,8 +62,7 @@ def test_a_column_is_counted_as_the_editor_does(shop: Shop, window: Window) -> N
     raises = RaisesInNode("RangeError", "nobody", ((str(file), 1, "share", ""),))
     shop.send(http("GET", "/split", 500, raises=_At(raises.type, raises.message, raises.frames, column)))
     live = Pane(window, "Live Requests").show()
-    live.row("GET /split").click()
-    window.eventually(lambda: cursor(window) == ["split.js", 1, column], "the very character")
+    live.click("GET /split", lambda: cursor(window) == ["split.js", 1, column], "the very character")
 
 
 class _At(RaisesInNode):
@@ -93,6 +93,7 @@ def test_only_what_is_wanted_is_shown(shop: Shop, window: Window) -> None:
     live.wait(["POST /again", "GET /fine", "POST /checkout", "GET /products"], "all again")
     window.command("Flux: Filter live requests")
     window.pick("Slower than")
+    window.quick_input_title("Only requests that took longer")
     window.quick_input().fill("fast")
     window.page.keyboard.press("Enter")
     window.expect(window.page.locator(".quick-input-message")).to_contain_text("Milliseconds, such as 200")
@@ -101,6 +102,7 @@ def test_only_what_is_wanted_is_shown(shop: Shop, window: Window) -> None:
     live.wait(["GET /products"], "the slow one")
     window.command("Flux: Filter live requests")
     window.pick("Function, route or path")
+    window.quick_input_title("Only requests through a function")
     window.quick_input().fill("nobody")
     window.page.keyboard.press("Enter")
     live.element.get_by_text("No request passes the filter.").wait_for()
@@ -124,12 +126,12 @@ def test_failures_by_how_it_stands_with_them(shop: Shop, window: Window) -> None
     failures = Pane(window, "Failures").show()
     failures.element.get_by_text("Nothing fails.").wait_for()
     first, second = shop.fails(), shop.fails()
-    failures.wait(["Failing  1", "ZeroDivisionError: division by zero  2 times · just now · shop/checkout.py:5"], "it")
+    told = r"ZeroDivisionError: division by zero  2 times · (just now|\d+ s ago) · shop/checkout\.py:5"
+    failures.wait(["Failing  1", re.compile(told)], "it")
     badge = window.page.locator('.activitybar .action-item:has([aria-label^="Flux"]) .badge-content')
     window.expect(badge).to_have_text("1")
-    failures.row("ZeroDivisionError").click()
-    window.eventually(lambda: cursor(window)[:2] == ["checkout.py", FAULT_LINE], "the line")
-    failures.show()
+    failures.click("ZeroDivisionError", lambda: cursor(window)[:2] == ["checkout.py", FAULT_LINE], "the line")
+    failures.in_it()
     window.page.keyboard.press("ArrowRight")
     failures.wait(
         ["Failing", "ZeroDivisionError", f"req:{second[:8]}", f"req:{first[:8]}"], "the latest requests of it"
@@ -138,14 +140,14 @@ def test_failures_by_how_it_stands_with_them(shop: Shop, window: Window) -> None
     failures.row("Dismissed").wait_for()
     failures.row("ZeroDivisionError").wait_for()
     window.expect(badge).to_be_hidden()
-    assert failures.icon("ZeroDivisionError")[0] == "eye-closed"
+    window.eventually(lambda: failures.icon("ZeroDivisionError")[0] == "eye-closed", "what is not shown")
     failures.action("ZeroDivisionError", "Show a dismissed failure again")
     failures.row("Failing").wait_for()
     window.expect(badge).to_have_text("1")
     # A greeting without a name fails in another way, on another line.
     shop.fails("get_greeting({})", path="/greeting")
     window.expect(badge).to_have_text("2")
-    assert failures.row("KeyError").inner_text().replace("\n", " ").count("shop/checkout.py:14")
+    window.expect(failures.row("KeyError")).to_contain_text("shop/checkout.py:14")
 
 
 def test_ten_thousand_requests(shop: Shop, window: Window, tmp_path: Path) -> None:
@@ -161,15 +163,16 @@ def test_ten_thousand_requests(shop: Shop, window: Window, tmp_path: Path) -> No
     failed = shop.fails()
     window.tidy({"store": str(shop.store)})
     live, page = Pane(window, "Live Requests"), window.page
-    began = time.monotonic()
     live.show().row(f"req:{failed[:8]}").wait_for()
-    assert time.monotonic() - began < 10
+    # What it takes to show them does not grow with what is stored: one page, and a row for what is older.
+    assert live.row(f"req:{failed[:8]}").get_attribute("aria-setsize") == "201"
     live.show().row("/é🙂/9999 ").wait_for()
     # By keyboard alone: to the failure, and to its line.
+    live.in_it()
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
     window.eventually(lambda: cursor(window)[:2] == ["checkout.py", FAULT_LINE], "the line")
-    live.show()
+    live.in_it()
     # To the oldest that is held, and on from there, back through the store.
     for newest in (9800, 9300, 8800, 8300):
         page.keyboard.press("End")
@@ -184,6 +187,7 @@ def test_ten_thousand_requests(shop: Shop, window: Window, tmp_path: Path) -> No
     live.row(f"req:{failed[:8]}").wait_for()
     window.command("Flux: Filter live requests")
     window.pick("Function, route or path")
+    window.quick_input_title("Only requests through a function")
     window.quick_input().fill("*/7")
     page.keyboard.press("Enter")
     live.wait(["GET /é🙂/7 "], "the one of ten thousand that passes")

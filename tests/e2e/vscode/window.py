@@ -14,7 +14,22 @@ from tests.e2e.processes import TookTooLong, eventually
 from tests.e2e.vscode.code_server import CodeServer
 
 WITHIN_S = 40
+AGAIN_S = 5
+"""How long a gesture is given to come to something, before it is made again."""
 expect.set_options(timeout=WITHIN_S * 1000)
+
+TOASTS = """
+globalThis.fluxToasts = new Set();
+new MutationObserver(() => {
+  for (const toast of document.getElementsByClassName("notification-toast")) {
+    globalThis.fluxToasts.add(toast.textContent);
+  }
+}).observe(document, { subtree: true, childList: true, characterData: true });
+"""
+"""Keeps what notifications have said: one that tells how far something is may be gone before anybody looks."""
+PUBLISHED = """
+return [...(flux?.diagnostics.values() ?? [])].flat().some((each) => each.data?.requestId === given[0])
+"""
 
 TIDY = """
 const run = (name) => vscode.commands.executeCommand(name);
@@ -66,6 +81,7 @@ class Window:
         self._context = browser.new_context(viewport={"width": size[0], "height": size[1]}, device_scale_factor=scale)
         self._context.grant_permissions(["clipboard-read", "clipboard-write"])
         self.page: Page = self._context.new_page()
+        self.page.add_init_script(f"if (window === window.top) {{ {TOASTS} }}")
         self.page.set_default_timeout(WITHIN_S * 1000)
         self.page.on("request", lambda request: self._note(request.url))
         told = list(payload or [])
@@ -106,6 +122,20 @@ class Window:
     def toast(self, text: str) -> Locator:
         return self.page.locator(".notification-toast", has_text=text).first
 
+    def toasted(self, *texts: str) -> None:
+        """Waits until a notification has said all of it at once, though it may be gone by now."""
+        said = "(texts) => [...fluxToasts].some((each) => texts.every((text) => each.includes(text)))"
+        self.eventually(lambda: self.page.evaluate(said, texts), f"a notification with {texts}")
+
+    def failure(self, id: str, lens: str = "1 failure · last") -> None:
+        """Waits until the code says that the request failed: to the editor, in the text, and above its function.
+
+        What an editor shows when a file is opened again is at first what it showed there last.
+        """
+        self.eventually(lambda: self.host(PUBLISHED, id), f"a diagnostic of req:{id[:8]}")
+        self.page.locator(".cdr[class*=squiggly-]").first.wait_for()
+        self.lens(lens).wait_for()
+
     def status_item(self, text: str) -> Locator:
         return self.page.locator(".statusbar-item", has_text=text).first
 
@@ -140,17 +170,50 @@ class Window:
 
     def command(self, title: str) -> None:
         """Runs a command of the palette, by its whole title."""
-        self.page.keyboard.press("F1")
-        self.quick_input().fill(f">{title}")
-        row = self.page.locator(".quick-input-widget .monaco-list-row", has_text=title).first
-        row.wait_for()
-        self.page.keyboard.press("Enter")
+        self.typed_after_f1(f">{title}", title)
+
+    def typed_after_f1(self, typed: str, row: str) -> None:
+        """Opens the palette, types, and takes the row that is then meant, which has the words.
+
+        A list takes a moment to be that of what was typed.
+        """
+        meant = self.page.locator(".quick-input-widget .monaco-list-row.focused", has_text=row)
+
+        def taken() -> bool:
+            with suppress(Error):
+                self.palette()
+                self.quick_input().fill(typed, timeout=AGAIN_S * 1000)
+                meant.wait_for(timeout=AGAIN_S * 1000)
+                # A list that is open beside nobody's keyboard hears nothing.
+                if self.quick_input().evaluate("(input) => input === document.activeElement"):
+                    self.page.keyboard.press("Enter")
+                    return True
+            return False
+
+        self.eventually(taken, f"{row!r} in the palette")
+
+    def palette(self) -> None:
+        """Opens it. A window that is busy, or a page that is still being loaded, does not hear each key."""
+
+        def opened() -> bool:
+            self.page.keyboard.press("F1")
+            with suppress(Error):
+                self.quick_input().wait_for(timeout=AGAIN_S * 1000)
+            return self.quick_input().is_visible()
+
+        self.eventually(opened, "the palette")
 
     def quick_input(self) -> Locator:
         return self.page.locator(".quick-input-widget input").first
 
+    def quick_input_title(self, text: str) -> None:
+        """Waits for the box with that title: what is typed before it is there goes into the one before it."""
+        expect(self.page.locator(".quick-input-title")).to_contain_text(text)
+
     def quick_picks(self) -> list[str]:
-        return [_plain(text) for text in self.page.locator(".quick-input-widget .monaco-list-row").all_inner_texts()]
+        """The rows that can be chosen; those of a list that was closed stay in the document."""
+        rows = self.page.locator(".quick-input-widget:visible .monaco-list-row")
+        return [_plain(text) for text in rows.all_inner_texts()]
 
     def pick(self, text: str) -> None:
         """Takes the first row of a quick pick that contains the text."""
@@ -177,12 +240,22 @@ class Window:
         self.host(TIDY, settings, within=60)
         self.ready()
         self.host("await vscode.commands.executeCommand('flux.requests.clearFilter')")
+        self.page.evaluate("fluxToasts.clear()")
 
-    def hover(self, line: str, word: str) -> Locator:
-        """Puts the mouse on a word of the line of code; the hover that comes."""
-        self.text(line).locator("span span", has_text=word).first.hover()
-        shown = self.page.locator(".monaco-hover:visible").first
-        shown.wait_for()
+    def hover(self, line: str, word: str, shows: str | re.Pattern[str] = "") -> Locator:
+        """Puts the mouse on a word of the line of code; the hover that comes, with what is to be in it."""
+        shown = self.page.locator(".monaco-hover:visible", has_text=shows).first
+
+        def hovered() -> bool:
+            with suppress(Error):
+                self.text(line).locator("span span", has_text=word).first.hover()
+                shown.wait_for(timeout=AGAIN_S * 1000)
+                return True
+            # It was asked for too early, or the text was drawn anew under it.
+            self.away()
+            return False
+
+        self.eventually(hovered, f"a hover over {word!r} with {shows}")
         return shown
 
     def away(self) -> None:
@@ -205,7 +278,30 @@ class Window:
         file.parent.mkdir(parents=True, exist_ok=True)
         (of or self.page).screenshot(path=file)
 
-    def host(self, code: str, *given: Any, within: float = 20) -> Any:
+    def reload(self) -> None:
+        """Loads the window anew, and waits until the extension host of the new one is there."""
+        before = self.server.hosts(self.folder)
+        self.command("Developer: Reload Window")
+        self.eventually(lambda: self.server.hosts(self.folder) - before, "another extension host")
+
+    def in_code(self) -> None:
+        """Waits until the keyboard is in a text editor."""
+        focused = "document.activeElement?.closest('.editor-instance .monaco-editor') != null"
+        self.eventually(lambda: self.page.evaluate(focused), "the keyboard in the code")
+
+    def click_lens(self, lens: str, *texts: str) -> None:
+        """Clicks a lens until a page has all of the texts: one that is drawn anew under the mouse hears nothing."""
+
+        def clicked() -> bool:
+            with suppress(Error):
+                self.lens(lens).click(timeout=AGAIN_S * 1000)
+            with suppress(TookTooLong):
+                return bool(self.page_text(*texts))
+            return False
+
+        self.eventually(clicked, f"a page with {texts} to come of the lens {lens!r}", within=2 * WITHIN_S)
+
+    def host(self, code: str, *given: Any, within: float = WITHIN_S) -> Any:
         """What a function body returns in the extension host; it sees `vscode`, `flux` and `given`."""
         return self.server.host(self.folder, code, *given, within=within)
 
@@ -214,20 +310,21 @@ class Window:
         self.eventually(lambda: self.life() == "running", "the language server to run", within)
 
     def life(self) -> str:
-        return str(self.host("return flux?.server.life.kind"))
+        """Of the language server: one that is being stopped is none that runs."""
+        return str(self.host("return flux?.client === undefined ? `no ${flux?.server.life.kind}` : 'running'"))
 
-    def page_text(self, heading: str) -> str:
-        """The text of the page that is shown, as soon as it has the heading: pages are in frames of their own."""
+    def page_text(self, *texts: str) -> str:
+        """The text of a page that is shown, as soon as all of it is there: pages are in frames of their own."""
 
         def found() -> str:
             for frame in self.page.frames:
                 with suppress(Error):
                     text = frame.locator("body").inner_text(timeout=1000)
-                    if heading in text and frame is not self.page.main_frame:
+                    if frame is not self.page.main_frame and all(each in text for each in texts):
                         return str(text)
             return ""
 
-        return str(self.eventually(found, f"a page with {heading!r}", within=WITHIN_S))
+        return str(self.eventually(found, f"a page with {texts}", within=WITHIN_S))
 
     def expect(self, locator: Locator) -> Any:
         return expect(locator)

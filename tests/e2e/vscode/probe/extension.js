@@ -1,7 +1,6 @@
 // A door into the extension host: runs the function body that a test sends, with `vscode` and the Flux that is active.
 
 const { createHash } = require("node:crypto");
-const fs = require("node:fs");
 const net = require("node:net");
 const path = require("node:path");
 const vscode = require("vscode");
@@ -11,7 +10,8 @@ const AsyncFunction = (async () => {}).constructor;
 exports.activate = (context) => {
   const folder = vscode.workspace.workspaceFile ?? vscode.workspace.workspaceFolders?.[0]?.uri;
   const name = createHash("sha256").update(folder?.fsPath ?? "").digest("hex").slice(0, 16);
-  const door = path.join(process.env.FLUX_TESTS_DOORS, name);
+  // A window that was loaded anew has another host for the same folder, and closes its own door as the other one ends.
+  const door = path.join(process.env.FLUX_TESTS_DOORS, `${name}-${Date.now()}-${process.pid}`);
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     const parts = [];
     socket.on("data", (part) => parts.push(part));
@@ -30,8 +30,6 @@ exports.activate = (context) => {
       socket.end(JSON.stringify(answer));
     });
   });
-  // A window that was loaded anew has another host for the same folder.
-  fs.rmSync(door, { force: true });
   server.listen(door);
   context.subscriptions.push({ dispose: () => server.close() });
 };
