@@ -55,6 +55,15 @@ def test_nobody_waits_for_words_of_a_process_that_has_ended(
     assert (project.ran(project.add("GET", "/x")).trouble is None) is ends_well
 
 
+def test_one_that_starts_slowly_has_its_time_all_the_same(project: Project, tmp_path: Path) -> None:
+    slow = tmp_path / "python"
+    slow.write_text(f'#!/bin/sh\nsleep 8\nexec {sys.executable} "$@"\n')
+    slow.chmod(0o755)
+    project.write("web.py", HEAD + handler("return 'x'"))
+    answer = project.one(project.add("GET", "/x"), python=str(slow), timeout_s=6)
+    assert (answer.outcome, answer.now) == ("passing", 200)
+
+
 def test_sys_exit_is_a_failure_like_another(project: Project) -> None:
     project.write("web.py", HEAD + handler("sys.exit(3)"))
     answer = project.one(project.add("GET", "/x"))
