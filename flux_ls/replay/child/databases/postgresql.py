@@ -16,8 +16,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from flux_ls.replay.child import channel, hooks
 from flux_ls.replay.child.blocked import is_ourselves, ourselves, refusal, refuse
 from flux_ls.replay.child.databases import rolled_back
+from flux_ls.replay.child.databases.copying import InUse, copied
 from flux_ls.replay.child.imports import when_imported
 from flux_ls.replay.child.rows import changes, drivers
+from flux_ls.replay.child.rows.asking import Answer, Ask, Steps, run, run_async
 
 _MAINTENANCE = ("postgres", "template1")
 _PREFIX = "flux_replay_"
@@ -57,9 +59,9 @@ def _patch_psycopg(psycopg: Any) -> None:
         told: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(conninfo, **known)
         return told
 
-    def execute(params: dict[str, Any], sql: str) -> None:
+    def make(params: dict[str, Any], steps: Steps[None]) -> None:
         with connect(psycopg.Connection, "", **params, autocommit=True) as connection:
-            connection.execute(sql)
+            run(steps, lambda asked: _executed(connection.cursor(), asked))
 
     def put_back(params: dict[str, Any]) -> None:
         with connect(psycopg.Connection, "", **params, autocommit=True) as connection:
@@ -71,7 +73,7 @@ def _patch_psycopg(psycopg: Any) -> None:
             return connect(cls, conninfo, **kwargs)
         params = parameters(conninfo, kwargs)
         try:
-            copy = _copy("psycopg", params, execute, put_back)
+            copy = _copy("psycopg", params, make, put_back)
         except _Original as original:
             found = rolled_back.with_psycopg(psycopg, connect, cls, original.key, params)
             _as_asked(found, kwargs)
@@ -82,7 +84,7 @@ def _patch_psycopg(psycopg: Any) -> None:
     async def connect_async_to_copy(cls: Any, conninfo: str = "", **kwargs: Any) -> Any:
         params = parameters(conninfo, kwargs)
         try:
-            copy = _copy("psycopg", params, execute, put_back)
+            copy = _copy("psycopg", params, make, put_back)
         except _Original as original:
             found = await rolled_back.with_psycopg_async(psycopg, connect_async, cls, original.key, params)
             _as_asked(found, kwargs)
@@ -108,11 +110,10 @@ def _as_asked(connection: Any, kwargs: dict[str, Any]) -> None:
 def _patch_psycopg2(psycopg2: Any) -> None:
     connect = psycopg2.connect
 
-    def execute(params: dict[str, Any], sql: str) -> None:
+    def make(params: dict[str, Any], steps: Steps[None]) -> None:
         with closing(connect(**params)) as connection:
             connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(sql)
+            run(steps, lambda asked: _executed(connection.cursor(), asked))
 
     def put_back(params: dict[str, Any]) -> None:
         with closing(connect(**params)) as connection:
@@ -130,7 +131,7 @@ def _patch_psycopg2(psycopg2: Any) -> None:
         params = parse_dsn(make_dsn(dsn, **known))
         kwargs = {name: value for name, value in kwargs.items() if name in own}
         try:
-            copy = _copy("psycopg2", params, execute, put_back)
+            copy = _copy("psycopg2", params, make, put_back)
         except _Original as original:
             return rolled_back.with_psycopg2(connect, original.key, params)
         return connect(*args, **{**params, "dbname": copy, **kwargs})
@@ -164,8 +165,8 @@ def _patch_asyncpg(asyncpg: Any) -> None:
                 )
             try:
                 _will_make("asyncpg", params, name)
-                await connection.execute(_create(name, key[2]))
-            except asyncpg.PostgresError as error:
+                await run_async(copied(name, key[2]), functools.partial(_executed_by_asyncpg, connection))
+            except (asyncpg.PostgresError, InUse) as error:
                 refuse(f"a connection to the database {key[2]}", because=_cannot_copy(error))
             finally:
                 await connection.close()
@@ -179,6 +180,18 @@ def _patch_asyncpg(asyncpg: Any) -> None:
         return await connect(dsn, **{**kwargs, "database": name})
 
     module.connect = asyncpg.connect = connect_to_copy
+
+
+def _executed(cursor: Any, asked: Ask) -> Answer:
+    cursor.execute(*((asked.for_psycopg, asked.given) if asked.given else asked.pieces))
+    return cursor.fetchall() if cursor.description else []
+
+
+async def _executed_by_asyncpg(connection: Any, asked: Ask) -> Answer:
+    if asked.given:
+        return [tuple(row) for row in await connection.fetch(asked.for_asyncpg, *asked.given)]
+    await connection.execute(*asked.pieces)
+    return []
 
 
 def _of_asyncpg(dsn: str | None, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -218,7 +231,7 @@ def _reachable(params: dict[str, Any]) -> None:
 def _copy(
     driver: str,
     params: dict[str, Any],
-    execute: Callable[[dict[str, Any], str], None],
+    make: Callable[[dict[str, Any], Steps[None]], None],
     put_back: Callable[[dict[str, Any]], None],
 ) -> str:
     _reachable(params)
@@ -235,7 +248,7 @@ def _copy(
         _will_make(driver, params, name)
         for maintenance in _MAINTENANCE:
             try:
-                execute({**params, "dbname": maintenance}, _create(name, key[2]))
+                make({**params, "dbname": maintenance}, copied(name, key[2]))
                 _copies[key] = name
                 break
             except Exception as error:
@@ -265,11 +278,6 @@ def _cannot_copy(error: BaseException) -> str:
 
 def _new_name() -> str:
     return f"{_PREFIX}{uuid.UUID(bytes=os.urandom(16)).hex[:16]}"
-
-
-def _create(name: str, original: str) -> str:
-    quoted = original.replace('"', '""')
-    return f'CREATE DATABASE "{name}" TEMPLATE "{quoted}"'
 
 
 def _will_make(driver: str, params: dict[str, Any], name: str) -> None:
