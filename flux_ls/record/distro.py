@@ -90,7 +90,7 @@ def _grpc_port() -> int:
 def make_provider(flux: str, *, with_exporters: bool) -> TracerProvider:
     """A provider for a process that has none: with the exporters that the user has configured, if any."""
     exporters = wanted_exporters(flux) if with_exporters else {}
-    if exporters:
+    if any(exporters.get(name, "none").strip().lower() != "none" for name in _EXPORTERS):
         try:
             with _environment(exporters):
                 made = _configured()

@@ -179,16 +179,20 @@ def test_the_users_configured_export_goes_on(tmp_path: Path) -> None:
         receiver.wait_for("work")
 
 
-def test_nothing_is_exported_elsewhere_when_nobody_asked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("exporters", [{}, {f"OTEL_{each}_EXPORTER": "none" for each in ("TRACES", "METRICS", "LOGS")}])
+def test_nothing_is_exported_elsewhere_when_nobody_asked(tmp_path: Path, exporters: dict[str, str]) -> None:
     text = """
+    import sys
     from opentelemetry import metrics, trace
     print(trace.get_tracer_provider()._active_span_processor._span_processors)
     print(type(metrics.get_meter_provider()).__name__)
+    print("opentelemetry.sdk._configuration" in sys.modules)
 """
     with Receiver() as receiver:
-        ended = run_program(tmp_path, text, env=as_flux_run_does(receiver.endpoint))
+        ended = run_program(tmp_path, text, env=as_flux_run_does(receiver.endpoint) | exporters)
         assert ended.out.count("Processor object") == 1
         assert "Proxy" in ended.out
+        assert ended.out.endswith("False\n"), "what sets up exporters takes long to import"
 
 
 def test_an_endpoint_that_is_flux_itself_gets_everything_once(tmp_path: Path) -> None:
