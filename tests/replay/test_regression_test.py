@@ -18,6 +18,7 @@ from tests.replay.projects import Project, call
 from tests.telemetry import Raises
 
 BIN = Path(sys.executable).parent
+PLAIN = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 RATES = "https://rates.example/v1/EUR"
 USER_AGENTS = {
     "requests": "python-requests/2.32.3",
@@ -114,14 +115,17 @@ def made(project: Project, id: str) -> NewTest:
     return test
 
 
-def outcome(project: Project, *words: str, **given: str) -> tuple[int, str]:
-    """What a plain pytest says in the project, which has no Flux in reach of its test."""
+def outcome(project: Project, *words: str, plugins: bool = False, **given: str) -> tuple[int, str]:
+    """What a plain pytest says in the project, which has no Flux in reach of its test.
+
+    With `plugins` it has all that are installed here, which take longer to import than the test runs.
+    """
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "FLUX_", "OTEL_"))}
     blocked = project.write("conftest.py", "import sys\nsys.modules['flux_ls'] = None\n")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words],
         cwd=blocked.parent,
-        env=environ | {"PYTHONDONTWRITEBYTECODE": "1"} | given,
+        env=environ | {"PYTHONDONTWRITEBYTECODE": "1"} | ({} if plugins else {PLAIN: "1"}) | given,
         capture_output=True,
         text=True,
         timeout=50,
@@ -145,17 +149,17 @@ def check_form(test: NewTest, project: Project) -> None:
         assert done.returncode == 0, done.stdout + done.stderr + test.text
 
 
-def check_both(project: Project, id: str, source: str) -> NewTest:
+def check_both(project: Project, id: str, source: str, *, plugins: bool = False) -> NewTest:
     """It fails on the broken code for the reason that was recorded, and passes on the fix."""
     module = project.write("shop/web.py", source.replace("TOTAL", BROKEN))
     test = made(project, id)
     check_form(test, project)
-    code, said = outcome(project, test.path)
+    code, said = outcome(project, test.path, plugins=plugins)
     assert code == 1, said
     assert "TypeError" in said, said
     assert "1 failed" in said, said
     module.write_text(source.replace("TOTAL", FIXED))
-    code, said = outcome(project, test.path)
+    code, said = outcome(project, test.path, plugins=plugins)
     assert code == 0, said
     assert "1 passed" in said, said
     return test
@@ -176,7 +180,7 @@ def test_fastapi_from_a_factory(project: Project, library: str) -> None:
     source = FASTAPI.format(
         imports=IMPORTS_ASYNC.get(library, f"import {library}"), asks=ASKS_ASYNC[library], total="TOTAL"
     )
-    test = check_both(project, failed_order(project, library), source)
+    test = check_both(project, failed_order(project, library), source, plugins=True)
     assert "module.create_app()" in test.text
     assert "send_wsgi" not in test.text
 

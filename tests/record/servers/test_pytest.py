@@ -66,7 +66,7 @@ TESTS = """
         def test_method(self):
             pytest.fail("no way")
 """
-WITHOUT_CACHE = ("-p", "no:cacheprovider", "-p", "no:randomly")
+WITHOUT_CACHE = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:pytest-lsp")
 
 
 def verdict(got: Got) -> str | None:

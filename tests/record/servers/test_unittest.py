@@ -139,7 +139,7 @@ def test_every_test_is_a_request(tmp_path: Path, words: tuple[str, ...], module:
 
 def test_under_pytest_they_are_pytests(tmp_path: Path) -> None:
     program(tmp_path, TESTS, "test_shop.py")
-    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_shop.py"]
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:pytest-lsp", "test_shop.py"]
     with Receiver() as receiver:
         run(argv, tmp_path, as_flux_run_does(receiver.endpoint))
         roots = {got.name for got in receiver.spans if "parentSpanId" not in got.span}
