@@ -22,8 +22,6 @@ from flux_ls.git.repository import Repository
 from flux_ls.model import Failure, Request
 from flux_ls.replay.process import sweep
 from flux_ls.replay.projects import Project
-from flux_ls.replay.replay import recording_of
-from flux_ls.replay.shapes import Conditions, Skipped
 from flux_ls.source.workspace import Workspace
 from flux_ls.store.reader import Reader
 
@@ -119,6 +117,9 @@ def _replay(
     request: Request,
     given: Given,
 ) -> ReplayOracle:
+    from flux_ls.replay.replay import recording_of
+    from flux_ls.replay.shapes import Conditions, Skipped
+
     conditions = Conditions(
         root=repository.root,
         app=settings.app,

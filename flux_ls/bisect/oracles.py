@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,10 +23,10 @@ from flux_ls.bisect.search import Verdict
 from flux_ls.bisect.traces import Traced, read_traces
 from flux_ls.bisect.worktrees import MARK
 from flux_ls.record.redaction import redact_text
-from flux_ls.replay.replay import replay_one
-from flux_ls.replay.shapes import Cancelled as ReplayCancelled
-from flux_ls.replay.shapes import Conditions, Recording
-from flux_ls.source.workspace import Workspace
+
+if TYPE_CHECKING:
+    from flux_ls.replay.shapes import Conditions, Recording
+    from flux_ls.source.workspace import Workspace
 
 GOOD, SKIP, TIMED_OUT, LAST_BAD = 0, 125, 124, 127
 """The exit statuses that `git bisect run` knows, and that of `timeout`."""
@@ -96,9 +96,9 @@ class ReplayOracle:
 
     def __init__(
         self,
-        recording: Recording,
-        conditions: Conditions,
-        workspace: Workspace,
+        recording: "Recording",
+        conditions: "Conditions",
+        workspace: "Workspace",
         inside: str = ".",
         installed: Sequence[str] = (),
         beside: Beside = NOTHING,
@@ -112,6 +112,10 @@ class ReplayOracle:
         self._workspace = workspace
 
     def ask(self, folder: Path, stop: threading.Event, *, scratch: Path, trace: bool = False) -> Said:
+        # A command's search needs none of it.
+        from flux_ls.replay.replay import replay_one
+        from flux_ls.replay.shapes import Cancelled as ReplayCancelled
+
         project = folder / self._inside
         if not project.is_dir():
             return Said("skip", f"it has no folder {self._inside}")
