@@ -151,6 +151,7 @@ def make_server() -> FluxServer:
     )
     on(types.TEXT_DOCUMENT_INLAY_HINT, _quietly([], _inlay_hint))
     on(types.WORKSPACE_TEXT_DOCUMENT_CONTENT, _content)
+    on(types.TEXT_DOCUMENT_DOCUMENT_LINK, _quietly([], _document_link), types.DocumentLinkOptions())
     for message in extensions.MESSAGES:
         if message.sender == "client":
             on(message.method, _OWN[message.method])
@@ -237,6 +238,15 @@ async def _inlay_hint(ls: FluxServer, params: types.InlayHintParams) -> list[typ
 
 async def _content(ls: FluxServer, params: types.TextDocumentContentParams) -> types.TextDocumentContentResult:
     return types.TextDocumentContentResult(await commands.document_text(ls, params.uri))
+
+
+async def _document_link(ls: FluxServer, params: types.DocumentLinkParams) -> list[types.DocumentLink]:
+    uri = params.text_document.uri
+    if not uri.startswith("flux:"):
+        return []
+    document = ls.documents.get(uri)
+    page = await commands.document_text(ls, uri) if document is None else document.text
+    return await (await ls.session()).document_link(page)
 
 
 async def _status(ls: FluxServer, params: object) -> object:

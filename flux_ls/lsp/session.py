@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lsprotocol import types
 
 from flux_ls.answers import state
-from flux_ls.lsp import code_action, commands, extensions, hover, inlay_hint, questions
+from flux_ls.lsp import code_action, commands, document_link, extensions, hover, inlay_hint, questions
 from flux_ls.lsp.code_lens import Traffic, lenses
 from flux_ls.lsp.convert import uri_to_path
 from flux_ls.lsp.desk import Desk
@@ -241,6 +241,17 @@ class Session:
         found, mended = hover.findings_at(file, line), hover.fixed_at(file, line)
         recorded = await self._quickly(lambda: self._asked().recorded(found)) if found else {}
         return hover.hover(found, recorded, self._server.client, mended=mended)
+
+    async def document_link(self, page: str) -> list[types.DocumentLink]:
+        roots, encoding = self._roots(), self._server.client.encoding
+
+        def found() -> list[types.DocumentLink]:
+            with self._findings.workspace() as workspace:
+                return document_link.links(
+                    page, lambda path: document_link.inside(workspace.absolute(path), roots), encoding
+                )
+
+        return await asyncio.to_thread(found)
 
     async def inlay_hint(self, params: types.InlayHintParams) -> list[types.InlayHint]:
         uri = params.text_document.uri

@@ -1,9 +1,11 @@
 // The server's documents, `flux://request/ID/why` and the others, as pages with a title of their own.
 
 import * as vscode from "vscode";
-import { TextDocumentContentRequest } from "vscode-languageclient/node";
+import { DocumentLinkRequest, TextDocumentContentRequest } from "vscode-languageclient/node";
 import type { Flux } from "./flux";
-import { html, iconOf, options } from "./views/panel";
+import { type Target, withPlaces } from "./places";
+import { columnForCode, html, iconOf, options } from "./views/panel";
+import type { FromTextPage } from "./views/talk";
 
 /** As the manifest names them. */
 const TYPE = "flux.page";
@@ -16,6 +18,8 @@ export class Pages implements vscode.CustomReadonlyEditorProvider, vscode.Dispos
   private readonly addresses = new Map<string, string>();
   /** What a page that is about to open will show. */
   private readonly coming = new Map<string, string>();
+  /** Where the places on a page lead. */
+  private readonly targets = new WeakMap<vscode.WebviewPanel, readonly Target[]>();
   private readonly registered: vscode.Disposable;
 
   constructor(private readonly flux: Flux) {
@@ -42,7 +46,7 @@ export class Pages implements vscode.CustomReadonlyEditorProvider, vscode.Dispos
     const known = this.open.get(key);
     if (known !== undefined) {
       known.reveal();
-      await this.draw(known, told);
+      await this.draw(known, uri, told);
       return;
     }
     this.coming.set(key, told);
@@ -59,7 +63,7 @@ export class Pages implements vscode.CustomReadonlyEditorProvider, vscode.Dispos
     if (text !== undefined) {
       return text;
     }
-    const asked = { uri: this.addresses.get(uri.toString()) ?? uri.toString(true) };
+    const asked = { uri: this.addressOf(uri) };
     const client = await this.flux.ready();
     return (await client.sendRequest(TextDocumentContentRequest.type, asked, token)).text;
   }
@@ -82,12 +86,51 @@ export class Pages implements vscode.CustomReadonlyEditorProvider, vscode.Dispos
     });
     panel.webview.options = options(this.flux.context.extensionUri);
     panel.iconPath = iconOf(this.flux.context.extensionUri);
-    await this.draw(panel, this.coming.get(key) ?? (await this.textOf(uri, token).catch(problem)));
+    panel.webview.onDidReceiveMessage((message: FromTextPage) => this.go(panel, message.at));
+    await this.draw(panel, uri, this.coming.get(key) ?? (await this.textOf(uri, token).catch(problem)));
   }
 
-  private async draw(panel: vscode.WebviewPanel, text: string): Promise<void> {
-    panel.title = titleOf(text);
+  private async draw(panel: vscode.WebviewPanel, uri: vscode.Uri, told: string): Promise<void> {
+    panel.title = titleOf(told);
+    const { text, targets } = withPlaces(told, await this.linksOf(uri));
+    this.targets.set(panel, targets);
     panel.webview.html = html(panel.webview, this.flux.context.extensionUri, "text", await this.drawn(text));
+  }
+
+  /** What of a page leads to the code, as the server says: none of it, where the text is nothing that it would say again. */
+  private async linksOf(uri: vscode.Uri) {
+    if (this.said.has(uri.toString())) {
+      return [];
+    }
+    const asked = { textDocument: { uri: this.addressOf(uri) } };
+    try {
+      return (await (await this.flux.ready()).sendRequest(DocumentLinkRequest.type, asked)) ?? [];
+    } catch {
+      return [];
+    }
+  }
+
+  /** Shows the code of a place beside the page: a line of a file in the workspace, and nothing else. */
+  private async go(panel: vscode.WebviewPanel, at: number): Promise<void> {
+    const target = this.targets.get(panel)?.[at];
+    const uri = target && vscode.Uri.parse(target.uri, true);
+    if (target === undefined || uri === undefined || vscode.workspace.getWorkspaceFolder(uri) === undefined) {
+      return;
+    }
+    const document = await vscode.workspace.openTextDocument(uri);
+    const line = document.lineAt(Math.min(target.line, document.lineCount - 1));
+    const start = new vscode.Position(line.lineNumber, line.firstNonWhitespaceCharacterIndex);
+    const editor = await vscode.window.showTextDocument(document, {
+      selection: new vscode.Range(start, start),
+      viewColumn: columnForCode(panel),
+      preview: true,
+    });
+    editor.revealRange(line.range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+  }
+
+  /** As the server wrote it. */
+  private addressOf(uri: vscode.Uri): string {
+    return this.addresses.get(uri.toString()) ?? uri.toString(true);
   }
 
   /** As VS Code itself draws Markdown; as it is written where that has been switched off. */

@@ -1,5 +1,6 @@
 """Answers as pages: each in a tab with a title of its own, told anew when asked for; what was recorded is only text."""
 
+import re
 from typing import Any
 
 from playwright.sync_api import Frame
@@ -79,12 +80,34 @@ def test_what_was_recorded_is_only_text(shop: Shop, window: Window) -> None:
     shown(window, "flux.why", id)
     frame = with_heading(window, "Why did")
     window.expect(frame.locator("main")).to_contain_text("<img src=x")
-    assert frame.locator("main").locator("img, script, style, a").count() == 0
+    assert frame.locator("main").locator("img, script, style").count() == 0
+    links = frame.locator("main a").evaluate_all(
+        "(all) => all.map((each) => [each.textContent, each.getAttribute('href')])"
+    )
+    assert {text for text, _ in links} == {f"{shop.checkout.relative_to(shop.folder)}:{FAULT_LINE}"}
+    assert all(re.fullmatch(r"#flux-place-\d+", href) for _, href in links)
     assert frame.locator("h1").count() == 1
     assert frame.evaluate("document.title") == "Flux"
     policy = str(frame.locator('meta[http-equiv="Content-Security-Policy"]').get_attribute("content"))
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+
+
+def test_a_place_leads_to_its_line(shop: Shop, window: Window) -> None:
+    id = shop.orders(people=0)
+    shown(window, "flux.why", id)
+    frame = with_heading(window, "Why did")
+    frame.locator("main a", has_text=f"{shop.checkout.name}:{FAULT_LINE}").first.click()
+    editor = "const editor = vscode.window.activeTextEditor"
+    window.eventually(
+        lambda: (
+            window.host(f"{editor}; return [editor?.document.uri.path, editor?.selection.active.line]")
+            == [str(shop.checkout), FAULT_LINE - 1]
+        ),
+        "the line",
+    )
+    # The page stays beside it, and knows of no place that it does not show.
+    assert titles(window) == [f"Why did req:{id[:8]} fail?"]
 
 
 def test_what_cannot_be_answered_opens_nothing(shop: Shop, window: Window) -> None:

@@ -52,6 +52,12 @@ export type FromRequestPage =
   | { readonly kind: "open"; readonly at: number }
   | { readonly kind: "action"; readonly action: Action };
 
+/** Somebody wants to see the code of a place on a page to read. */
+export interface FromTextPage {
+  readonly kind: "place";
+  readonly at: number;
+}
+
 /** What the page of a comparison keeps over a reload. */
 export interface CompareState {
   readonly noise: boolean;
