@@ -54,7 +54,7 @@ local function lenses()
   local all = {}
   for path, buffer in pairs(buffers) do
     local params = { textDocument = vim.lsp.util.make_text_document_params(buffer) }
-    local answers = vim.lsp.buf_request_sync(buffer, 'textDocument/codeLens', params, 5000) or {}
+    local answers = vim.lsp.buf_request_sync(buffer, 'textDocument/codeLens', params, 30000) or {}
     local _, answer = next(answers)
     all[path] = vim.tbl_map(function(lens)
       return { line = lens.range.start.line + 1, title = vim.tbl_get(lens, 'command', 'title') }
@@ -68,7 +68,7 @@ local function main()
     vim.cmd.edit(vim.fn.fnameescape(path))
     buffers[path] = vim.api.nvim_get_current_buf()
   end
-  local is_attached = vim.wait(15000, attached, 10)
+  local is_attached = vim.wait(40000, attached, 10)
   vim.fn.writefile({ vim.json.encode(is_attached) }, wanted.ready)
   vim.wait(wanted.within, arrived, 10)
   vim.fn.writefile({ vim.json.encode({ attached = is_attached, files = found(), lenses = lenses() }) }, vim.env.FOUND)

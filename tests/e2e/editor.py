@@ -42,7 +42,7 @@ class Editor:
         lines: Mapping[str, list[int]],
         scratch: Path,
         *,
-        within: float = 15,
+        within: float = 40,
     ) -> None:
         self.workspace = workspace
         self.ready, self.found = scratch / "ready.json", scratch / "found.json"
@@ -74,7 +74,7 @@ class Editor:
 
     def attach(self) -> None:
         """Waits until the server is attached to every file."""
-        eventually(self.ready.exists, within=20, what=f"Neovim:\n{self.process.output()}")
+        eventually(self.ready.exists, within=60, what=f"Neovim:\n{self.process.output()}")
         assert json.loads(self.ready.read_text()), self.process.output()
 
     def diagnostics(self) -> Found:
