@@ -9,7 +9,7 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from tests.lsp.editors import PROFILES, Editor, able, editor, without
+from tests.lsp.editors import PATIENCE_S, PROFILES, Editor, able, editor, without
 from tests.lsp.test_code_action import asked
 from tests.lsp.till import BROKEN, FAULT, HEAD, MENDED, WORSE, Till
 from tests.telemetry import http
@@ -35,7 +35,7 @@ async def titles(client: Editor, uri: str) -> list[str]:
 
 
 async def until_title(client: Editor, uri: str, first: str) -> list[str]:
-    deadline = asyncio.get_running_loop().time() + 20
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
     while not (told := await titles(client, uri))[0].startswith(first):
         assert asyncio.get_running_loop().time() < deadline, told
         await asyncio.sleep(0.05)
@@ -198,7 +198,7 @@ async def test_it_can_be_cancelled(till: Till, how: str) -> None:
         with pytest.raises(JsonRpcException) as stopped:
             await asyncio.wrap_future(running)
         assert stopped.value.code == types.LSPErrorCodes.RequestCancelled
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 50, "it waited for the run"
         # Others go on.
         till.write(MENDED)
         assert (await client.command("replay", {"id": id}))["passing"] == 1

@@ -14,6 +14,9 @@ from tests.e2e.vscode.code_server import CodeServer
 from tests.e2e.vscode.shop import Shop
 from tests.e2e.vscode.window import Window
 
+# It installs the server twice.
+pytestmark = pytest.mark.timeout(480)
+
 
 @pytest.fixture
 def bare(extensions: Path, browser: Browser, tmp_path: Path) -> Iterator[tuple[Window, Shop]]:
