@@ -1,5 +1,6 @@
 """Spans that the recorder makes itself, and the ids and times that go into them."""
 
+import os
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -8,6 +9,10 @@ from typing import Literal
 Kind = Literal["internal", "server", "client", "producer", "consumer"]
 
 _ids = random.Random()  # not the application's: seeding that must neither repeat our ids nor be disturbed by us
+
+if hasattr(os, "register_at_fork"):
+    # A child's ids are others than its parent's, also where the recorder starts in the children only.
+    os.register_at_fork(after_in_child=_ids.seed)
 
 now_ns: Callable[[], int] = time.time_ns
 
@@ -18,11 +23,6 @@ def new_span_id() -> int:
 
 def new_trace_id() -> int:
     return _ids.getrandbits(128) or 1
-
-
-def seed_ids() -> None:
-    """In a new child process: its ids are others than its parent's."""
-    _ids.seed()
 
 
 class MadeEvent:

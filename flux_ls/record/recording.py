@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from typing import Any, Final, Protocol
 
-from flux_ls.record.made import MadeSpan, seed_ids
+from flux_ls.record.made import MadeSpan
 
 MANY_SPANS: Final = 2000
 """A recording is sent in pieces of this many spans."""
@@ -327,7 +327,6 @@ def leave_context(recording: Recording) -> None:
 
 def forget_after_fork() -> None:
     """In a new child process: what the parent has open, the parent sends."""
-    seed_ids()
     for recording in list(OPEN.values()):
         recording.spans.clear()
         recording.annotations.clear()

@@ -399,6 +399,32 @@ def test_a_child_forked_while_an_answer_comes_goes_its_own_way(tmp_path: Path) -
         assert [got.name for got in receiver.spans] == ["before", "child"]
 
 
+WORKERS = """
+    import os, sys
+    from flux_ls.record import start
+    for number in range(2):
+        child = os.fork()
+        if not child:
+            start(endpoint=sys.argv[1])
+            from opentelemetry import trace
+            with trace.get_tracer("x").start_as_current_span(f"worker {number}"):
+                pass
+            from flux_ls.record import export
+            assert export.flush(30)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
+def test_forks_that_start_by_themselves_have_ids_of_their_own(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        ended = run_program(tmp_path, WORKERS, receiver.endpoint)
+        assert (ended.code, ended.err) == (0, "")
+        assert sorted(got.name for got in receiver.spans) == ["worker 0", "worker 1"]
+        assert len({got.span["traceId"] for got in receiver.spans}) == 2
+
+
 POOL = """
     import multiprocessing, sys
     from flux_ls.record import start
