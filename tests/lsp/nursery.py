@@ -1,4 +1,4 @@
-"""Servers that start quickly: one process imports everything once, and each server is a fork of it.
+"""Programs that start quickly: one process imports everything once, and each of them is a fork of it.
 
 What a server does first, its imports and how it learns to read each kind of message, is most of the time that a test
 takes. A forked one runs the same `main`, in a process of its own, behind a launcher that hands over its standard
@@ -52,10 +52,14 @@ def command(module: str = MAIN, imported: tuple[str, ...] = IMPORTED) -> list[st
 
 def script(folder: Path) -> Path:
     """Writes a `flux-ls` into the folder, for editors that find it on PATH; returns the folder."""
-    program = folder / "flux-ls"
-    program.write_text(f'#!/bin/sh\nexec {shlex.join(command())} "$@"\n')
-    program.chmod(0o755)
-    return folder
+    return executable(folder / "flux-ls", f'{shlex.join(command())} "$@"').parent
+
+
+def executable(file: Path, words: str) -> Path:
+    """Writes a program that becomes another."""
+    file.write_text(f"#!/bin/sh\nexec {words}\n")
+    file.chmod(0o755)
+    return file
 
 
 @functools.cache
@@ -80,8 +84,9 @@ _nurseries: list[subprocess.Popen[bytes]] = []
 def _keep(address: str, *imported: str) -> None:
     for name in imported:
         importlib.import_module(name)
-    have_patience()
-    _learn_messages()
+    if "flux_ls.lsp.server" in imported:
+        have_patience()
+        _learn_messages()
     # A fork that collects garbage would copy every page of what is here to stay.
     gc.collect()
     gc.freeze()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +15,22 @@ from sqlalchemy.orm import Session
 from flux_ls.replay.batch import Batch
 from flux_ls.replay.rows import newest_first
 from flux_ls.replay.shapes import Recording, Replayed
+from tests.lsp import nursery
 from tests.postgresql import PostgreSQL
 from tests.replay.projects import Project
 
+LIBRARIES = (
+    "flux_ls.replay.child.job",
+    "flux_ls.record.starting",
+    "flux_ls.record.processor",
+    "flux_ls.record.quick_spans",
+    "flux_ls.record.export.packing",
+    "flask",
+    "sqlalchemy.orm",
+    "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.dialects.postgresql",
+    "psycopg",
+)
 ENGINE = 'engine = create_engine(os.environ["URL"])'
 SHOP = """
 import datetime, decimal, enum, os, uuid
@@ -149,6 +163,9 @@ class Shop:
         self.project, self.environ = project, os.environ | {"URL": url}
         self._postgresql, self._database = postgresql, database
         project.write("web.py", first + SHOP)
+        # To import libraries for each request that is recorded takes long. For what is replayed, each process does it.
+        warm = nursery.command("flux_ls.replay.child.start", LIBRARIES)
+        self._warm = str(nursery.executable(project.root.parent / "warm-python", shlex.join(warm)))
         # Here, too: to start the application for each look at its tables takes long.
         here = url.replace("///", f"///{project.root}/") if postgresql is None else postgresql.url("psycopg", database)
         self._engine = create_engine(here, poolclass=NullPool)
@@ -170,7 +187,7 @@ class Shop:
         file.close()
 
     def post(self, what: str, **body: object) -> str:
-        return self.project.live("POST", f"/{what}", body=body, environ=self.environ)
+        return self.project.live("POST", f"/{what}", body=body, environ=self.environ, python=self._warm)
 
     def state(self) -> Any:
         """Of the real database."""
