@@ -52,6 +52,7 @@ SLOW = (
     "tests/source/test_history.py",
     "tests/source/test_language_anchors.py",
     "tests/source/test_oracle.py",
+    "tests/test_checkouts.py",
 )
 """Tests that start programs, servers and databases, or try a great many examples: quick each, and not together."""
 

@@ -22,7 +22,8 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from flux_ls.git.asking import GitError
-from flux_ls.git.checkouts import Checkout, Checkouts, remove
+from flux_ls.git.checkouts import Checkout, Checkouts
+from flux_ls.git.removing import remove
 from flux_ls.git.repository import Repository
 
 MARK = "FLUX_BISECT"
@@ -51,36 +52,27 @@ class Worktree:
     def put(self, commit: str) -> None:
         """Makes it the commit, with nothing else in it. Raises GitError."""
         self.commit, ran = None, self.used
-        entered = ran and self._entered()
+        entered = self._entered() if ran else ()
         if ran:
             self._checkout.renew()
         # Until it is whole, it is to be looked into.
         self.used = True
         try:
             if entered:
-                self._remove_left()
+                self._checkout.remove_left(entered)
             self._checkout.put(commit)
         except GitError:
             if not ran:
                 raise
             # A run may have broken what git knows of the files: none of them is trusted.
-            self._checkout.forget()
-            self._remove_left()
+            self._checkout.clear()
             self._checkout.put(commit)
         self._mark(self.folder)
         self.commit, self.used = commit, False
 
-    def _remove_left(self) -> None:
-        for path in self._checkout.left():
-            if path.rstrip("/") != ".git":
-                remove(self.folder / path)
-
-    def _entered(self) -> bool:
-        """Whether a run made or removed anything: that changes the time of the folder around it."""
-        try:
-            return any(os.stat(folder).st_mtime_ns != _MARKED_NS for folder in self._folders)  # noqa: PTH116
-        except OSError:
-            return True
+    def _entered(self) -> list[str]:
+        """The folders in which a run made or removed anything: that changes their time."""
+        return [folder for folder in self._folders if _time_of(folder) != _MARKED_NS]
 
     def _mark(self, top: Path) -> None:
         """Gives every folder the same time. Only those with another one have to be looked into for new ones."""
@@ -90,15 +82,23 @@ class Worktree:
             folder = ahead.pop()
             if folder in self._folders:
                 continue
-            try:
-                changed = folder not in known or os.stat(folder).st_mtime_ns != _MARKED_NS  # noqa: PTH116
-            except OSError:
+            changed = _time_of(folder)
+            if changed is None:
                 continue
             self._folders.add(folder)
-            if changed:
+            if folder not in known or changed != _MARKED_NS:
                 with os.scandir(folder) as entries:
                     ahead += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
                 os.utime(folder, ns=(_MARKED_NS, _MARKED_NS))
+
+
+def _time_of(folder: str) -> int | None:
+    """None where there is no folder."""
+    try:
+        status = os.lstat(folder)
+    except OSError:
+        return None
+    return status.st_mtime_ns if stat.S_ISDIR(status.st_mode) else None
 
 
 class Scratch:
@@ -125,7 +125,7 @@ class Scratch:
             (self.folder / "git").mkdir(parents=True, mode=0o700)
             self._checkouts = Checkouts(self.folder / "git", repository)
         except BaseException:
-            self.close()
+            self._leave()
             raise
 
     @contextlib.contextmanager
@@ -200,6 +200,10 @@ class Scratch:
             self._changed.notify_all()
 
     def close(self) -> None:
+        self._checkouts.close()
+        self._leave()
+
+    def _leave(self) -> None:
         try:
             # What has left its run's session, as services do, is still there.
             _end(self.folder)
