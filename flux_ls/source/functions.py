@@ -1,7 +1,6 @@
 """The functions of a Python file: qualified names and ranges by tree-sitter, also while the file does not parse."""
 
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import ClassVar, Literal
@@ -10,6 +9,7 @@ from msgspec import Struct
 
 from flux_ls.source.edits import Span
 from flux_ls.source.lines import split_lines
+from flux_ls.source.outline import Outline
 from flux_ls.source.pieces import Piece, pieces, pieces_after
 from flux_ls.source.scopes import LAMBDA as LAMBDA
 
@@ -50,15 +50,13 @@ class FunctionIndex:
     knows_every_name: ClassVar = True
     comment_mark: ClassVar = "#"
 
-    def __init__(self, pieces: Sequence[Piece], outline: "_Outline | None" = None) -> None:
+    def __init__(self, pieces: Sequence[Piece], outline: Outline | None = None) -> None:
         self._pieces = pieces
-        self._rows = [0, *accumulate(piece.count for piece in pieces)]
+        self._rows = [0, *accumulate([piece.count for piece in pieces])]
         """The first of each piece."""
-        self._positions = [0, *accumulate(len(piece.scopes) - len(piece.context) for piece in pieces)]
-        """Of the first scope of each piece, among all in the order of the text."""
-        self._outline = outline or _Outline.of(pieces)
+        self._outline = outline or Outline.of(pieces)
         self._made: dict[int, Function] = {}
-        self._covered: dict[int, list[Function]] = {}
+        self._covered: dict[int, list[int]] = {}
 
     @classmethod
     def parse(cls, text: str) -> "FunctionIndex":
@@ -68,16 +66,12 @@ class FunctionIndex:
     def after(self, lines: Sequence[str], span: Span) -> "FunctionIndex":
         """The index of the lines that this text has become where `span` says."""
         after = pieces_after(self._pieces, lines, span)
-        # Most edits change no name: then nothing has to be looked at but what they touched.
-        alike = len(after) == len(self._pieces) and all(
-            new is old or _shape(new) == _shape(old) for new, old in zip(after, self._pieces, strict=True)
-        )
-        return FunctionIndex(after, self._outline if alike else None)
+        return FunctionIndex(after, self._outline.after(self._pieces, after))
 
     @property
     def scopes(self) -> tuple[Function, ...]:
         """In the order of their first lines, class bodies included."""
-        return tuple(self._scope(position) for position in range(self._positions[-1]))
+        return tuple(self._scope(position) for position in range(self._outline.starts[-1]))
 
     @property
     def functions(self) -> tuple[Function, ...]:
@@ -85,15 +79,16 @@ class FunctionIndex:
 
     def comment(self, line: int) -> int | None:
         """The column of the comment on a line, if it has one."""
-        row, piece = self._piece_at(line)
-        return next((column for at, column in piece.comments if row + at + 1 == line), None)
+        row, position = self._at(line)
+        return next((column for at, column in self._pieces[position].comments if row + at + 1 == line), None)
 
     def enclosing(self, line: int) -> Function | None:
         """The innermost function that the line belongs to; None at module level and in a class body there.
 
         A decorator belongs to its function. A lambda owns the lines that begin inside it.
         """
-        for scope in self._covering(line):
+        for position in self._covering(line):
+            scope = self._scope(position)
             if scope.kind == "def" or (scope.kind == "lambda" and line > scope.line):
                 return scope
         return None
@@ -104,7 +99,8 @@ class FunctionIndex:
         More than one where a line holds parts of two: a lambda in a call, a default value in a `def`.
         """
         reached: list[Function | None] = []
-        for scope in self._covering(line):
+        for position in self._covering(line):
+            scope = self._scope(position)
             reached.append(scope)
             if line > scope.header_line and not (scope.kind == "lambda" and line == scope.last_line):
                 return tuple(reached)
@@ -112,16 +108,43 @@ class FunctionIndex:
 
     def named(self, name: str) -> tuple[Function, ...]:
         """The functions and class bodies of that name, bare (`method`) or qualified as far as is known."""
-        return tuple(self._scope(position) for position in self._outline.by_name.get(name, ()))
+        return tuple(self._scope(position) for position in self._outline.named(name))
 
-    def _covering(self, line: int) -> list[Function]:
-        """The scopes that reach over a line, innermost first, without a look at those that do not come near it."""
+    def keeps(self, line: int, before: object) -> bool:
+        """Whether an edit elsewhere, in the text that had the index `before`, left what runs at a line and its comment
+        as they were, and in their place. Tells only what is told at a glance: False says nothing.
+
+        But for classes, whose ends may be far below.
+        """
+        if not isinstance(before, FunctionIndex):
+            return False
+        (row, at), (row_before, was) = self._at(line), before._at(line)
+        if self._pieces[at] is not before._pieces[was] or row != row_before:
+            return False
+        starts, names = self._outline.starts, self._outline.names
+        first = before._outline.starts[was]
+        shift = starts[at] - first
+        own = [position for position in before._covering(line) if position >= first]
+        if not own or any(names[each + shift] != before._outline.names[each] for each in own):
+            return False
+        covered = [each + shift for each in own]
+        while (outer := self._outline.around[covered[-1]]) >= 0:
+            covered.append(outer)
+        self._covered[line] = covered
+        for each in own:
+            if each not in before._outline.ends and (made := before._made.get(each)) is not None:
+                self._made[each + shift] = made
+        return True
+
+    def _covering(self, line: int) -> list[int]:
+        """The positions of the scopes that reach over a line, innermost first, without a look at those that do not come
+        near it."""
         known = self._covered.get(line)
         if known is not None:
             return known
         at = bisect_right(self._rows, line - 1, hi=len(self._pieces)) - 1
-        last = self._positions[at + 1] - 1
-        while last >= self._positions[at] and self._scope(last).first_line > line:
+        last = self._outline.starts[at + 1] - 1
+        while last >= self._outline.starts[at] and self._scope(last).first_line > line:
             last -= 1
         seen: dict[int, Function] = {}
         ahead = [last]
@@ -134,14 +157,14 @@ class FunctionIndex:
             if scope.first_line == line:
                 # One that ends where this one begins.
                 ahead.append(position - 1)
-        covering = [seen[position] for position in sorted(seen, reverse=True) if seen[position].covers(line)]
+        covering = [position for position in sorted(seen, reverse=True) if seen[position].covers(line)]
         self._covered[line] = covering
         return covering
 
-    def _piece_at(self, line: int) -> tuple[int, Piece]:
-        """The piece of a line, and the row that it begins at."""
+    def _at(self, line: int) -> tuple[int, int]:
+        """The row that the piece of a line begins at, and which piece that is."""
         position = bisect_right(self._rows, line - 1, hi=len(self._pieces)) - 1
-        return self._rows[position], self._pieces[position]
+        return self._rows[position], position
 
     def _scope(self, position: int) -> Function:
         made = self._made.get(position)
@@ -150,9 +173,9 @@ class FunctionIndex:
         return made
 
     def _make(self, position: int) -> Function:
-        at = bisect_right(self._positions, position) - 1
+        at = bisect_right(self._outline.starts, position) - 1
         piece, row = self._pieces[at], self._rows[at]
-        scope = piece.scopes[position - self._positions[at] + len(piece.context)]
+        scope = piece.scopes[position - self._outline.starts[at] + len(piece.context)]
         last_row = row + scope.last_row
         if (end := self._outline.ends.get(position)) is not None:
             last_row = max(last_row, self._rows[end[0]] + self._pieces[end[0]].scopes[end[1]].last_row)
@@ -166,46 +189,3 @@ class FunctionIndex:
             name_column=scope.name_column,
             name_end_column=scope.name_end_column,
         )
-
-
-class _Outline(Struct, frozen=True):
-    """The scopes without their lines, which is what most edits leave alone. Scopes are told by their positions."""
-
-    names: list[str]
-    around: list[int]
-    """The scope around each, or -1."""
-    ends: dict[int, tuple[int, int]]
-    """For a class with several pieces the last of these, and where the class stands among the scopes of that."""
-    by_name: dict[str, list[int]]
-    """By all endings of the qualified name."""
-
-    @classmethod
-    def of(cls, pieces: Sequence[Piece]) -> "_Outline":
-        outline = cls([], [], {}, defaultdict(list))
-        names = outline.names
-        open_classes: tuple[int, ...] = ()
-        for number, piece in enumerate(pieces):
-            depth = len(piece.context)
-            for level, position in enumerate(open_classes):
-                outline.ends[position] = (number, level)
-            shift = len(names) - depth
-            for scope in piece.scopes[depth:]:
-                owner, outer = (
-                    -1 if at < 0 else open_classes[at] if at < depth else at + shift
-                    for at in (scope.owner, scope.around)
-                )
-                name = f"{names[owner]}.{scope.name}" if owner >= 0 else scope.name
-                ending = name
-                while ending:
-                    outline.by_name[ending].append(len(names))
-                    ending = ending.partition(".")[2]
-                names.append(name)
-                outline.around.append(outer)
-            kept = len(piece.following) - (piece.opened >= 0)
-            open_classes = open_classes[:kept] if piece.opened < 0 else (*open_classes[:kept], piece.opened + shift)
-        return outline
-
-
-def _shape(piece: Piece) -> tuple[object, ...]:
-    scopes = tuple((scope.name, scope.around, scope.owner) for scope in piece.scopes)
-    return len(piece.context), len(piece.following), piece.opened, scopes

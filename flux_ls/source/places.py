@@ -120,9 +120,12 @@ def undisturbed(line: int, before: Text, after: Text, edit: Span) -> bool:
         return False
     if line > edit.first and edit.count != edit.last - edit.first:
         return False
+    kept = after.functions.keeps(line, before.functions)
     scope, *around = before.functions.executing(line)
     if scope is None or (edit.first < scope.last_line and edit.last >= scope.first_line):
         return False
+    if kept and all(each is None or each.kind != "class" for each in (scope, *around)):
+        return True
     # A quote far below makes a text of what was a comment.
     if before.functions.comment(line) != after.functions.comment(line):
         return False

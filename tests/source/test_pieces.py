@@ -132,9 +132,24 @@ def check_any_edits(data: st.DataObject, text: str, rounds: int) -> None:
         where = span(made)
         assert where is not None
         lines = edited(lines, made)
-        index = index.after(lines, where)
+        before, index = index, index.after(lines, where)
         afresh = FunctionIndex.parse("\n".join(lines))
+        # What was kept at a glance is taken over, and is what the text has.
+        both = range(1, min(len(lines), before._rows[-1]) + 1)
+        for line in data.draw(st.permutations(both)):
+            if index.keeps(line, before):
+                assert before.comment(line) == afresh.comment(line)
+                assert [each for each in before.executing(line) if each is None or each.kind != "class"] == [
+                    each for each in afresh.executing(line) if each is None or each.kind != "class"
+                ]
         assert contents(index, len(lines)) == contents(afresh, len(lines))
+        assert all(index.named(name) == afresh.named(name) for name in _asked(index, afresh))
+
+
+def _asked(*indexes: FunctionIndex) -> set[str]:
+    """Names, bare and as far as they are qualified."""
+    names = {scope.name for index in indexes for scope in index.scopes}
+    return {".".join(name.split(".")[at:]) for name in names for at in range(name.count(".") + 1)} | {"", "nobody", "."}
 
 
 @given(data=st.data(), text=st.sampled_from([SHOP, FORMS]))

@@ -68,6 +68,10 @@ class TreeIndex:
         scopes = self._scopes.moved(span, len(lines), after._scopes.comments)
         return TreeIndex(self._grammar, lines, scopes, after._followed, sound=True)
 
+    def keeps(self, line: int, before: object) -> bool:  # noqa: ARG002
+        """Nothing is told at a glance: the scopes of a text are read together."""
+        return False
+
     @property
     def scopes(self) -> tuple[Function, ...]:
         """In the order of their first lines, class bodies included."""
