@@ -12,8 +12,9 @@ from flux_ls.bisect.asking import Given, ask
 from flux_ls.bisect.evidence import recorded
 from flux_ls.bisect.oracles import ReplayOracle
 from flux_ls.bisect.worktrees import Scratch
-from flux_ls.config import Settings
+from flux_ls.config import Loaded, Settings
 from flux_ls.git.repository import Repository
+from flux_ls.replay import projects
 from flux_ls.source.workspace import Workspace
 from flux_ls.store.reader import Reader
 from tests.bisect.histories import git
@@ -122,10 +123,8 @@ def test_the_project_of_several_in_a_checkout(project: Project) -> None:
     )
     settings = Settings(store=project.request_store, app="shop.app:app")
     given = Given(id=id, goods=(empty,), bad=None, command=None)
-    workspace, root = Workspace([project.root]), project.root / "two"
-    repository, oracle, asked, _ = ask(
-        lambda: Reader(project.request_store), workspace, settings, sys.executable, root, given
-    )
+    second = projects.Project(project.root / "two", Loaded(settings, {}), sys.executable)
+    repository, oracle, asked, _ = ask(lambda: Reader(project.request_store), Workspace([project.root]), second, given)
     with Scratch(repository, 0) as scratch:
         for commit, *expected in (
             (asked.bad, "bad", "KeyError: 'gold'"),
@@ -146,9 +145,9 @@ def test_how_long_a_run_of_the_request_may_take(
     ids = history(project)
     id = failing(project, ids[11])
     given = Given(id=id, goods=(ids[0],), bad=None, command=None, timeout_s=timeout_s)
-    workspace = Workspace([project.root])
     settings = Settings(store=project.request_store)
-    _, oracle, _, _ = ask(lambda: Reader(project.request_store), workspace, settings, "python3", project.root, given)
+    asked_of = projects.Project(project.root, Loaded(settings, {}), "python3")
+    _, oracle, _, _ = ask(lambda: Reader(project.request_store), Workspace([project.root]), asked_of, given)
     assert isinstance(oracle, ReplayOracle)
     assert oracle.conditions.timeout_s == seconds, "0 is no limit"
     assert not left.exists()

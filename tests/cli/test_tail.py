@@ -222,7 +222,8 @@ def test_the_collector_that_died_is_started_anew(place: Place, monkeypatch: pyte
 
     monkeypatch.setattr(collecting, "PING_S", 0.0)
     flags = {"otlp_http_port": place.port, "otlp_grpc_port": 0}
-    keeper = collecting.Keeper(Session(place.recorded.root, place.recorded.loaded(**flags), as_json=False))
+    root = place.recorded.root
+    keeper = collecting.Keeper(Session(root, root, place.recorded.loaded(**flags), as_json=False))
     keeper.start()
     settings = place.recorded.loaded().settings
     first = find_collector(settings)

@@ -163,10 +163,24 @@ class Running(Struct):
         assert status == hit.status, f"{hit} was answered {status}:\n{self.processes[last].output()}"
 
 
-def start(application: Application, projects: Path, under: Surroundings, scratch: Path, stack: ExitStack) -> Running:
-    """Starts the services and waits until they are ready; they end with `stack`. `projects` is a copy of `apps/`."""
+def ports_for(application: Application) -> dict[str, int]:
     names = [service.name for service in application.services]
-    ports = dict(zip([*names, "free"], free_ports(len(names) + 1), strict=True))
+    return dict(zip([*names, "free"], free_ports(len(names) + 1), strict=True))
+
+
+def start(
+    application: Application,
+    projects: Path,
+    under: Surroundings,
+    scratch: Path,
+    stack: ExitStack,
+    ports: dict[str, int] | None = None,
+) -> Running:
+    """Starts the services and waits until they are ready; they end with `stack`. `projects` is a copy of `apps/`.
+
+    On `ports`, for one that is started again; else on free ones.
+    """
+    ports = ports or ports_for(application)
     running = Running(application, ports, {})
     for service in application.services:
         process = stack.enter_context(launch(service, projects, under, scratch, ports))

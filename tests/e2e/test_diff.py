@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.applications import APPLICATIONS
 from tests.e2e.collector import Collector
-from tests.e2e.launch import APPS, Application, Hit, exporting, recorded, start
+from tests.e2e.launch import APPS, Application, Hit, exporting, ports_for, recorded, start
 from tests.e2e.processes import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -48,13 +48,14 @@ class Shop:
         self.sources = sources
         self.scratch = scratch
         self.under = recorded(collector.environment) if under_flux else exporting(collector.endpoint)
+        self.application = Application("flask", SHOP.services)
+        self.ports = ports_for(self.application)
 
     def serve(self, *hits: Hit) -> None:
         scratch = self.scratch / f"run {sum(1 for _ in self.scratch.glob('run *'))}"
         scratch.mkdir()
-        application = Application("flask", SHOP.services)
         with ExitStack() as stack:
-            running = start(application, self.sources, self.under, scratch, stack)
+            running = start(self.application, self.sources, self.under, scratch, stack, self.ports)
             for hit in hits:
                 running.hit(hit)
             for service in SHOP.services:
