@@ -9,6 +9,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+PATIENT = Path(__file__).parent / "patient"
+"""On the path of a program that records: what it has recorded arrives, however busy the machine is."""
 STEERING = ("OTEL_", "FLUX_", "PYTHON", "XDG_", "COV_")
 
 
@@ -27,7 +29,7 @@ def as_flux_run_does(endpoint: str) -> dict[str, str]:
     import flux_ls.record
 
     return {
-        "PYTHONPATH": str(Path(flux_ls.record.__file__).parent / "bootstrap"),
+        "PYTHONPATH": f"{Path(flux_ls.record.__file__).parent / 'bootstrap'}:{PATIENT}",
         "FLUX_RECORD": "1",
         "FLUX_OTLP_ENDPOINT": endpoint,
         "OTEL_PYTHON_DISTRO": "flux",
@@ -42,12 +44,14 @@ def program(folder: Path, text: str, name: str = "program.py") -> Path:
     return file
 
 
-def run_program(folder: Path, text: str, *words: str, env: Mapping[str, str] = {}, timeout_s: float = 40) -> Ended:
+def run_program(folder: Path, text: str, *words: str, env: Mapping[str, str] = {}, patient: bool = True) -> Ended:
     """Runs it to its end."""
-    return run([sys.executable, str(program(folder, text)), *words], folder, env, timeout_s)
+    if patient:
+        env = {"PYTHONPATH": str(PATIENT)} | dict(env)
+    return run([sys.executable, str(program(folder, text)), *words], folder, env)
 
 
-def run(argv: list[str], folder: Path, env: Mapping[str, str] = {}, timeout_s: float = 40) -> Ended:
+def run(argv: list[str], folder: Path, env: Mapping[str, str] = {}, timeout_s: float = 80) -> Ended:
     done = subprocess.run(
         argv,
         cwd=folder,

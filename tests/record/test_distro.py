@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.record.programs import as_flux_run_does, program, run, run_program
+from tests.record.programs import PATIENT, as_flux_run_does, program, run, run_program
 from tests.record.receiver import Receiver
 
 ENTRY_POINTS = """\
@@ -60,7 +60,8 @@ def test_the_distro_that_was_there_before_still_configures(tmp_path: Path, insta
 def test_asked_for_as_a_distro_it_records(tmp_path: Path, installed: Path) -> None:
     file = str(program(tmp_path, WORK))
     with Receiver() as receiver:
-        env = {"PYTHONPATH": str(installed), "OTEL_PYTHON_DISTRO": "flux", "FLUX_OTLP_ENDPOINT": receiver.endpoint}
+        path = f"{installed}:{PATIENT}"
+        env = {"PYTHONPATH": path, "OTEL_PYTHON_DISTRO": "flux", "FLUX_OTLP_ENDPOINT": receiver.endpoint}
         ended = run([INSTRUMENT, sys.executable, file], tmp_path, env)
         assert (ended.code, ended.out, ended.err) == (0, "True None\n", "")
         receiver.wait_for("work")

@@ -287,7 +287,7 @@ def test_what_was_recorded_is_sent_at_the_exit(tmp_path: Path) -> None:
 
 def test_an_exit_is_not_held_up(tmp_path: Path) -> None:
     def held_up(endpoint: str) -> float:
-        ended = run_program(tmp_path, LEAVING, endpoint)
+        ended = run_program(tmp_path, LEAVING, endpoint, patient=False)
         assert (ended.code, ended.out) == (0, "done\n")
         return float(ended.err)
 
@@ -309,14 +309,16 @@ def test_a_busy_machine_loses_nothing_at_the_exit(tmp_path: Path) -> None:
 
     def slowly(step):
         def run(*args):
-            time.sleep(0.7)
+            time.sleep(0.5)
             return step(*args)
         return run
 
     Worker._take, Worker._send = slowly(Worker._take), slowly(Worker._send)
 """
     with Receiver() as receiver:
-        ended = run_program(tmp_path, slow + PROGRAM.replace("range(20)", "range(17, 20)"), receiver.endpoint)
+        ended = run_program(
+            tmp_path, slow + PROGRAM.replace("range(20)", "range(17, 20)"), receiver.endpoint, patient=False
+        )
         assert (ended.code, ended.out, ended.err) == (0, "done\n", "")
         assert len(receiver.named("work")) == 3
 
@@ -394,7 +396,7 @@ FORKING_AMID_AN_ANSWER = """
 def test_a_child_forked_while_an_answer_comes_goes_its_own_way(tmp_path: Path) -> None:
     """The thread that reads the answer holds a lock, which in the child nobody lets go."""
     with Receiver(body_waits=lambda number: number == 0) as receiver:
-        ended = run_program(tmp_path, FORKING_AMID_AN_ANSWER, receiver.endpoint, env=QUIET)
+        ended = run_program(tmp_path, FORKING_AMID_AN_ANSWER, receiver.endpoint, env=QUIET, patient=False)
         assert (ended.code, ended.err) == (0, "")
         assert [got.name for got in receiver.spans] == ["before", "child"]
 
