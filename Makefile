@@ -24,7 +24,7 @@ demo: .venv/demo ## break a small service and see its failure on the line that c
 
 test: .venv/develop ## lint, types, import rules and every test
 	@$(MAKE) --no-print-directory --jobs=3 .cache/stylua .cache/sqlalchemy-1.4 .cache/sqlalchemy-2.1 .cache/debian \
-		.cache/code-server/installed $(VSCODE)/node_modules/installed
+		.cache/code-server/installed .cache/e2e-node/installed dist/packaged
 	@$(call beside_lint,$(PYTEST))
 
 check: .venv/develop .cache/stylua $(VSCODE)/node_modules/installed ## lint, types, import rules and the fast tests, in under a minute
@@ -75,7 +75,7 @@ clean: ## remove what the other targets made
 .venv/develop: .venv/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --no-compile --editable '.[demo]' --group lint --group test --group apps
-	$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
+	$(BIN)/python -m compileall -qq -j 0 .venv/lib flux_ls || true
 	touch $@ .venv/demo
 
 # The recorder is tested against each; the environment itself has 2.0.
@@ -105,7 +105,8 @@ $(VSCODE)/node_modules/installed: $(VSCODE)/package-lock.json
 	touch $@
 
 # What is in the wheel; a module that was removed changes its folder.
-dist/wheel: .venv/bin/python pyproject.toml README.md $(shell find flux_ls -type d -o -name '*.py' -o -name '*.md')
+dist/wheel: .venv/bin/python pyproject.toml README.md \
+		$(shell find flux_ls -name __pycache__ -prune -o '(' -type d -o -name '*.py' -o -name '*.md' ')' -print)
 	mkdir -p dist && rm -f dist/*.whl
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 	touch $@
@@ -121,6 +122,10 @@ dist/packaged: dist/wheel $(VSCODE)/node_modules/installed LICENSE \
 .cache/code-server/installed: tests/e2e/vscode/install.sh
 	tests/e2e/vscode/install.sh .cache/code-server
 	touch $@
+
+# The packages of the applications on Node that the tests run; where these cannot be had, the tests say so.
+.cache/e2e-node/installed: .venv/develop tests/e2e/apps/express_orders/package-lock.json
+	$(BIN)/python -m tests.e2e.node express_orders && touch $@ || true
 
 # Some minutes of compiling, so nothing else asks for it.
 .cache/emmylua:

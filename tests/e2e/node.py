@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -34,3 +35,7 @@ def install(folder: str) -> str | None:
             return f"npm ci failed: {error.stderr.strip()}"
         installed.write_text(wanted)
     return None
+
+
+if __name__ == "__main__":
+    sys.exit(install(sys.argv[1]))
