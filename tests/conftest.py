@@ -57,6 +57,10 @@ SLOW = (
 """Tests that start programs, servers and databases, or try a great many examples: quick each, and not together."""
 
 
+FIRST = ("tests/test_vscode.py",)
+"""A test of these runs a program for seconds: as the last one it would run alone."""
+
+
 ONE_WORKER = (("tests/e2e/test_apps.py", "tests/e2e/test_suggestions.py"), ("tests/e2e/vscode/",))
 """Files that ask about the same runs of the applications, or look at the same window: to start one takes long."""
 
@@ -108,10 +112,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in set(slow)]
-    else:
-        # What takes long comes first, so that no worker is left with it at the end.
-        long = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: item.path not in long and not item.nodeid.startswith(SLOW))
+    # What takes long comes first, so that no worker is left with it at the end.
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long and not item.nodeid.startswith((*SLOW, *FIRST)))
 
 
 @pytest.hookimpl(optionalhook=True)
