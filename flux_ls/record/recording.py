@@ -7,8 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from typing import Any, Final, Protocol
+from weakref import WeakValueDictionary
 
 from flux_ls.record.made import MadeSpan
+from flux_ls.record.redaction import remembered
+from flux_ls.record.redaction.remembered import Remembered
 
 MANY_SPANS: Final = 2000
 """A recording is sent in pieces of this many spans."""
@@ -80,6 +83,7 @@ class Recording:
         "queued",
         "root",
         "root_id",
+        "secrets",
         "seen",
         "sent_again",
         "spans",
@@ -119,6 +123,8 @@ class Recording:
         self.started_ns = self.touched_ns = time.monotonic_ns()
         self.ended_ns = 0
         self.outer: Recording | None = None
+        self.secrets: Remembered | None = None
+        """What was redacted in its trace because of its name; None where nobody has asked for it."""
         self._holds: list[None] = []
 
     def add(self, span: MadeSpan) -> None:
@@ -145,6 +151,15 @@ class Recording:
                 omitted[function.function] = omitted.get(function.function, 0) - calls.left
                 calls.left = 0
         return omitted
+
+    def known_secrets(self) -> Remembered:
+        """What is known to be a secret in this trace: shared by all recordings of it that this process has."""
+        if self.secrets is None:
+            self.secrets = _SECRETS.setdefault(self.trace_id, Remembered())
+            for other in list(OPEN.values()):
+                if other.trace_id == self.trace_id:
+                    other.secrets = self.secrets
+        return self.secrets
 
     def hold(self) -> None:
         """Keeps it open past the end of its first span, until `release`, or for some seconds at most."""
@@ -197,6 +212,8 @@ OPEN: Final[dict[int, Recording]] = {}
 """Recordings that were not handed over, by the id of their first span."""
 BY_SPAN: Final[dict[int, Recording]] = {}
 """The recording of every span that runs."""
+_SECRETS: Final[WeakValueDictionary[int, Remembered]] = WeakValueDictionary()
+"""By trace, for as long as a recording of it is there."""
 CURRENT: Final[ContextVar[Recording | None]] = ContextVar("flux_recording", default=None)
 _CALL: Final[ContextVar[tuple[int, Any] | None]] = ContextVar("flux_call", default=None)
 """The function call that runs, and the SDK span that it was entered in."""
@@ -237,6 +254,7 @@ def connect(sender: Callable[[Recording], None], current_span: Callable[[], Any]
     """Tells where recordings go, and how to ask OpenTelemetry for its current span."""
     global hand_over, _current_span
     hand_over, _current_span = sender, current_span
+    remembered.ask(_secrets_here)
 
 
 def is_connected() -> bool:
@@ -247,6 +265,7 @@ def is_connected() -> bool:
 def disconnect() -> None:
     """Nothing is recorded any more; what is open is forgotten."""
     connect(_nowhere, _no_span)
+    remembered.ask()
     OPEN.clear()
     BY_SPAN.clear()
 
@@ -265,6 +284,11 @@ def current() -> Recording | None:
     if found is not None:
         return found
     return recording if recording is not None and recording.trace_id == context.trace_id else None
+
+
+def _secrets_here() -> Remembered | None:
+    recording = current()
+    return None if recording is None else recording.known_secrets()
 
 
 def position() -> int:

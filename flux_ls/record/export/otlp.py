@@ -9,7 +9,7 @@ from opentelemetry.trace import DEFAULT_TRACE_STATE, StatusCode
 
 from flux_ls.record.export.protobuf import add_pairs, before_text, sized, utf8, varint
 from flux_ls.record.export.taken import Taken
-from flux_ls.record.export.texts import readable
+from flux_ls.record.export.texts import readable, readable_value
 from flux_ls.record.made import Kind, MadeSpan
 from flux_ls.record.values import Captured, encoded, text_of
 from flux_ls.record.wire import ROW_SPAN
@@ -134,11 +134,16 @@ def _described(span: ReadableSpan, attributes: Mapping[str, Any]) -> bytes:
     parts = [b"\x2a", _name(name), b"\x30", varint(kind.value + 1)]
     add_pairs(parts, _ATTRIBUTE, attributes)
     described = b"".join(parts)
-    if len(described) <= _LONGEST_DESCRIPTION and _SIMPLE.issuperset(key[4]):
+    if len(described) <= _LONGEST_DESCRIPTION and _SIMPLE.issuperset(key[4]) and _are_open(attributes):
         if len(_descriptions) >= _MOST_DESCRIPTIONS:
             _descriptions.clear()
         _descriptions[key] = described
     return described
+
+
+def _are_open(attributes: Mapping[str, Any]) -> bool:
+    """Whether nothing of them is redacted: a secret is neither remembered here, nor overlooked when it comes again."""
+    return all(readable_value(key, value) == value for key, value in attributes.items() if type(value) is str)
 
 
 def encode_made(taken: Taken, span: MadeSpan, span_budget: int) -> bytes:
@@ -248,8 +253,9 @@ def _name(name: str) -> bytes:
     if known is None:
         if len(_names) >= _MOST_NAMES:
             _names.clear()
-        known = sized(utf8(readable(name)))
-        if len(known) <= 256:
+        told = readable(name)
+        known = sized(utf8(told))
+        if len(known) <= 256 and told == name:
             _names[name] = known
     return known
 

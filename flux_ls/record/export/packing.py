@@ -7,12 +7,14 @@ from typing import Any, Final, Protocol
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
+from flux_ls.record.export.masking import without_secrets
 from flux_ls.record.export.otlp import encode_made, encode_resource, encode_scope, encode_span, export_request
 from flux_ls.record.export.process import Process
 from flux_ls.record.export.sending import HttpSender
 from flux_ls.record.export.taken import Taken
 from flux_ls.record.guard import tell
 from flux_ls.record.made import MadeSpan
+from flux_ls.record.redaction.remembered import gathering
 from flux_ls.record.wire import DROPPED
 
 FULL: Final = 512 * 1024
@@ -67,12 +69,7 @@ class Collector:
         for each in taken:
             resource = self._resource(resource_of(each) or self._process.resource(), dropped)
             scopes = spans.setdefault(resource, {})
-            for span in each.spans:
-                try:
-                    scope, encoded = self._encoded(each, span)
-                except Exception as error:
-                    tell("encoding a span", error)
-                    continue
+            for scope, encoded in self._all_encoded(each):
                 known = scopes.get(scope)
                 if known is None:
                     scopes[scope] = [encoded]
@@ -95,6 +92,28 @@ class Collector:
 
     def forget(self) -> None:
         self._sender.forget()
+
+    def _all_encoded(self, taken: Taken) -> list[tuple[bytes, bytes]]:
+        """The spans with their scopes. What is a secret may be known only when all of them were encoded."""
+        spans: list[Any] = []
+        encoded: list[tuple[bytes, bytes]] = []
+        with gathering(taken.secrets):
+            for span in taken.spans:
+                try:
+                    encoded.append(self._encoded(taken, span))
+                    spans.append(span)
+                except Exception as error:
+                    tell("encoding a span", error)
+        if not taken.secrets or not taken.secrets.may_be_in(b"".join(content for _, content in encoded)):
+            return encoded
+        clean: list[tuple[bytes, bytes]] = []
+        for span, known in zip(spans, encoded, strict=True):
+            try:
+                hidden = taken.secrets.may_be_in(known[1])
+                clean.append(self._encoded(taken, without_secrets(taken, span)) if hidden else known)
+            except Exception as error:
+                tell("taking secrets out of a span", error)
+        return clean
 
     def _encoded(self, taken: Taken, span: Any) -> tuple[bytes, bytes]:
         if isinstance(span, MadeSpan):

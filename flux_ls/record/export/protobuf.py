@@ -88,9 +88,11 @@ def _pair(key: str, value: bytes) -> bytes:
 def _text(key: str, value: str) -> bytes:
     if type(value) is not str:
         value = str(value)
-    text = utf8(readable_value(key, value))
+    told = readable_value(key, value)
+    text = utf8(told)
     pair = before_text(key, len(text)) + text
-    if len(value) <= _LONGEST_KNOWN:
+    # A secret is neither remembered here, nor overlooked when it comes again.
+    if len(value) <= _LONGEST_KNOWN and told == value:
         if len(_known_texts) >= _MOST_KNOWN:
             _known_texts.clear()
         _known_texts[key, value] = pair

@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from flux_ls.record.export.masking import without_secrets
 from flux_ls.record.export.packing import Parcel, resource_of
 from flux_ls.record.export.process import Process
 from flux_ls.record.export.sending import Busy
@@ -16,6 +17,7 @@ from flux_ls.record.export.taken import Taken
 from flux_ls.record.export.texts import readable, readable_list, readable_value
 from flux_ls.record.guard import tell
 from flux_ls.record.made import MadeSpan
+from flux_ls.record.redaction.remembered import gathering
 from flux_ls.record.values import Captured, encode
 from flux_ls.record.wire import DROPPED
 
@@ -37,11 +39,7 @@ class ThroughExporter:
         spans: list[ReadableSpan] = []
         for each in taken:
             resource = self._resource(resource_of(each) or self._process.resource(), dropped)
-            for span in each.spans:
-                try:
-                    spans.append(self._as_span(each, span, resource))
-                except Exception as error:
-                    tell("making a span for the exporter", error)
+            spans += self._as_spans(each, each.spans, resource)
             if len(spans) >= _FEW:
                 yield Parcel(spans, _size(spans), len(spans), each.failed)
                 spans = []
@@ -73,6 +71,22 @@ class ThroughExporter:
             told = {**attributes, DROPPED: dropped} if dropped else attributes
             known = self._resources[key] = (attributes, Resource(told, resource.schema_url))
         return known[1]
+
+    def _as_spans(self, taken: Taken, spans: Sequence[Any], resource: Resource) -> list[ReadableSpan]:
+        made: list[ReadableSpan] = []
+        # What is a secret may be known only when all of them were made.
+        for clean in (False, True):
+            if clean and not taken.secrets:
+                break
+            made = []
+            with gathering(taken.secrets):
+                for span in spans:
+                    try:
+                        given = without_secrets(taken, span) if clean else span
+                        made.append(self._as_span(taken, given, resource))
+                    except Exception as error:
+                        tell("making a span for the exporter", error)
+        return made
 
     def _as_span(self, taken: Taken, span: Any, resource: Resource) -> ReadableSpan:
         if isinstance(span, MadeSpan):

@@ -4,18 +4,21 @@ import msgspec
 
 from flux_ls.record.made import MadeSpan
 from flux_ls.record.recording import Ended, Recording
+from flux_ls.record.redaction.remembered import gathering
+from flux_ls.record.values import Captured
 from flux_ls.record.wire import OMITTED_CALLS
 
 
 class Taken:
     """Spans that ended, and what is to be added to them."""
 
-    __slots__ = ("again", "annotations", "dropped", "failed", "parents", "spans", "trace_id")
+    __slots__ = ("again", "annotations", "dropped", "failed", "parents", "secrets", "spans", "trace_id")
 
     def __init__(self, recording: Recording) -> None:
         """Takes what has ended; what other threads add meanwhile stays for the next time."""
         self.trace_id = recording.trace_id
         self.failed = recording.failed
+        self.secrets = recording.known_secrets()
         self.parents = recording.parents
         self.again = 0
         """How often the first span was sent before, if it is sent again."""
@@ -29,6 +32,8 @@ class Taken:
             recording.annotations.setdefault(recording.root_id, {})[OMITTED_CALLS] = text
         if recording.annotations:
             self._take_annotations(recording)
+        if not recording.closed:
+            self._look_ahead(recording)
 
     def _take_annotations(self, recording: Recording) -> None:
         waiting = recording.annotations
@@ -47,6 +52,14 @@ class Taken:
             self.again = recording.sent_again
             recording.added_to_root = self.annotations[root_id] = {**recording.added_to_root, **late}
             self.spans.append(root)
+
+    def _look_ahead(self, recording: Recording) -> None:
+        """What waits for spans that run still, such as what came in with the request, tells of secrets already."""
+        with gathering(self.secrets):
+            for waiting in list(recording.annotations.values()):
+                for value in list(waiting.values()):
+                    if isinstance(value, Captured):
+                        _ = value.tree
 
 
 def span_id_of(span: MadeSpan | Ended) -> int:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from flux_ls.record import settings
 from flux_ls.record.redaction import redact_text
+from flux_ls.record.redaction.spellings import CUT_OFF
 
 _FRAMES: Final = 60
 """Of one exception's stack: the innermost."""
@@ -31,7 +32,7 @@ def one_line(error: BaseException) -> str:
     message = message_of(error).strip()
     line = message.splitlines()[0] if message else ""
     name = type(error).__name__
-    return f"{name}: {line if len(line) <= _LINE else line[: _LINE - 1] + '…'}" if line else name
+    return f"{name}: {line if len(line) <= _LINE else line[: _LINE - 1] + CUT_OFF}" if line else name
 
 
 def stacktrace_of(error: BaseException) -> str:
@@ -47,7 +48,7 @@ def stacktrace_of(error: BaseException) -> str:
 
 def _cut(text: str) -> str:
     longest = settings.in_force().record_value_bytes
-    return text if len(text) <= longest else text[:longest]
+    return text if len(text) <= longest else text[:longest] + CUT_OFF
 
 
 def _shorten(told: Any, depth: int = 0) -> None:

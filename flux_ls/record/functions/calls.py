@@ -11,7 +11,8 @@ from flux_ls.record.guard import tell
 from flux_ls.record.made import MadeEvent, MadeSpan, new_span_id, now_ns
 from flux_ls.record.recording import CURRENT, Recording, enter, enter_call, keep_calls, leave, position
 from flux_ls.record.redaction import is_secret_key
-from flux_ls.record.values import Captured, Tree, snapshot, snapshot_items
+from flux_ls.record.redaction.keys import Verdict
+from flux_ls.record.values import Captured, Tree, redacted_value, snapshot, snapshot_items
 
 SCOPE: Final = "flux_ls.record.functions"
 
@@ -124,7 +125,7 @@ class Site:
                 leave(call.token)
             attributes: dict[str, object] = {wire.INPUT: call.input}
             if self.secret and result is not None and type(result) is not bool:
-                attributes[wire.OUTPUT] = Captured(wire.REDACTED)
+                attributes[wire.OUTPUT] = Captured(redacted_value(Verdict.SECRET, result))
             else:
                 attributes[wire.OUTPUT] = Captured(snapshot(result, _value_bytes))
             call.attributes = attributes
@@ -205,7 +206,9 @@ class Site:
             if call.yielded is None:
                 call.yielded = []
             if call.count <= MOST_YIELDED:
-                call.yielded.append(wire.REDACTED if self.secret else snapshot(value, _value_bytes))
+                call.yielded.append(
+                    redacted_value(Verdict.SECRET, value) if self.secret else snapshot(value, _value_bytes)
+                )
         except Exception as error:
             tell("recording what a generator yields", error)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from flux_ls.record.redaction.keys import OPEN_BEFORE, SECOND_WORDS, Verdict, verdict, word_set
+from flux_ls.record.redaction.remembered import redacted
 from flux_ls.record.redaction.values import is_code, is_countable, is_opaque, is_path
 from flux_ls.record.wire import REDACTED
 
@@ -109,6 +110,7 @@ def _without(text: str, names: re.Pattern[str], secret_of: Callable[[str, re.Mat
         at = found.end()
         value = secret_of(text, found)
         if value is not None:
+            redacted(text[value.start : value.end])
             parts += (text[copied : value.start], value.marker)
             copied = at = max(value.end, at)
     if not parts:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from flux_ls.record.redaction.keys import Verdict, verdict
+from flux_ls.record.redaction.remembered import redacted
 from flux_ls.record.wire import REDACTED
 
 _INSERT = re.compile(
@@ -165,17 +166,22 @@ def _is_bound(value: str) -> bool:
 
 
 def _marker(value: str) -> str:
-    return f"'{REDACTED}'" if value[-1:] in "'\"" else REDACTED
+    return f"'{redacted(value)}'" if value[-1:] in "'\"" else redacted(value)
 
 
 def _without_keys(text: str) -> str:
     parts: list[str] = []
     copied = 0
     for found in _KEY_DETAIL.finditer(text):
-        if any(verdict(_column(part)) is Verdict.SECRET for part in found[1].split(",")) and found.start() >= copied:
+        secret = [verdict(_column(part)) is Verdict.SECRET for part in found[1].split(",")]
+        if any(secret) and found.start() >= copied:
             end = text.find(")", found.end())
+            end = end if end >= 0 else len(text)
+            for value, is_secret in zip(text[found.end() : end].split(", "), secret, strict=False):
+                if is_secret:
+                    redacted(value)
             parts += (text[copied : found.end()], REDACTED)
-            copied = end if end >= 0 else len(text)
+            copied = end
     parts.append(text[copied:])
     return "".join(parts)
 
@@ -183,4 +189,4 @@ def _without_keys(text: str) -> str:
 def _without_duplicate(found: re.Match[str]) -> str:
     if verdict(found[2]) is not Verdict.SECRET:
         return found[0]
-    return found[0].replace(f"'{found[1]}'", f"'{REDACTED}'", 1)
+    return found[0].replace(f"'{found[1]}'", f"'{redacted(found[1])}'", 1)

@@ -6,6 +6,7 @@ from typing import Final
 
 from flux_ls.record.redaction.keys import Verdict, verdict
 from flux_ls.record.redaction.named import redact_named
+from flux_ls.record.redaction.remembered import redacted
 from flux_ls.record.redaction.sql import redact_sql
 from flux_ls.record.redaction.tokens import (
     BOUNDARY,
@@ -187,7 +188,7 @@ def _redact(text: str) -> str:
     if "basic" in low or "negotiate" in low or "ntlm" in low:
         text = _BASIC.sub(_without_basic, text)
     if "curl" in low:
-        text = _CURL_USER.sub(rf"\g<1>{REDACTED}", text)
+        text = _CURL_USER.sub(lambda found: found[1] + redacted(found[2]), text)
     if _names_secret(low):
         text = redact_sql(redact_named(text))
     return redact_cards(text)
@@ -196,20 +197,20 @@ def _redact(text: str) -> str:
 def _without_user(found: re.Match[str]) -> str:
     user, colon, password = found[1], found[2], found[3]
     if colon and password:
-        return f"://{user}:{REDACTED}@" if password != REDACTED else found[0]
+        return f"://{user}:{redacted(password)}@" if password != REDACTED else found[0]
     if is_opaque(user):
-        return f"://{REDACTED}{colon}@"
+        return f"://{redacted(user)}{colon}@"
     return found[0]
 
 
 def _without_password(found: re.Match[str]) -> str:
-    return f"://{found[1]}:{REDACTED}@" if found[2] != REDACTED else found[0]
+    return f"://{found[1]}:{redacted(found[2])}@" if found[2] != REDACTED else found[0]
 
 
 def _without_bearer(found: re.Match[str]) -> str:
     token = found[2]
     told = any(map(str.isdigit, token)) or len(token) >= 20 or _TOLD_BY_CASE.search(token)
-    return found[1] + REDACTED if told else found[0]
+    return found[1] + redacted(token) if told else found[0]
 
 
 def _without_basic(found: re.Match[str]) -> str:
@@ -223,6 +224,7 @@ def _without_basic(found: re.Match[str]) -> str:
         # Cut short: what is there of it still tells.
         decoded = base64.b64decode(token[: len(token) // 4 * 4] or "")
     if b":" in decoded or len(token) >= 24 or decoded.startswith(b"NTLMSSP"):
+        redacted(found[0])
         return found[1] + REDACTED
     return found[0]
 

@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 
 from flux_ls.record.redaction.keys import Verdict, verdict
+from flux_ls.record.redaction.remembered import redacted
 from flux_ls.record.redaction.texts import redact_text
 from flux_ls.record.redaction.tokens import is_card
 from flux_ls.record.redaction.values import is_code, is_countable, is_opaque, is_path
@@ -52,6 +53,12 @@ def is_secret_value(judged: Verdict, value: Any) -> bool:
     return False
 
 
+def redacted_as(judged: Verdict, value: Tree) -> str:
+    """The mark for a value that is a secret, given what its name says."""
+    # Of a pair, the first is whose secret it is.
+    return redacted(value[1] if judged is Verdict.TEXT and type(value) is list else value)
+
+
 def _never(_text: str) -> bool:
     return False
 
@@ -85,10 +92,10 @@ def redact_pair(tree: Tree) -> Tree:
         # `{"name": "password", "value": "…"}`
         name = tree.get("name", tree.get("key"))
         if type(name) is str and is_secret_value(verdict(name), tree["value"]):
-            return {**tree, "value": REDACTED}
+            return {**tree, "value": redacted(tree["value"])}
     elif type(tree[0]) is str and _is_one(tree[1]) and _NAME.fullmatch(tree[0]) and verdict(tree[0]) is Verdict.SECRET:
         # `["authorization", "…"]`
-        return [tree[0], REDACTED]
+        return [tree[0], redacted(tree[1])]
     return tree
 
 
@@ -102,8 +109,8 @@ def _redacted_fields(tree: dict[str, Tree], depth: int, by_name: bool) -> Tree:
         key = redact_text(name) if len(name) >= _LONG_NAME else name
         if name == TYPE:
             fields[key] = value
-        elif by_name and is_secret_value(verdict(name), value):
-            fields[key] = value if value == "" else REDACTED
+        elif by_name and is_secret_value(judged := verdict(name), value):
+            fields[key] = value if value == "" else redacted_as(judged, value)
         else:
             fields[key] = _redacted(value, depth + 1, by_name=by_name)
     return redact_pair(fields) if "value" in fields else fields
@@ -116,5 +123,5 @@ def _redacted_elements(tree: list[Tree], depth: int, by_name: bool) -> Tree:
         if type(flag) is not str or not flag.startswith("--") or "=" in flag or type(tree[at + 1]) is not str:
             continue
         if verdict(flag) is Verdict.SECRET and not tree[at + 1].startswith("--"):
-            elements[at + 1] = REDACTED
+            elements[at + 1] = redacted(tree[at + 1])
     return redact_pair(elements) if len(elements) == 2 else elements

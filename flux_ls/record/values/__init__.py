@@ -3,6 +3,7 @@
 from flux_ls.record.redaction.trees import Tree
 from flux_ls.record.values.bodies import body, headers, headers_by_name
 from flux_ls.record.values.encode import encode, encoded, text_of
+from flux_ls.record.values.secret import redacted_value
 from flux_ls.record.values.snapshot import snapshot, snapshot_items
 from flux_ls.record.values.walk import Captured
 
@@ -14,6 +15,7 @@ __all__ = [
     "encoded",
     "headers",
     "headers_by_name",
+    "redacted_value",
     "snapshot",
     "snapshot_items",
     "text_of",

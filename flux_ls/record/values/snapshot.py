@@ -12,8 +12,8 @@ from flux_ls.record.redaction.keys import Verdict
 from flux_ls.record.redaction.texts import is_suspect
 from flux_ls.record.redaction.trees import Tree, redact_pair, redact_texts
 from flux_ls.record.values.names import PLAIN_NAMES, is_secret, written
+from flux_ls.record.values.secret import redacted_value
 from flux_ls.record.values.walk import QUICK_NODES, SHORTEST, SMALLEST_CARD, Captured, Walk
-from flux_ls.record.wire import REDACTED
 
 VALUE_BUDGET: Final = 4096
 """Characters of JSON, about."""
@@ -40,7 +40,7 @@ def snapshot_items(pairs: Iterable[tuple[str, object]], budget: int = VALUE_BUDG
         if key is None:
             key, judged = written(name)
             if judged is not Verdict.OPEN and is_secret(judged, value):
-                tree[key] = REDACTED
+                tree[key] = redacted_value(judged, value)
                 continue
         kind = type(value)
         if kind is str:
@@ -89,7 +89,7 @@ def _quick_items(value: dict[Any, Any], depth: int, walk: "Walk") -> Tree:
         if type(name) is not str or (key := known(name)) is None:
             key, judged = written(name)
             if judged is not Verdict.OPEN and is_secret(judged, part):
-                tree[key] = REDACTED
+                tree[key] = redacted_value(judged, part)
                 continue
             if type(name) is not str:
                 raise _NotQuick  # two keys may look alike

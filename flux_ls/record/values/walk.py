@@ -11,6 +11,7 @@ from flux_ls.record.values.fit import fit
 from flux_ls.record.values.kinds import WIDEST, kind_of
 from flux_ls.record.values.looks import LOOKS
 from flux_ls.record.values.names import LONGEST, PLAIN_NAMES, is_secret, written
+from flux_ls.record.values.secret import redacted_value
 from flux_ls.record.wire import CUT, DEEP, FLOAT, MORE, REDACTED, REF, REPR, TYPE, UNREADABLE
 
 SMALLEST_CARD: Final = 10**13
@@ -146,7 +147,7 @@ class Walk:
                 used += len(key)
                 odd = odd or type(name) is not str or len(name) > LONGEST
                 if judged is not Verdict.OPEN and is_secret(judged, value):
-                    tree[key] = REDACTED
+                    tree[key] = redacted_value(judged, value)
                     continue
             if odd and key in tree:
                 key = f"{key} ({seen})"
