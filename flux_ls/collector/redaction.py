@@ -19,12 +19,15 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from flux_ls.collector.masking import mask
 from flux_ls.otlp.batch import LogBatch, Origin, SpanBatch
 from flux_ls.record.redaction import configure, redact_text, redact_tree
 from flux_ls.record.redaction.keys import Verdict, verdict
 from flux_ls.record.redaction.prefilter import expression
+from flux_ls.record.redaction.remembered import Remembered, gathering
+from flux_ls.record.redaction.remembered import redacted as mark_of
 from flux_ls.record.redaction.sql import redact_parameters, secret_positions
-from flux_ls.record.redaction.trees import is_secret_value
+from flux_ls.record.redaction.trees import is_secret_value, redacted_as
 from flux_ls.record.wire import REDACTED
 
 _MEMORY: Final = 64 << 20
@@ -63,41 +66,52 @@ class Redactor:
         """The batch without secrets. `body` is what its bytes were cut from, if they were."""
         if body and self._suspect(body) is None:
             return batch
-        chunks = [chunk.raws for part in batch.parts for chunk in part.chunks.values()]
-        redacted = self._redact_all(chunks, Span, _redact_span)
+        by_trace = [(part.trace_id, chunk.raws) for part in batch.parts for chunk in part.chunks.values()]
+        redacted = self._redact_all(by_trace, Span, _redact_span)
         if redacted:
             for part in batch.parts:
                 if part.root is not None and (raw := redacted.get(id(part.root[0]))) is not None:
                     part.root = (raw, part.root[1])
-            for raws in chunks:
+            for _, raws in by_trace:
                 raws[:] = [redacted.get(id(raw), raw) for raw in raws]
         return batch._replace(origins=self._redacted_origins(batch.origins))
 
     def logs(self, batch: LogBatch) -> LogBatch:
-        redacted = self._redact_all([[row.raw for row in batch.rows]], LogRecord, _redact_log)
+        redacted = self._redact_all([(row.trace_id, [row.raw]) for row in batch.rows], LogRecord, _redact_log)
         rows = [row._replace(raw=redacted.get(id(row.raw), row.raw)) for row in batch.rows] if redacted else batch.rows
         return batch._replace(origins=self._redacted_origins(batch.origins), rows=rows)
 
-    def _redact_all(self, chunks: Iterable[list[bytes]], kind: type[M], redact: "Any") -> dict[int, bytes]:
+    def _redact_all(
+        self, by_trace: Sequence[tuple[bytes, list[bytes]]], kind: type[M], redact: "Any"
+    ) -> dict[int, bytes]:
         """Of the messages that have to change, what they become, by the identity of their bytes."""
-        raws = [raw for chunk in chunks for raw in chunk]
+        raws = [raw for _, chunk in by_trace for raw in chunk]
+        traces = [trace_id for trace_id, chunk in by_trace for _ in chunk]
         together = b"".join(raws)
         found = self._suspect(together)
         if found is None:
             return {}
         changed: dict[int, bytes] = {}
+        secrets: dict[bytes, Remembered] = {}
         ends = list(accumulate(map(len, raws)))
         while found is not None:
             first = bisect_right(ends, found.start())
             # A match across the edge of two messages may hide one that begins in the second.
             last = bisect_right(ends, max(found.start(), found.end() - 1))
             for index in range(first, min(last, len(raws) - 1) + 1):
-                raw = _redacted(raws[index], kind, redact)
+                with gathering(secrets.setdefault(traces[index], Remembered())):
+                    raw = _redacted(raws[index], kind, redact)
                 if raw != raws[index]:
                     changed[id(raws[index])] = raw
             if last >= len(raws):
                 break
             found = self._suspect(together, ends[last])
+        # What a name has told to be a secret is one wherever it stands in the trace.
+        for raw, trace_id in zip(raws, traces, strict=True):
+            known = secrets.get(trace_id)
+            clean = changed.get(id(raw), raw)
+            if known and known.may_be_in(clean) and (masked := _masked(clean, kind, known)) != clean:
+                changed[id(raw)] = masked
         return changed
 
     def _redacted_origins(self, origins: list[Origin]) -> list[Origin]:
@@ -126,6 +140,17 @@ def _redacted(raw: bytes, kind: type[M], redact: Any) -> bytes:
         log.exception("could not look for secrets in a %s: its texts are not kept", kind.__name__)
         changed = _strip(message)
     return message.SerializeToString() if changed else raw
+
+
+def _masked(raw: bytes, kind: type[M], secrets: Remembered) -> bytes:
+    message: Any = kind.FromString(raw)
+    before = kind.FromString(raw)
+    try:
+        mask(message, secrets)
+    except Exception:
+        log.exception("could not look for known secrets in a %s: its texts are not kept", kind.__name__)
+        _strip(message)
+    return message.SerializeToString() if message != before else raw
 
 
 def _strip(message: Any) -> bool:
@@ -194,7 +219,7 @@ def _redact_positions(statement: str, pairs: Iterable[KeyValue]) -> bool:
         if pair.key == _PARAMETERS:
             redacted = redact_parameters(statement, text)
         elif (position := _PARAMETER.fullmatch(pair.key)) and int(position[1]) in secret_positions(statement):
-            redacted = REDACTED
+            redacted = mark_of(text)
         if redacted != text:
             pair.value.string_value = redacted
             changed = True
@@ -205,6 +230,7 @@ def _redact_pair(pair: KeyValue, depth: int) -> bool:
     judged = verdict(pair.key)
     if judged is not Verdict.OPEN and _is_secret(judged, pair.value):
         changed = pair.value.string_value != REDACTED
+        redacted_as(judged, _tree(pair.value, depth))
         pair.value.string_value = REDACTED
     else:
         changed = _redact_value(pair.key, pair.value, depth)
@@ -226,6 +252,18 @@ def _is_secret(judged: Verdict, value: AnyValue) -> bool:
     if which == "bytes_value":
         plain = plain.decode("latin-1")
     return plain != "" and is_secret_value(judged, plain)
+
+
+def _tree(value: AnyValue, depth: int) -> Any:
+    """A value as the rules see it: as JSON."""
+    which = value.WhichOneof("value")
+    if which is None or depth <= 0:
+        return None
+    if which == "array_value":
+        return [_tree(item, depth - 1) for item in value.array_value.values]
+    if which == "kvlist_value":
+        return {pair.key: _tree(pair.value, depth - 1) for pair in value.kvlist_value.values}
+    return getattr(value, which)
 
 
 def _redact_value(key: str, value: AnyValue, depth: int) -> bool:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from google.protobuf.json_format import MessageToDict
@@ -26,6 +27,7 @@ from flux_ls.store.reader import Reader
 from tests.record.redaction.innocents import NAMED, TEXTS
 from tests.record.redaction.secrets import SECRETS, Secret
 from tests.record.redaction.test_corpus import parts_of, text_of
+from tests.record.test_masking import remains
 
 _NOW_NS = 1_700_000_000_000_000_000
 
@@ -298,6 +300,80 @@ class TestASpan:
             assert [request.failed for request in reader.requests()] == [True]
 
 
+class TestATrace:
+    """What one span has under the name of a secret is none the less one where others have it under no name."""
+
+    SECRET = "hunter2-öß\"'x"
+
+    def kept(self, *attributes: dict[str, Any], message: str = "", of_others: bool = False) -> list[Span]:
+        """The spans of one trace that have these attributes; `of_others`, of a trace each."""
+        export = span_with(attributes[0], message)
+        spans = export.resource_spans[0].scope_spans[0].spans
+        for number, each in enumerate(attributes[1:]):
+            made = export.resource_spans.add().scope_spans.add().spans.add()
+            made.CopyFrom(span_with(each).resource_spans[0].scope_spans[0].spans[0])
+            made.span_id, made.parent_span_id = bytes([number + 1]) * 8, spans[0].span_id
+            made.trace_id = bytes([number + 1]) * 16 if of_others else spans[0].trace_id
+        batch = Redactor().spans(read_spans(export))
+        raws = [raw for part in batch.parts for chunk in part.chunks.values() for raw in chunk.raws]
+        return sorted(map(Span.FromString, raws), key=lambda span: span.span_id, reverse=True)
+
+    @pytest.mark.parametrize(
+        "named",
+        [
+            {"user.password": SECRET},
+            {"login": {"password": SECRET}},
+            {"passwords": [SECRET, "other99"]},
+            {"http.request.header.authorization": [f"Bearer {SECRET}"]},
+            {wire.INPUT: json.dumps({"body": {"password": SECRET}})},
+            {"text": f"password={json.dumps(SECRET)}"},
+            {"db.query.text": "UPDATE users SET password = $1", "db.query.parameter.0": SECRET},
+        ],
+        ids=str,
+    )
+    def test_has_no_secret_of_another_span(self, named: dict[str, Any]) -> None:
+        secret = self.SECRET
+        unnamed = {
+            "given": secret,
+            "list": ["a", secret],
+            "object": {"inner": secret, secret: 1},
+            "raw": secret.encode(),
+            "url.full": f"https://shop.example/{quote(secret, safe='')}",
+            wire.INPUT: json.dumps({"given": secret, "inner": json.dumps([secret])}),
+            wire.LOCALS: json.dumps([{"path": "/a.py", "line": 1, "function": "f", "locals": {"given": secret}}]),
+            secret: 1,
+        }
+        for spans in (self.kept(named, unnamed), self.kept(unnamed, named)):
+            assert remains(secret, b"".join(span.SerializeToString() for span in spans)) == []
+        [root, _] = self.kept(named, unnamed, message=f"login with {secret} failed")
+        assert root.status.message == f"login with {REDACTED} failed"
+        assert root.events[0].attributes[2].value.string_value.endswith(f"ValueError: login with {REDACTED} failed\n")
+        assert remains(secret, root.SerializeToString()) == []
+
+    def test_keeps_numbers_words_and_places_that_only_look_alike(self) -> None:
+        [_, other] = self.kept(
+            {"otp": 481516, "password": "checkout"},
+            {"given": 481516, "order": 14815162, "half": 4.5, "text": "checkouts", "code.function.name": "checkout"},
+        )
+        told = attributes(other)
+        assert told["given"] == {"stringValue": REDACTED}
+        assert told["order"] == {"intValue": "14815162"}
+        assert told["half"] == {"doubleValue": 4.5}
+        assert told["text"] == {"stringValue": "checkouts"}
+        assert told["code.function.name"] == {"stringValue": "checkout"}
+
+    def test_is_not_told_of_the_secrets_of_another(self) -> None:
+        [_, other] = self.kept({"password": "hunter2000"}, {"given": "hunter2000"}, of_others=True)
+        assert attributes(other)["given"] == {"stringValue": "hunter2000"}
+
+    def test_a_span_that_has_none_is_kept_byte_for_byte(self) -> None:
+        export = span_with({"text": "a hunter2000… b"})
+        before = export.resource_spans[0].scope_spans[0].spans[0]
+        [_, other] = self.kept({"password": "sesame99"}, {"text": "a hunter2000… b"})
+        other.span_id, other.parent_span_id = before.span_id, b""
+        assert other == before
+
+
 def test_resources_and_scopes() -> None:
     export = span_with({})
     export.resource_spans[0].resource.attributes.add(key="db.url").value.string_value = "postgres://a:hunter2@db/shop"
@@ -310,6 +386,19 @@ def test_resources_and_scopes() -> None:
         assert b"hunter2" not in origin.resource + origin.scope
         assert b"shop" in origin.resource
         assert b"--password" in origin.resource
+
+
+def test_log_records_of_a_trace_share_what_is_known_of_it() -> None:
+    export = ExportLogsServiceRequest()
+    for name in ("password", "given"):
+        record = export.resource_logs.add().scope_logs.add().log_records.add()
+        record.trace_id, record.span_id, record.time_unix_nano = b"t" * 16, b"s" * 8, _NOW_NS
+        record.body.string_value = "login with hunter2000 failed"
+        for key, text in (("exception.type", "ValueError"), (name, "hunter2000")):
+            record.attributes.add(key=key).value.string_value = text
+    rows = Redactor().logs(read_exception_logs(export)).rows
+    assert len(rows) == 2
+    assert not any(b"hunter2000" in row.raw for row in rows)
 
 
 def test_log_records(tmp_path: Path, ingest: Ingest) -> None:
