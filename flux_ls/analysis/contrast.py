@@ -163,7 +163,7 @@ def _questions(mine: Fact, here: _Column, there: _Column) -> Iterator[_Question]
     if mine is None:
         yield _Question(0, "is None", lambda value: value is None)
         return
-    if mine == REDACTED:
+    if isinstance(mine, str) and REDACTED in mine:
         yield _Question(2, "is there", lambda value: value is not _MISSING)
         return
     length = _length(mine)

@@ -22,6 +22,7 @@ from flux_ls.otlp.payload import decode
 from flux_ls.otlp.stacktrace import InAppRule, parse_stacktrace
 from flux_ls.record import wire
 from flux_ls.record.redaction import redact_text
+from flux_ls.record.redaction.remembered import Remembered
 from flux_ls.record.values import body, headers
 from flux_ls.replay.process import START
 from flux_ls.replay.shapes import Conditions, Recording
@@ -44,7 +45,7 @@ def spans_of(ran: Ran, recording: Recording, conditions: Conditions) -> tuple[tu
     found = _of_the_request(told)
     is_told = bool(found)
     if not found:
-        found = (_one_span(ran, recording, rule),)
+        found = (_one_span(ran, recording, rule, _filled_in(conditions)),)
     moved = _moved(recording, conditions.root)
     return tuple(_as_recorded(span, moved) for span in found) if moved else found, is_told
 
@@ -75,7 +76,15 @@ def _of_the_request(spans: list[Span]) -> tuple[Span, ...]:
     return max(served, key=lambda each: (len(each), each[0].trace_id), default=())
 
 
-def _one_span(ran: Ran, recording: Recording, rule: InAppRule) -> Span:
+def _filled_in(conditions: Conditions) -> Remembered:
+    """What was redacted, and is told for this run alone: no more of it is shown than was recorded."""
+    secrets = Remembered()
+    for value in conditions.fill.values():
+        secrets.add(value)
+    return secrets
+
+
+def _one_span(ran: Ran, recording: Recording, rule: InAppRule, secrets: Remembered) -> Span:
     """What is known of a run without the recorder."""
     entry = entry_of(list(recording.spans))
     attributes = {
@@ -91,7 +100,7 @@ def _one_span(ran: Ran, recording: Recording, rule: InAppRule) -> Span:
         answer: dict[str, object] = {"status": ran.status, "headers": headers(ran.headers).tree}
         if ran.body_total:
             answer["body"] = body(content_type, ran.body, ran.body_total).tree
-        attributes[wire.OUTPUT] = json.dumps(answer)
+        attributes[wire.OUTPUT] = json.dumps(secrets.tree_without(answer))
     start_ns = recording.request.started_ns
     return replace(
         entry,
@@ -102,15 +111,15 @@ def _one_span(ran: Ran, recording: Recording, rule: InAppRule) -> Span:
         status="error" if failed else "unset",
         status_message="",
         attributes=attributes,
-        exceptions=_exceptions(ran, rule, start_ns),
+        exceptions=_exceptions(ran, rule, start_ns, secrets),
         events=(),
     )
 
 
-def _exceptions(ran: Ran, rule: InAppRule, at_ns: int) -> tuple[ExceptionRecord, ...]:
+def _exceptions(ran: Ran, rule: InAppRule, at_ns: int, secrets: Remembered) -> tuple[ExceptionRecord, ...]:
     if ran.error is None:
         return ()
-    message, trace = redact_text(ran.error["message"]), redact_text(ran.error["stacktrace"])
+    message, trace = (secrets.without(redact_text(ran.error[part])) for part in ("message", "stacktrace"))
     raised = parse_stacktrace(trace, type=ran.error["type"], message=message, language="python", rule=rule)
     return (ExceptionRecord(raised, "event", at_ns, trace),)
 

@@ -150,6 +150,12 @@ def test_of_a_secret_only_that_it_is_there() -> None:
     assert told(failing, passing)[0].startswith("card is there: 17/17 failures, 0/99 successes")
 
 
+def test_of_a_text_that_a_secret_was_taken_out_of_nothing_is_measured() -> None:
+    failing = [body(plan="pro", note="for [redacted], please")] * 17
+    passing = [body(plan="pro", note=f"for {number}") for number in range(99)]
+    assert [condition for condition in told(failing, passing) if condition.startswith("note")] == []
+
+
 def test_inputs_made_by_chance_have_nothing_in_common() -> None:
     chance = random.Random(7)
 

@@ -267,6 +267,14 @@ def test_redacted_authorization_is_a_reason_to_skip_and_can_be_given(project: Pr
     assert (given.outcome, given.now) == ("passing", 200)
 
 
+def test_what_is_given_for_a_secret_is_not_shown_in_a_message(project: Project) -> None:
+    project.write("web.py", HEAD + handler('raise ValueError("no " + request.headers["authorization"][7:])'))
+    id = project.add("GET", "/x", 500, headers={"authorization": "[redacted]"})
+    with_it = project.one(id, fill={"Authorization": "Bearer hunter2000"})
+    assert with_it.reason == "ValueError: no [redacted]"
+    assert "hunter2000" not in repr(with_it)
+
+
 def test_cancelling_ends_the_processes(project: Project, tmp_path: Path) -> None:
     project.write("web.py", HEAD + "print('up', os.getpid(), flush=True)\n" + handler("time.sleep(99)"))
     ids = [project.add("GET", "/x") for _ in range(3)]

@@ -13,7 +13,9 @@ from flux_ls.analysis.diff import names, texts
 from flux_ls.analysis.diff.paths import Path
 from flux_ls.analysis.diff.values import Change
 
-Reason = Literal["id", "time", "duration", "address", "port", "thread", "run", "header", "size", "order", "code"]
+Reason = Literal[
+    "id", "time", "duration", "address", "port", "thread", "run", "header", "size", "order", "code", "secret"
+]
 """Why a difference is none."""
 
 _GIVEN = frozenset({"url.path", "url.full", "url.query", "http.target", "http.url"})
@@ -218,6 +220,8 @@ class Judge:
             return "code"
         if not _is_scalar(before) or not _is_scalar(after):
             return None
+        if texts.are_alike_but_for_secrets(str(before), str(after)):
+            return "secret"
         if not place.given and self._renaming.holds(place, before, after):
             return "id"
         if isinstance(before, str) and isinstance(after, str):

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from flux_ls.record.wire import REDACTED
+
 LONGEST: Final = 20_000
 """Longer texts are compared as they are."""
 SERIAL: Final = 10_000
@@ -67,6 +69,24 @@ def are_generated(before: str, after: str) -> bool:
     if _COUNTED.fullmatch(before) is None or _DIGITS.sub("#", before) != _DIGITS.sub("#", after):
         return False
     return sum(map(len, _DIGITS.findall(before))) >= 3 or before.isdecimal()
+
+
+def are_alike_but_for_secrets(before: str, after: str) -> bool:
+    """Whether two texts say the same where nothing was redacted: what stood there nobody knows."""
+    return _is_told_by(before, after) or _is_told_by(after, before)
+
+
+def _is_told_by(redacted: str, text: str) -> bool:
+    if REDACTED not in redacted:
+        return False
+    first, *between, last = redacted.split(REDACTED)
+    at = len(first)
+    for part in between:
+        found = text.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return text.startswith(first) and text.endswith(last) and len(text) - len(last) >= at
 
 
 def are_addresses(before: str, after: str) -> bool:

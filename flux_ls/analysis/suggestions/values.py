@@ -53,7 +53,7 @@ def is_whole(value: AttributeValue) -> bool:
 
 def size_of(value: AttributeValue) -> int | None:
     """The length of a recorded list, text or dict; None where it is not known."""
-    if isinstance(value, str) and value != REDACTED:
+    if isinstance(value, str) and REDACTED not in value:
         return len(value)
     if isinstance(value, list):
         return len(value) if is_whole(value) else None

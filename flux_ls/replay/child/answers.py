@@ -12,6 +12,7 @@ from flux_ls.replay.child.addresses import is_loopback
 from flux_ls.replay.child.blocked import Refusal, SideEffectBlocked, refusal
 
 REDACTED = "[redacted]"
+_MARK = "~redacted~"
 _CIRCUMSTANCES = frozenset(
     {"accept", "accept-encoding", "baggage", "connection", "content-length", "content-type", "cookie", "date"}
     | {"expect", "host", "keep-alive", "te", "traceparent", "tracestate", "transfer-encoding", "user-agent"}
@@ -132,14 +133,32 @@ def _lacking(told: dict[str, Any], headers: dict[str, str]) -> str:
     return ""
 
 
+def _is_told_by(recorded: str, asked: str) -> bool:
+    """Whether it is what was recorded, whatever stood where secrets were taken out."""
+    if REDACTED not in recorded:
+        return False
+    first, *between, last = recorded.split(REDACTED)
+    at = len(first)
+    for part in between:
+        found = asked.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return asked.startswith(first) and asked.endswith(last) and len(asked) - len(last) >= at
+
+
 def _same_url(recorded: str, asked: str, *, strictly: bool) -> bool:
-    ours, theirs = urlsplit(recorded), urlsplit(asked)
+    # Brackets in front of the path are taken for those of an address.
+    ours, theirs = (urlsplit(each.replace(REDACTED, _MARK)) for each in (recorded, asked))
     if not _same_host(ours, theirs, strictly=strictly):
         return False
-    one, other = (unquote(each.path or "/") for each in (ours, theirs))
-    if one != other and (strictly or _without_ids(one) != _without_ids(other)):
+    one, other = (unquote(each.path or "/").replace(_MARK, REDACTED) for each in (ours, theirs))
+    if one != other and not _is_told_by(one, other) and (strictly or _without_ids(one) != _without_ids(other)):
         return False
-    query, given = parse_qsl(ours.query, keep_blank_values=True), parse_qsl(theirs.query, keep_blank_values=True)
+    query, given = (
+        parse_qsl(ours.query.replace(_MARK, REDACTED), keep_blank_values=True),
+        parse_qsl(theirs.query, keep_blank_values=True),
+    )
     if sorted(name for name, _ in query) != sorted(name for name, _ in given):
         return False
     pairs = zip(sorted(query, key=lambda pair: pair[0]), sorted(given, key=lambda pair: pair[0]), strict=True)
@@ -205,11 +224,14 @@ def _same(recorded: Any, asked: Any, name: str, strictly: bool) -> bool:
         return True
     if isinstance(recorded, dict):
         if "$cut" in recorded:
-            return isinstance(asked, str) and asked.startswith(recorded["$cut"])
+            return isinstance(asked, str) and _is_told_by(recorded["$cut"] + REDACTED, asked)
         if not isinstance(asked, dict):
             return bool({"$more", "$deep", "$ref", "$float", "$repr"} & recorded.keys())
         plain = {key.removeprefix("$") if key.startswith("$$") else key: value for key, value in recorded.items()}
         more = plain.pop("$more", 0)
+        if any(REDACTED in key for key in plain):
+            more += sum(REDACTED in key for key in plain)
+            plain = {key: value for key, value in plain.items() if REDACTED not in key}
         if plain.keys() - asked.keys() or (not more and asked.keys() - plain.keys()):
             return False
         return all(_same(value, asked[key], key, strictly) for key, value in plain.items())
@@ -223,10 +245,14 @@ def _same(recorded: Any, asked: Any, name: str, strictly: bool) -> bool:
         return all(_same(one, other, name, strictly) for one, other in zip(kept, asked, strict=False))
     if recorded == asked and isinstance(recorded, bool) == isinstance(asked, bool):
         return True
+    if isinstance(recorded, str) and isinstance(asked, str) and _is_told_by(recorded, asked):
+        return True
     if strictly or type(recorded) is not type(asked):
         return False
     if _ID_NAME.search(name):
         return True
     if isinstance(recorded, str):
+        if _is_told_by(_MIXED.sub("#", recorded), _MIXED.sub("#", asked)):
+            return True
         return _MIXED.sub("#", recorded) == _MIXED.sub("#", asked) and bool(_DIGITS.search(recorded))
     return False
