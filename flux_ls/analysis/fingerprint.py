@@ -2,11 +2,15 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from flux_ls.model import Failure, Frame
 
 _ID = re.compile(r"(?<![0-9A-Za-z])(?=[0-9A-Za-z-]*\d)[0-9A-Fa-f]{6,}(?:-[0-9A-Fa-f]+)*(?![0-9A-Za-z])|\d+")
+_OVERFLOWS = frozenset({"RecursionError", "StackOverflowError"})
+_OVER_AND_OVER = 3
+"""Python tells a line that repeats itself three times, and then how often it did."""
 _SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z]{1,4}$")
 
 
@@ -17,11 +21,20 @@ def fingerprint(type: str, frames: Iterable[Frame], *, span_name: str, service: 
     recursed. Its file counts with its last two path components, so a container and a checkout agree. Without
     in-app frames the span's name and the service stand in, ids and numbers in the name taken out.
     """
-    functions = list(dict.fromkeys(qualified(frame) for frame in frames))
+    functions = _functions(type, map(qualified, frames))
     if not functions:
         functions = [_ID.sub("#", span_name), service]
     text = "\n".join((unqualified(type), *functions))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _functions(type: str, names: Iterable[str]) -> list[str]:
+    """The functions in the order of the calls. Of a stack that overflowed those that call each other over and over:
+    how far outwards it is told and where it met its limit differ with how deep it was when they began."""
+    known = Counter(names)
+    if unqualified(type) in _OVERFLOWS and max(known.values(), default=0) >= _OVER_AND_OVER:
+        return sorted(name for name, count in known.items() if count >= _OVER_AND_OVER)
+    return list(known)
 
 
 def qualified(frame: Frame) -> str:
@@ -39,7 +52,7 @@ def alike(one: Failure, other: Failure) -> bool:
 
 
 def _names(failure: Failure) -> list[str]:
-    return list(dict.fromkeys(frame.function.rpartition(".")[2] for frame in failure.frames))
+    return _functions(failure.type, (frame.function.rpartition(".")[2] for frame in failure.frames))
 
 
 def unqualified(type: str) -> str:

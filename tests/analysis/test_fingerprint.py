@@ -4,6 +4,8 @@ import pytest
 
 from flux_ls.analysis.fingerprint import alike, fingerprint, qualified
 from flux_ls.model import Failure, Frame
+from flux_ls.otlp.stacktrace import InAppRule, parse_stacktrace
+from flux_ls.record.failures import stacktrace_of
 from tests.analysis.spans import app
 
 
@@ -60,6 +62,41 @@ def failed(type: str, *frames: Frame, fingerprint: str = "") -> Failure:
 def test_recursion_of_any_depth_is_one_failure() -> None:
     even, odd = app("even"), app("odd")
     assert of("RecursionError", even, odd) == of("RecursionError", *(even, odd) * 40)
+
+
+@pytest.mark.parametrize("cycle", [("walk",), ("walk", "step"), ("walk", "step", "peek"), ("b", "c", "a")])
+def test_a_stack_that_overflowed_is_one_failure_wherever_it_met_its_limit(cycle: tuple[str, ...]) -> None:
+    frames = [app(name) for name in cycle] * 100
+    prints = {
+        of("RecursionError", *before, *frames[start:end], *after)
+        for before in ((), (app("handler"),), (app("handler"), app("other")))
+        for start in range(4)
+        for end in range(90, 94)
+        for after in ((), (app("leaf"),))
+    }
+    assert len(prints) == 1
+    assert prints != {of("RecursionError", *[app("walk"), app("others")] * 40)}
+    assert prints != {of("ValueError", *frames)}
+
+
+def test_the_overflow_of_a_real_stack_is_one_failure() -> None:
+    def walk(at: int) -> int:
+        return step(at + 1)
+
+    def step(at: int) -> int:
+        return walk(at) if at else 0
+
+    def begin(deeper: int) -> int:
+        return walk(0) if deeper == 0 else begin(deeper - 1)
+
+    prints = set()
+    for deeper in range(6):
+        with pytest.raises(RecursionError) as failed:
+            begin(deeper)
+        text = stacktrace_of(failed.value)
+        told = parse_stacktrace(text, type="RecursionError", message="", language="python", rule=InAppRule())
+        prints.add(of("RecursionError", *told.frames))
+    assert len(prints) == 1
 
 
 @pytest.mark.parametrize(
