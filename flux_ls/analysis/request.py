@@ -47,6 +47,9 @@ def describe(
         path = _path(attributes)
         route = _text(attributes, "http.route")
         status = http_status(entry)
+        if status == 200 and _scheme(attributes) == "WS":
+            # What is sent over a web socket is taken for an answer by OpenTelemetry; the answer was to switch to it.
+            status = 101
         if path or route:
             name = f"{method or _scheme(attributes)} {path or route}"
     resource = entry.resource

@@ -10,9 +10,11 @@ _VARYING = re.compile(r"^(?:\d+|[0-9a-fA-F]{8,}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}
 
 def route_name(request: Request) -> str:
     """`POST /users/{id}`: the route as instrumentation named it, else the path with what varies replaced."""
-    if request.method is None:
+    if request.method is None and not (request.kind == "http" and (request.path or request.route)):
         return request.name
-    return f"{request.method} {request.route or _pattern(request.path or '')}"
+    # Of a web socket, which has no method, the name begins with what it is.
+    method = request.method or request.name.partition(" ")[0]
+    return f"{method} {request.route or _pattern(request.path or '')}"
 
 
 def handler_of(entry: Span) -> Frame | None:

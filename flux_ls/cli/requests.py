@@ -63,9 +63,11 @@ def error_line(request: RequestShape) -> str | None:
 
 
 def method_and_name(request: RequestShape) -> tuple[str, str]:
-    """Method and path of an HTTP request; for others what it is, and its name."""
+    """Method and path of an HTTP request, `WS` and path of a web socket; for others what it is, and its name."""
     if request.method is not None:
         return plain(request.method), plain(request.path or request.route or request.name) or NO_NAME
+    if request.kind == "http" and (path := request.path or request.route):
+        return plain(request.name.partition(" ")[0]), plain(path)
     return request.kind, plain(request.name) or NO_NAME
 
 

@@ -150,6 +150,16 @@ def test_name(entry: Part, kind: str, name: str, method: str | None, path: str |
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("scheme", "status", "expected"),
+    [("ws", 200, 101), ("wss", 200, 101), ("ws", None, None), ("ws", 403, 403), ("http", 200, 200)],
+)
+def test_a_web_socket_was_switched_to(scheme: str, status: int | None, expected: int | None) -> None:
+    answered = {} if status is None else {"http__response__status_code": status}
+    entry = root(span("HTTP /ws/{room}", kind="server", url__scheme=scheme, url__path="/ws/7", **answered))
+    assert describe(entry, started_ns=0, ended_ns=5, spans=1, complete=True).status == expected
+
+
 def test_facts() -> None:
     entry = root(server(201, code__function__name="shop.views.signup"))
     described = describe(entry, started_ns=ms(1), ended_ns=ms(45), spans=3, complete=False)

@@ -36,6 +36,8 @@ def entry(name: str = "GET", exceptions: tuple[ExceptionRecord, ...] = (), **att
         ({"http__request__method": "GET", "url__path": "/o/550e8400-e29b-41d4-a716-446655440000/x"}, "GET /o/{id}/x"),
         ({"http__request__method": "GET", "url__path": "/blob/deadbeefcafe"}, "GET /blob/{id}"),
         ({"http__request__method": "GET", "url__path": "/v2/products"}, "GET /v2/products"),
+        ({"url__scheme": "ws", "url__path": "/ws/42", "http__route": "/ws/{room}"}, "WS /ws/{room}"),
+        ({"url__scheme": "ws", "url__path": "/ws/42"}, "WS /ws/{id}"),
         ({}, "nightly import"),
     ],
 )

@@ -71,6 +71,15 @@ def test_what_is_no_http_request_says_what_it_is() -> None:
     assert third.startswith("    message process mails  ok")
 
 
+def test_a_web_socket_says_so_where_others_have_their_method() -> None:
+    first, second = lines(
+        request("WS /ws/7", method=None, status=101),
+        request("WS /ws/7", method=None, status=None, failed=True),
+    )
+    assert first == "    WS   /ws/7       101  44ms   req:550e8400"
+    assert second == "    WS   /ws/7       err  44ms   req:550e8400"
+
+
 def test_marks() -> None:
     line = Line(Terminal({}, io.StringIO()))
     assert line(request("GET /"), mark="↻").startswith("  ↻ GET  /")
