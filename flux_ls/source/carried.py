@@ -38,11 +38,12 @@ class Ran(Struct, frozen=True):
 
 def ran(frame: Frame, text: Text) -> Ran | None:
     """The frame in a text; None where that text cannot be the one that ran."""
-    telling = Evidence.TEXT_AT_LINE if (frame.source or "").strip() else Evidence.POSSIBLE
-    found = evidence(frame, text)
-    if found < telling or found == Evidence.FUNCTION:
-        return None
-    here = place_at(frame, text, frame.line)
+    if frame not in text.ran:
+        telling = Evidence.TEXT_AT_LINE if (frame.source or "").strip() else Evidence.POSSIBLE
+        found = evidence(frame, text)
+        fits = found >= telling and found != Evidence.FUNCTION
+        text.ran[frame] = place_at(frame, text, frame.line) if fits else None
+    here = text.ran[frame]
     return None if here is None else Ran(frame, text, here.scope)
 
 

@@ -127,10 +127,6 @@ class FunctionIndex:
         own = [position for position in before._covering(line) if position >= first]
         if not own or any(names[each + shift] != before._outline.names[each] for each in own):
             return False
-        covered = [each + shift for each in own]
-        while (outer := self._outline.around[covered[-1]]) >= 0:
-            covered.append(outer)
-        self._covered[line] = covered
         for each in own:
             if each not in before._outline.ends and (made := before._made.get(each)) is not None:
                 self._made[each + shift] = made
@@ -142,22 +138,20 @@ class FunctionIndex:
         known = self._covered.get(line)
         if known is not None:
             return known
-        at = bisect_right(self._rows, line - 1, hi=len(self._pieces)) - 1
-        last = self._outline.starts[at + 1] - 1
-        while last >= self._outline.starts[at] and self._scope(last).first_line > line:
-            last -= 1
-        seen: dict[int, Function] = {}
-        ahead = [last]
-        while ahead:
-            position = ahead.pop()
-            if position < 0 or position in seen:
-                continue
-            scope = seen[position] = self._scope(position)
-            ahead.append(self._outline.around[position])
-            if scope.first_line == line:
-                # One that ends where this one begins.
-                ahead.append(position - 1)
-        covering = [position for position in sorted(seen, reverse=True) if seen[position].covers(line)]
+        row, at = self._at(line)
+        piece, start, ends = self._pieces[at], self._outline.starts[at], self._outline.ends
+        row, depth = line - 1 - row, len(piece.context)
+        covering = [
+            position
+            for position, scope in enumerate(piece.scopes[depth:], start=start)
+            # A class that goes on in the next pieces has all that follows its head.
+            if scope.first_row <= row and (row <= scope.last_row or position in ends)
+        ]
+        covering.reverse()
+        for level in range(depth - 1, -1, -1):
+            position = self._outline.opens[at][level]
+            if ends[position][0] > at or row <= piece.scopes[level].last_row:
+                covering.append(position)
         self._covered[line] = covering
         return covering
 

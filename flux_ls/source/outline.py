@@ -1,4 +1,4 @@
-"""The scopes of a text that is read in pieces, by name and by what is around them, without their lines: most edits
+"""The scopes of a text that is read in pieces, by name and by the classes they are in, without their lines: most edits
 leave that alone, and others change it only where they are.
 """
 
@@ -17,14 +17,12 @@ class Outline:
     def __init__(self) -> None:
         self.names: list[str] = []
         """Qualified."""
-        self.around: list[int] = []
-        """The scope around each, or -1."""
         self.starts: list[int] = [0]
         """Of each piece the position of its first scope, and at last how many there are."""
         self.ends: dict[int, tuple[int, int]] = {}
         """For a class with several pieces the last of these, and where the class stands among the scopes of that."""
-        self._opens: list[_Open] = [()]
-        """Before each piece, and after the last."""
+        self.opens: list[_Open] = [()]
+        """The classes that are open before each piece, and after the last."""
         self._by_bare: dict[str, list[int]] | None = None
         """By the last part of the name, once somebody has asked."""
         self._named: dict[str, list[int]] = {}
@@ -60,15 +58,15 @@ class Outline:
             return self
         made = Outline()
         first, rest = self.starts[head], self.starts[was_stop]
-        made.names, made.around = self.names[:first], self.around[:first]
-        made.starts, made._opens = self.starts[: head + 1], self._opens[: head + 1]
+        made.names = self.names[:first]
+        made.starts, made.opens = self.starts[: head + 1], self.opens[: head + 1]
         made.ends = {position: end for position, end in self.ends.items() if end[0] < head}
-        for level, position in enumerate(self._opens[head]):
+        for level, position in enumerate(self.opens[head]):
             # One that went on beyond goes on up to here at least.
-            if head and position in self._opens[head - 1]:
+            if head and position in self.opens[head - 1]:
                 made.ends[position] = (head - 1, level)
         made._read(now, head, stop)
-        opened, was = made._opens[-1], self._opens[was_stop]
+        opened, was = made.opens[-1], self.opens[was_stop]
         if [made.names[each] for each in opened] != [self.names[each] for each in was]:
             # What follows is in other classes.
             made._read(now, stop, len(now))
@@ -86,8 +84,8 @@ class Outline:
 
     def _read(self, pieces: Sequence[Piece], first: int, stop: int) -> None:
         """Goes on with some pieces."""
-        names, around = self.names, self.around
-        opened = self._opens[-1]
+        names = self.names
+        opened = self.opens[-1]
         for number in range(first, stop):
             piece = pieces[number]
             depth = len(piece.context)
@@ -95,17 +93,14 @@ class Outline:
                 self.ends[position] = (number, level)
             shift = len(names) - depth
             for scope in piece.scopes[depth:]:
-                owner, outer = scope.owner, scope.around
+                owner = scope.owner
                 if owner >= 0:
                     owner = opened[owner] if owner < depth else owner + shift
-                if outer >= 0:
-                    outer = opened[outer] if outer < depth else outer + shift
                 names.append(f"{names[owner]}.{scope.name}" if owner >= 0 else scope.name)
-                around.append(outer)
             kept = len(piece.following) - (piece.opened >= 0)
             opened = opened[:kept] if piece.opened < 0 else (*opened[:kept], piece.opened + shift)
             self.starts.append(len(names))
-            self._opens.append(opened)
+            self.opens.append(opened)
 
     def _go_on_as(self, before: "Outline", was_stop: int, further: int, classes: dict[int, int]) -> None:
         """With the pieces from `was_stop` on as they were before, which are so much further; `classes` are those that
@@ -114,22 +109,21 @@ class Outline:
         shift = self.starts[-1] - rest
         self.names += before.names[rest:]
         if not shift and all(was == now for was, now in classes.items()):
-            self.around += before.around[rest:]
             self.starts += before.starts[was_stop + 1 :]
-            self._opens += before._opens[was_stop + 1 :]
+            self.opens += before.opens[was_stop + 1 :]
         else:
-            moved = {-1: -1, **classes}
-            moved.update((each, each + shift) for each in range(rest, len(before.names)))
-            self.around += [moved[each] for each in before.around[rest:]]
             self.starts += [each + shift for each in before.starts[was_stop + 1 :]]
-            self._opens += [tuple([moved[each] for each in opened]) for opened in before._opens[was_stop + 1 :]]
+            self.opens += [
+                tuple([classes[each] if each < rest else each + shift for each in opened])
+                for opened in before.opens[was_stop + 1 :]
+            ]
         for position, (number, level) in before.ends.items():
             if number >= was_stop:
                 self.ends[position + shift if position >= rest else classes[position]] = (number + further, level)
 
 
 def _shape(piece: Piece) -> tuple[object, ...]:
-    scopes = tuple((scope.name, scope.around, scope.owner) for scope in piece.scopes)
+    scopes = tuple((scope.name, scope.owner) for scope in piece.scopes)
     return len(piece.context), len(piece.following), piece.opened, scopes
 
 

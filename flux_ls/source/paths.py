@@ -92,6 +92,7 @@ class PathMapper:
         self._files = FileIndex(self._roots, clock)
         self._learned = LearnedPairs()
         self._taught = dict[Frame, _Lesson]()
+        self._shown = dict[Path, str]()
         targets = [pair.target for pair in pairs if pair.target.is_absolute()]
         self._allowed = [(root, _real(root)) for root in (*self._roots, *targets)]
 
@@ -162,8 +163,11 @@ class PathMapper:
 
     def display_path(self, path: Path) -> str:
         """Relative to its root, with forward slashes; outside of every root as it is."""
-        root = self.root_of(path)
-        return path.relative_to(root).as_posix() if root is not None else str(path)
+        shown = self._shown.get(path)
+        if shown is None:
+            root = self.root_of(path)
+            shown = self._shown[path] = path.relative_to(root).as_posix() if root is not None else str(path)
+        return shown
 
     def _pairs_of(self, recorded: RecordedPath) -> list[PathPair]:
         """Those of the longest prefix: containers of several projects may call their own folder the same."""

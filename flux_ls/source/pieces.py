@@ -49,15 +49,16 @@ def pieces(lines: Sequence[str]) -> list[Piece]:
 
 def pieces_after(before: Sequence[Piece], lines: Sequence[str], span: Span) -> list[Piece]:
     """The pieces of `lines`, which `span` made out of the lines that had the pieces `before`."""
-    starts = list(accumulate((piece.count for piece in before[:-1]), initial=0))
+    starts = [0, *accumulate([piece.count for piece in before])]
     grown = span.count - (span.last - span.first)
-    made: list[Piece] = []
-    row = 0
-    context: tuple[str, ...] = ()
+    # Up to where the edit begins they stay as they are, one after the other.
+    stay = next((at for at, piece in enumerate(before) if starts[at] + piece.looked > span.first), len(before))
+    made = list(before[:stay])
+    row, context = starts[stay], made[-1].following if made else ()
     while row < len(lines):
         as_before = row if row < span.first else row - grown if row >= span.first + span.count else -1
-        position = bisect_left(starts, as_before)
-        if position == len(starts) or starts[position] != as_before:
+        position = bisect_left(starts, as_before, hi=len(before))
+        if position == len(before) or starts[position] != as_before:
             position = -1
         if position >= 0 and before[position].context == context and as_before >= span.last:
             return [*made, *before[position:]]

@@ -25,6 +25,8 @@ class Text(Struct, frozen=True):
     """How most of its lines end."""
     found: dict[Frame, list["Place"]] = {}
     """The copies of recorded lines that were looked for in it."""
+    ran: dict[Frame, "Place | None"] = {}
+    """Where frames are in it that were asked whether it is what ran; None where it cannot be."""
 
 
 class Place(Struct, frozen=True):

@@ -53,6 +53,8 @@ class Workspace:
         """Where frames were found, until a file comes or goes, or what was learned of folders is given up: typing does
         not make a frame another file's.
         """
+        self._files: dict[Path, Path] = {}
+        """Each file that frames were found in, so that there is one path of it: equal ones take longer to compare."""
         self._given_up = 0
         self._others: Callable[[], Iterable[Frame]] | None = others
 
@@ -73,7 +75,7 @@ class Workspace:
         except Unreadable as unreadable:
             return _unmapped(frame, str(unreadable), (self.display_path(mapped.path),))
         if found.state in ("exact", "moved"):
-            self._homes[frame] = mapped.path
+            self._homes[frame] = self._files.setdefault(mapped.path, mapped.path)
         return self._located(frame, mapped.path, found, recorded)
 
     def _mapped(self, frame: Frame) -> Mapped | Unmapped:

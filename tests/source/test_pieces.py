@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from flux_ls.source import pieces as module
 from flux_ls.source.edits import Edit, edited, span
-from flux_ls.source.functions import FunctionIndex
+from flux_ls.source.functions import Function, FunctionIndex
 from flux_ls.source.lines import split_lines
 from flux_ls.source.pieces import pieces
 from tests.examples import examples
@@ -135,8 +135,7 @@ def check_any_edits(data: st.DataObject, text: str, rounds: int) -> None:
         before, index = index, index.after(lines, where)
         afresh = FunctionIndex.parse("\n".join(lines))
         # What was kept at a glance is taken over, and is what the text has.
-        both = range(1, min(len(lines), before._rows[-1]) + 1)
-        for line in data.draw(st.permutations(both)):
+        for line in range(1, min(len(lines), before._rows[-1]) + 1):
             if index.keeps(line, before):
                 assert before.comment(line) == afresh.comment(line)
                 assert [each for each in before.executing(line) if each is None or each.kind != "class"] == [
@@ -144,6 +143,19 @@ def check_any_edits(data: st.DataObject, text: str, rounds: int) -> None:
                 ]
         assert contents(index, len(lines)) == contents(afresh, len(lines))
         assert all(index.named(name) == afresh.named(name) for name in _asked(index, afresh))
+        scopes = index.scopes
+        assert all(index.executing(line) == _executing(scopes, line) for line in range(1, len(lines) + 1, 7))
+
+
+def _executing(scopes: tuple[Function, ...], line: int) -> tuple[Function | None, ...]:
+    """By the lines of all scopes there are."""
+    reached: list[Function | None] = []
+    for scope in reversed(scopes):
+        if scope.covers(line):
+            reached.append(scope)
+            if line > scope.header_line and not (scope.kind == "lambda" and line == scope.last_line):
+                return tuple(reached)
+    return (*reached, None)
 
 
 def _asked(*indexes: FunctionIndex) -> set[str]:
