@@ -23,13 +23,15 @@ class PortTaken(Exception):
 def holder(port: int, store: Path) -> str:
     """Who listens on the port, as far as asking it tells."""
     answer = health(port)
+    receives_otlp = answer is None and _receives_otlp(port)
+    if receives_otlp:
+        # One that was too busy to say who it is may have come to it by now.
+        answer = health(port)
     if answer is not None:
         return f"the Flux collector of {'this' if Path(answer.store) == store else 'another'} store " + (
             f"({answer.store}, process {answer.pid})"
         )
-    if _receives_otlp(port):
-        return "another OpenTelemetry collector"
-    return "another program"
+    return "another OpenTelemetry collector" if receives_otlp else "another program"
 
 
 def _receives_otlp(port: int) -> bool:

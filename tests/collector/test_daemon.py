@@ -31,6 +31,7 @@ from flux_ls.collector.daemon import (
     stop_collector,
 )
 from flux_ls.collector.found import Collector, info_file, lock_file, log_file, write_info
+from flux_ls.collector.ports import holder
 from flux_ls.config import Settings
 from flux_ls.store.reader import Reader
 from tests.e2e.processes import free_port
@@ -171,7 +172,7 @@ def test_one_that_leaves_is_waited_for(settings: Settings, tmp_path: Path) -> No
         release.start()
         collector = ensure_collector(settings)
         assert collector.pid != serving.process.pid
-        client.join(10)
+        client.join(40)
         assert serving.end()[0] == 0
 
 
@@ -200,14 +201,20 @@ def answering(body: Any) -> Iterator[int]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with served(Handler) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def served(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[int]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
             yield server.server_port
         finally:
             server.shutdown()
-            thread.join(10)
+            thread.join(40)
 
 
 @pytest.mark.parametrize("info", [b"", b"{}", b"[]", b'{"pid": "x"}', b"\xff"])
@@ -258,6 +265,34 @@ def test_a_port_taken_by_the_collector_of_another_store(settings: Settings, tmp_
     with pytest.raises(PortTaken, match="Flux collector of another store") as caught:
         ensure_collector(replace(settings, store=tmp_path / "other.db", otlp_http_port=port))
     assert str(settings.store) in str(caught.value)
+
+
+def test_a_collector_that_was_too_busy_to_say_who_it_is(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            said = {"flux": __version__, "store": str(tmp_path / "flux.db"), "pid": 7}
+            self.answer(503 if len(asked) == 1 else 200, "application/json", json.dumps(said).encode())
+
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            self.answer(200, "application/x-protobuf", b"")
+
+        def answer(self, status: int, kind: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with served(Handler) as port:
+        assert holder(port, tmp_path / "flux.db").startswith("the Flux collector of this store (")
+    assert asked == ["/flux/health", "/v1/traces", "/flux/health"]
 
 
 def test_a_store_that_cannot_be_opened(settings: Settings) -> None:

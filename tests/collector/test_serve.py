@@ -38,7 +38,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def export(port: int, *, json_body: bool = False) -> int:
-    connection = http.client.HTTPConnection("localhost", port, timeout=20)
+    connection = http.client.HTTPConnection("localhost", port, timeout=40)
     body = b"{}" if json_body else trace_message().SerializeToString()
     kind = "json" if json_body else "x-protobuf"
     connection.request("POST", "/v1/traces", body, {"content-type": f"application/{kind}"})
@@ -62,7 +62,7 @@ def test_ready_means_both_ports(settings: Settings) -> None:
         assert export(collector.http_port) == 200
         with grpc.insecure_channel(f"localhost:{collector.grpc_port}") as channel:
             method = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-            assert channel.unary_unary(method)(b"", timeout=10) == b""
+            assert channel.unary_unary(method)(b"", timeout=40) == b""
         assert exports(settings) == ["begun", "done"] * 2
         serving.signal(signal.SIGTERM)
         assert serving.end() == (0, "")
@@ -101,7 +101,7 @@ def test_a_signal_lets_it_finish_what_it_is_writing(settings: Settings, tmp_path
         assert serving.process.poll() is None
         assert is_locked(settings.store)
         gate.touch()
-        client.join(10)
+        client.join(40)
         assert answers == [200]
         assert serving.end() == (0, "")
     assert exports(settings) == ["begun", "done", "closed"]
@@ -196,7 +196,7 @@ def test_work_is_no_idleness(settings: Settings, tmp_path: Path) -> None:
         with pytest.raises(TimeoutError):
             wait(serving, 1.0)
         gate.touch()
-        client.join(10)
+        client.join(40)
         assert answers == [200]
         assert serving.end()[0] == 0
 
