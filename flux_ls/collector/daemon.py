@@ -1,5 +1,6 @@
 """Finding, starting and stopping the background collector: for whoever needs one to run."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -96,7 +97,8 @@ def stop_collector(settings: Settings, wait_s: float = 10.0) -> bool:
     running = find(settings.store)
     if running is None:
         return False
-    os.kill(running.pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):  # it has left by itself since
+        os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + wait_s
     while is_locked(settings.store):
         if time.monotonic() > deadline:

@@ -114,6 +114,15 @@ def test_the_one_that_runs_is_taken(settings: Settings) -> None:
     assert not is_locked(settings.store)
 
 
+def test_one_that_leaves_while_it_is_stopped(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.store.parent.mkdir()
+    left = subprocess.Popen([sys.executable, "-c", ""])
+    left.wait()
+    running = Collector(left.pid, 1, 0, settings.store, __version__, 1)
+    monkeypatch.setattr("flux_ls.collector.daemon.find", lambda _: running)
+    assert stop_collector(settings)
+
+
 def test_many_at_once_start_one(settings: Settings) -> None:
     code = (
         "import sys; from flux_ls.collector.daemon import ensure_collector, decode_settings;"
