@@ -45,7 +45,7 @@ def test_nothing_of_the_folder_runs_until_it_is_trusted(restricted: tuple[Window
     window.ready()
     till.fails()
     window.eventually(lambda: "ZeroDivisionError" in hint(window, "share ="), "the hint")
-    window.lens("1 failure · last just now · why").wait_for()
+    window.lens("1 failure · last just now").wait_for()
     assert window.lenses() == ["1 failure · last just now · why"]
     assert window.host("return flux.server.life.candidate.source") == "path"
     assert window.host("return flux.status.store.path").endswith("data/flux.db")
