@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flux_ls.mcp.budget import TooLarge, listed, size_of, within
+from tests.examples import examples
 
 LIMIT = 8192
 TREES = st.dictionaries(
@@ -49,7 +50,7 @@ def test_the_largest_go_first(tree: dict[str, Any], cut: list[tuple[str, str, in
         assert kept["small"] == tree["small"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(TREES)
 def test_it_fits_and_what_is_left_out_is_told(tree: dict[str, Any]) -> None:
     try:
