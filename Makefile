@@ -7,7 +7,8 @@ EMMYLUA := .cache/emmylua/bin/emmylua_check
 export PYTHONDONTWRITEBYTECODE :=
 
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
-# The linters run beside the tests, and have their say when those have ended.
+install := $(MAKE) --no-print-directory --jobs=3
+# The linters run beside the tests and what is installed for these, and have their say when those have ended.
 beside_lint = $(MAKE) --no-print-directory lint >.cache/lint 2>&1 & lint=$$!; \
 	$(1); tested=$$?; \
 	wait $$lint; linted=$$?; cat .cache/lint; \
@@ -23,9 +24,9 @@ demo: .venv/demo ## break a small service and see its failure on the line that c
 	$(BIN)/flux demo
 
 test: .venv/develop ## lint, types, import rules and every test
-	@$(MAKE) --no-print-directory --jobs=3 .cache/stylua .cache/sqlalchemy-1.4 .cache/sqlalchemy-2.1 .cache/debian \
-		.cache/code-server/installed .cache/e2e-node/installed dist/packaged
-	@$(call beside_lint,$(PYTEST))
+	@$(install) .cache/stylua .cache/debian $(VSCODE)/node_modules/installed
+	@$(call beside_lint,$(install) .cache/code-server/installed .cache/sqlalchemy-1.4 .cache/sqlalchemy-2.1 \
+		.cache/e2e-node/installed dist/packaged && $(PYTEST))
 
 check: .venv/develop .cache/stylua $(VSCODE)/node_modules/installed ## lint, types, import rules and the fast tests, in under a minute
 	@$(call beside_lint,$(PYTEST) --quick)
