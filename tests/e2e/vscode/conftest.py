@@ -4,6 +4,7 @@ To open a window takes longer than most tests, so they share it: `shop` has file
 and `window` shows them, with nothing left of the test before.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from tests.e2e.launch import clean_environment
 from tests.e2e.runs import unavailable
 from tests.e2e.vscode import code_server
 from tests.e2e.vscode.code_server import CodeServer
 from tests.e2e.vscode.shop import Shop
 from tests.e2e.vscode.window import Window
+from tests.lsp import nursery
 
 HERE = Path(__file__).parent
 OpenWindow = Callable[..., Window]
@@ -45,9 +48,12 @@ def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def editor(extensions: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeServer]:
-    """No collector is started: what the tests send is in the store at once."""
+    """No collector is started: what the tests send is in the store at once. Its servers start quickly; those of windows
+    of their own, and that a setting or an interpreter names, are the environment's."""
     folder = tmp_path_factory.mktemp("vscode")
-    with CodeServer(folder, extensions, env={"FLUX_COLLECTOR": "false"}) as running:
+    servers = nursery.script(tmp_path_factory.mktemp("bin"))
+    path = f"{servers}{os.pathsep}{clean_environment()['PATH']}"
+    with CodeServer(folder, extensions, env={"FLUX_COLLECTOR": "false", "PATH": path}) as running:
         yield running
 
 

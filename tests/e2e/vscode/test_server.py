@@ -48,7 +48,7 @@ def test_a_server_that_dies_is_started_again_and_nothing_is_lost(shop: Shop, win
 def servers(window: Window) -> list[str]:
     """The processes that the extension host has started of ours."""
     host = str(window.host("return process.pid"))
-    told = subprocess.run(["pgrep", "-P", host, "-f", "flux-ls"], capture_output=True, text=True, check=False)
+    told = subprocess.run(["pgrep", "-P", host, "-f", "flux.ls"], capture_output=True, text=True, check=False)
     return told.stdout.split()
 
 
