@@ -15,6 +15,11 @@ AWAITING: Final[ContextVar[Awaiting | None]] = ContextVar("flux_awaiting", defau
 """Told by the span processor of every span, when its recording is known."""
 
 
+FAILED: Final[ContextVar[list[Any] | None]] = ContextVar("flux_failed", default=None)
+"""Takes the SDK spans with an exception that end here, whichever recording they belong to."""
+MOST_FAILED: Final = 20
+
+
 def reset(variable: ContextVar[Any], token: Token[Any] | None) -> None:
     """Sets back what was set with the token, if anything was."""
     if token is None:

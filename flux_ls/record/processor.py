@@ -6,7 +6,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import StatusCode
 
-from flux_ls.record.awaited import AWAITING
+from flux_ls.record.awaited import AWAITING, FAILED, MOST_FAILED
 from flux_ls.record.guard import tell
 from flux_ls.record.recording import (
     BY_SPAN,
@@ -63,6 +63,9 @@ class RecordingProcessor(SpanProcessor):
             recording = BY_SPAN.pop(span_id, None)
             if recording is None:
                 return
+            failed = FAILED.get()
+            if failed is not None and len(failed) < MOST_FAILED and getattr(span, "_events", True):
+                failed.append(span)
             if not recording.failed and _failed(span):
                 recording.failed = True
             if span_id == recording.root_id and not recording.ended:

@@ -8,8 +8,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, get_current_span
 
 from flux_ls.record import functions
-from flux_ls.record.awaited import AWAITING, Awaiting, reset
-from flux_ls.record.failures import one_line, sighted
+from flux_ls.record.awaited import AWAITING, FAILED, Awaiting, reset
+from flux_ls.record.failures import message_of, one_line, sighted, type_name
 from flux_ls.record.guard import Guard
 from flux_ls.record.http_message import Collected, Late
 from flux_ls.record.made import MadeSpan, new_span_id, now_ns
@@ -42,6 +42,8 @@ class Exchange(Awaiting):
         "_detached",
         "_died_ns",
         "_error",
+        "_failed",
+        "_failing",
         "_holding",
         "_nested",
         "_opened",
@@ -73,6 +75,9 @@ class Exchange(Awaiting):
         self._opened_context: Any = None
         self._attributes: dict[str, object] = {}
         self._span: Any = None
+        self._failed: list[Any] = []
+        """The spans with an exception that have ended here meanwhile."""
+        self._failing: Token[list[Any] | None] | None = None
         self._untold = False
         """No span that we know of tells of the error."""
         self._broken = False
@@ -110,6 +115,7 @@ class Exchange(Awaiting):
     def begin(self, expected: bool) -> None:
         """The request arrives. `expected`: an instrumentation is there that makes a span for it."""
         self._serving = SERVING.set(self)
+        self._failing = FAILED.set(self._failed)
         self._before = otel_context.get_current()
         functions.adopt_main()
         script.served()
@@ -235,6 +241,7 @@ class Exchange(Awaiting):
             if self._call is not None:
                 leave(self._call)
             reset(SERVING, self._serving)
+            reset(FAILED, self._failing)
             if self._opened is not None:
                 leave_context(self._opened.recording)
                 otel_context.detach(self._opened_context)
@@ -272,7 +279,8 @@ class Exchange(Awaiting):
         # Nor the recording, by which it is kept: a circle lives until Python's garbage collector comes by.
         self.recording = None
         self._error = self._span = self._opened = self._opened_context = self._before = self._detached = None
-        self._serving = self._awaiting = self._call = self._current = None
+        self._serving = self._awaiting = self._call = self._current = self._failing = None
+        self._failed = []
 
     def _tell(self, recording: Recording, error: BaseException) -> None:
         with Guard("recording an exception"):
@@ -281,10 +289,12 @@ class Exchange(Awaiting):
                 return
             # What the answer tells of belongs before it; what followed an answer that went well, after it.
             told_by_answer = self.status >= 500 and not self._broken
+            if not told_by_answer and not self._broken and self._is_told(recording, error):
+                return
             at = self._died_ns if told_by_answer else now_ns()
             recording.add(
                 MadeSpan(
-                    "response body" if self._broken else "exception",
+                    "response body" if self._broken else "exception" if told_by_answer else "after the response",
                     new_span_id(),
                     self.span_id,
                     at,
@@ -294,6 +304,18 @@ class Exchange(Awaiting):
                     error=one_line(error),
                 )
             )
+
+    def _is_told(self, recording: Recording, error: BaseException) -> bool:
+        """Whether an instrumentation's span for what runs after the answer tells of the exception."""
+        root = recording.root
+        answered_ns = root.end_ns if isinstance(root, MadeSpan) else getattr(root, "end_time", None) or 0
+        wanted = (type_name(error), message_of(error))
+        return any(
+            (told.get("exception.type"), redact_text(str(told.get("exception.message")))) == wanted
+            for span in self._failed
+            if (span.end_time or 0) > answered_ns
+            for told in (event.attributes or {} for event in span.events if event.name == "exception")
+        )
 
     def _end(self) -> None:
         """Ends the span that we made."""
