@@ -23,6 +23,10 @@ _BUDGET = "raise record_value_bytes and record_span_bytes, and record it again"
 _BY_HAND = "send it by hand: what uploaded files contain is never recorded"
 
 
+_UNKNOWN_PATH = Skipped("its path has a secret in it, which was redacted", "give all of it: --fill path=/…")
+"""Of another path the answer would say nothing."""
+
+
 def recording(request: Request, spans: tuple[Span, ...], fill: Mapping[str, str]) -> Recording | Skipped:
     """All that a run needs of a request; or why it cannot be run again."""
     if request.kind != "http" or request.method is None:
@@ -91,7 +95,7 @@ def _sent(request: Request, entry: Span, secrets: _Secrets) -> Sent | Skipped:
     told = recorded.input_of(entry)
     method = request.method or "GET"
     if not isinstance(told, dict):
-        return _sent_by_attributes(request, entry, method)
+        return _sent_by_attributes(request, entry, method, secrets)
     headers = secrets.filled("", told.get("headers") or {})
     if not isinstance(headers, dict):
         return Skipped("its headers were not recorded as such", _RECORD)
@@ -112,6 +116,8 @@ def _sent(request: Request, entry: Span, secrets: _Secrets) -> Sent | Skipped:
             return Skipped("its query was cut when it was recorded", _BUDGET)
         query = urlencode(secrets.filled("query", query), doseq=True)
     path = str(secrets.filled("path", told.get("path") or request.path or "/"))
+    if wire.REDACTED in path:
+        return _UNKNOWN_PATH
     return Sent(
         method=str(told.get("method") or method),
         path=quote(path, safe=_SAFE),
@@ -132,12 +138,15 @@ def _raw_target(entry: Span) -> bool:
     return "url.full" not in entry.attributes
 
 
-def _sent_by_attributes(request: Request, entry: Span, method: str) -> Sent | Skipped:
+def _sent_by_attributes(request: Request, entry: Span, method: str, secrets: _Secrets) -> Sent | Skipped:
     """What plain OpenTelemetry tells: everything but the body."""
     attributes = entry.attributes
     size = attributes.get("http.request.body.size")
     if (isinstance(size, int) and size > 0) or (method in _WITH_BODY and size is None):
         return Skipped("what came in with it was not recorded", _RECORD)
+    path = str(secrets.filled("path", request.path or "/"))
+    if wire.REDACTED in path:
+        return _UNKNOWN_PATH
     headers: dict[str, AttributeValue] = {"host": "localhost", "accept": "*/*"}
     host, port = attributes.get("server.address"), attributes.get("server.port")
     if isinstance(host, str) and host:
@@ -150,7 +159,7 @@ def _sent_by_attributes(request: Request, entry: Span, method: str) -> Sent | Sk
     query = attributes.get("url.query")
     return Sent(
         method=method,
-        path=quote(request.path or "/", safe=_SAFE),
+        path=quote(path, safe=_SAFE),
         query=query.removeprefix("?") if isinstance(query, str) else "",
         headers=tuple(_headers(headers, b"")),
         body=b"",

@@ -67,6 +67,16 @@ def test_what_was_redacted_is_named_or_given(project: Project) -> None:
     assert b'"password":"p"' in given.sent.body
 
 
+def test_a_path_with_a_secret_in_it_is_not_asked_for_unless_it_is_given(project: Project) -> None:
+    for id in (
+        project.add("GET", "/reset/[redacted]/form", 500),
+        project.plain(http("GET", "/reset/[redacted]/form", 500)),
+    ):
+        reason, mend = skipped(project, id)
+        assert (reason, mend) == ("its path has a secret in it, which was redacted", "give all of it: --fill path=/…")
+        assert recording(project, id, fill={"path": "/reset/abc/form"}).sent.path == "/reset/abc/form"
+
+
 @pytest.mark.parametrize(
     ("how", "reason", "mend"),
     [
