@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from flux_ls.replay.literals import lines
 from flux_ls.replay.new_test import NewTest, folder_of_tests, new_test
+from flux_ls.replay.regression.answering import OUTBOUND
 from flux_ls.replay.regression.file import NotWritable
 from flux_ls.replay.shapes import Recording
 from tests.replay.projects import Project, call
@@ -353,6 +355,25 @@ def test_recorded_text_does_nothing(project: Project) -> None:
     headers = {"x-note": "\"'\\ é", "user-agent": '"""'}
     id = failed_order(project, "requests", body=body, query=query, headers=headers, answer={"rate": None, "t": nasty})
     check_both(project, id, source)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "asked", "expected"),
+    [
+        ("https://rates.example/v1?a=1&b=2", "https://rates.example/v1?b=2&a=1", True),
+        ("https://rates.example", "https://rates.example/", True),
+        ("https://rates.example/v1?key=[redacted]", "https://rates.example/v1?key=abc", True),
+        ("https://rates.example/[redacted]/v1?mark=a-[redacted]", "https://rates.example/abc/v1?mark=a-b", True),
+        ("https://ada:[redacted]@rates.example/v1", "https://ada:abc@rates.example/v1", True),
+        ("https://rates.example/[redacted]/v1", "https://rates.example/abc/v2", False),
+        ("https://rates.example/v1?mark=a-[redacted]", "https://rates.example/v1?mark=b-c", False),
+        ("https://rates.example/v1", "https://other.example/v1", False),
+    ],
+)
+def test_a_generated_test_knows_an_address_by_what_was_not_redacted(recorded: str, asked: str, expected: bool) -> None:
+    made: dict[str, Any] = {}
+    exec("\n".join([*OUTBOUND.imports, OUTBOUND.source]), made)
+    assert made["same"](recorded, asked) is expected
 
 
 @pytest.mark.slow

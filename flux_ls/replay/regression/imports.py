@@ -5,7 +5,21 @@ from collections.abc import Iterable, Iterator
 from flux_ls.replay.literals import WIDTH
 
 _STANDARD = frozenset(
-    {"asyncio", "email", "importlib", "inspect", "io", "json", "os", "pathlib", "socket", "sqlite3", "sys", "urllib"}
+    {
+        "asyncio",
+        "email",
+        "importlib",
+        "inspect",
+        "io",
+        "json",
+        "os",
+        "pathlib",
+        "re",
+        "socket",
+        "sqlite3",
+        "sys",
+        "urllib",
+    }
 )
 
 
