@@ -156,9 +156,6 @@ class Recording:
         """What is known to be a secret in this trace: shared by all recordings of it that this process has."""
         if self.secrets is None:
             self.secrets = _SECRETS.setdefault(self.trace_id, Remembered())
-            for other in list(OPEN.values()):
-                if other.trace_id == self.trace_id:
-                    other.secrets = self.secrets
         return self.secrets
 
     def hold(self) -> None:
@@ -284,6 +281,19 @@ def current() -> Recording | None:
     if found is not None:
         return found
     return recording if recording is not None and recording.trace_id == context.trace_id else None
+
+
+def secrets_to_fill(recording: Recording) -> Remembered:
+    """The same for who may find some and mostly does not: `share_secrets` if there are any, in the end."""
+    if recording.secrets is None:
+        shared = _SECRETS.get(recording.trace_id) if _SECRETS else None
+        recording.secrets = Remembered() if shared is None else shared
+    return recording.secrets
+
+
+def share_secrets(trace_id: int, secrets: Remembered) -> None:
+    """What one recording of the trace has found is known in all of them."""
+    secrets.share(_SECRETS.setdefault(trace_id, secrets))
 
 
 def _secrets_here() -> Remembered | None:

@@ -14,6 +14,7 @@ from flux_ls.record.export.sending import HttpSender
 from flux_ls.record.export.taken import Taken
 from flux_ls.record.guard import tell
 from flux_ls.record.made import MadeSpan
+from flux_ls.record.recording import share_secrets
 from flux_ls.record.redaction.remembered import gathering
 from flux_ls.record.wire import DROPPED
 
@@ -104,7 +105,10 @@ class Collector:
                     spans.append(span)
                 except Exception as error:
                     tell("encoding a span", error)
-        if not taken.secrets or not taken.secrets.may_be_in(b"".join(content for _, content in encoded)):
+        if not taken.secrets:
+            return encoded
+        share_secrets(taken.trace_id, taken.secrets)
+        if not taken.secrets.may_be_in(b"".join([content for _, content in encoded])):
             return encoded
         clean: list[tuple[bytes, bytes]] = []
         for span, known in zip(spans, encoded, strict=True):

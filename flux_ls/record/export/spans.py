@@ -17,6 +17,7 @@ from flux_ls.record.export.taken import Taken
 from flux_ls.record.export.texts import readable, readable_list, readable_value
 from flux_ls.record.guard import tell
 from flux_ls.record.made import MadeSpan
+from flux_ls.record.recording import share_secrets
 from flux_ls.record.redaction.remembered import gathering
 from flux_ls.record.values import Captured, encode
 from flux_ls.record.wire import DROPPED
@@ -76,8 +77,10 @@ class ThroughExporter:
         made: list[ReadableSpan] = []
         # What is a secret may be known only when all of them were made.
         for clean in (False, True):
-            if clean and not taken.secrets:
-                break
+            if clean:
+                if not taken.secrets:
+                    break
+                share_secrets(taken.trace_id, taken.secrets)
             made = []
             with gathering(taken.secrets):
                 for span in spans:

@@ -5,8 +5,7 @@ They are kept in memory, for as long as their request is recorded, and no longer
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -40,11 +39,14 @@ class Remembered:
 
     def add(self, value: object) -> None:
         """A value that was redacted because of its name."""
-        if isinstance(value, bytes):
-            value = value[:LONGEST].decode("utf-8", "replace")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            value = str(value)
-        if isinstance(value, str) and value != REDACTED and len(value) <= LONGEST and len(self._given) < MOST:
+        if type(value) is not str:
+            if isinstance(value, bytes):
+                value = value[:LONGEST].decode("utf-8", "replace")
+            elif isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
+                value = str(value)
+            else:
+                return
+        if value not in self._given and value != REDACTED and len(value) <= LONGEST and len(self._given) < MOST:
             self._given[value] = None
 
     def add_tree(self, tree: Tree, depth: int = 0) -> None:
@@ -65,6 +67,14 @@ class Remembered:
                 self.add_tree(value, depth + 1)
         else:
             self.add(tree)
+
+    def share(self, other: "Remembered") -> None:
+        """Both know what either does."""
+        if other is not self:
+            for value in list(self._given):
+                other.add(value)
+            for value in list(other._given):
+                self.add(value)
 
     def secrets(self) -> tuple[Spelled, ...]:
         """What is looked for: the longest first, as one may be a part of another."""
@@ -168,14 +178,19 @@ _GATHERING: Final[ContextVar[Remembered | None]] = ContextVar("flux_gathering", 
 _of_this_request: Callable[[], Remembered | None] = _nobody
 
 
-@contextmanager
-def gathering(into: Remembered) -> Iterator[None]:
+class gathering:  # noqa: N801 - as `contextlib` names its own
     """What is redacted here meanwhile is remembered there."""
-    token = _GATHERING.set(into)
-    try:
-        yield
-    finally:
-        _GATHERING.reset(token)
+
+    __slots__ = ("_into", "_token")
+
+    def __init__(self, into: Remembered) -> None:
+        self._into = into
+
+    def __enter__(self) -> None:
+        self._token = _GATHERING.set(self._into)
+
+    def __exit__(self, *_: object) -> None:
+        _GATHERING.reset(self._token)
 
 
 def ask(of_this_request: Callable[[], Remembered | None] = _nobody) -> None:
