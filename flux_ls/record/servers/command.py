@@ -5,7 +5,7 @@ from pathlib import PurePath
 from typing import Final, NamedTuple
 
 from flux_ls.record.redaction import is_secret_key, redact_text
-from flux_ls.record.wire import REDACTED
+from flux_ls.record.redaction.remembered import redacted
 
 _LONGEST_WORD: Final = 200
 _LONGEST: Final = 1000
@@ -129,13 +129,13 @@ def _without_secrets(words: list[str]) -> list[str]:
     secret = False
     for word in words:
         if secret and not word.startswith("-"):
-            out.append(REDACTED)
+            out.append(redacted(word))
             secret = False
             continue
-        name, equals, _ = word.partition("=")
+        name, equals, value = word.partition("=")
         secret = word.startswith("-") and is_secret_key(name.lstrip("-"))
         if secret and equals:
-            out.append(f"{name}={REDACTED}")
+            out.append(f"{name}={redacted(value)}")
             secret = False
         else:
             out.append(redact_text(word)[:_LONGEST_WORD])

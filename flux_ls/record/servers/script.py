@@ -20,6 +20,7 @@ from flux_ls.record.made import MadeEvent, MadeSpan
 from flux_ls.record.opened import OpenRecording, open_recording
 from flux_ls.record.patches import Patches
 from flux_ls.record.recording import CURRENT, OPEN, Recording
+from flux_ls.record.redaction.remembered import gathering
 from flux_ls.record.servers import leaving
 from flux_ls.record.servers.command import Command, this_command
 from flux_ls.record.servers.leaving import Left, judged
@@ -65,8 +66,15 @@ class _Run:
     def told(self) -> OpenRecording:
         """The request that tells of its end."""
         if self.opened is None:
-            self.opened = open_recording(self.command.text, attributes=self.attributes)
+            self.opened = self.begun()
         return self.opened
+
+    def begun(self) -> OpenRecording:
+        """A recording that knows what is secret in the command."""
+        opened = open_recording(self.command.text, attributes=self.attributes)
+        with gathering(opened.recording.known_secrets()):
+            this_command()
+        return opened
 
 
 _run: _Run | None = None
@@ -82,8 +90,7 @@ def install(patches: Patches) -> None:
         return
     _run = _Run(command)
     if not command.serves or command.starts_here:
-        _run.opened = open_recording(command.text, attributes=_run.attributes)
-        _run.first = _run.opened
+        _run.opened = _run.first = _run.begun()
     if command.path is not None:
         functions.watch_main()
     leaving.watch(_run.leaves)

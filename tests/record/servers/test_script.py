@@ -54,6 +54,21 @@ def test_a_program_that_ends_well(tmp_path: Path) -> None:
     assert "hunter2" not in str(receiver.exports)
 
 
+@pytest.mark.parametrize("words", [("--password", "hunter2"), ("--password=hunter2",)])
+def test_what_is_secret_in_the_command_is_so_in_all_of_the_run(tmp_path: Path, words: tuple[str, ...]) -> None:
+    text = """
+        import sys
+
+        given = sys.argv[-1].rpartition("=")[2]
+        raise ValueError(f"login with {given} failed")
+    """
+    with Receiver() as receiver:
+        run_recorded(tmp_path, text, *words, receiver=receiver)
+        (exception,) = events(the_run(receiver))
+    assert exception["exception.message"] == "login with [redacted] failed"
+    assert "hunter2" not in str(receiver.exports)
+
+
 @pytest.mark.parametrize("module", [False, True], ids=["file", "module"])
 def test_a_program_that_dies(tmp_path: Path, module: bool) -> None:
     with Receiver() as receiver:
