@@ -429,9 +429,15 @@ def test_a_request_that_is_over_is_forgotten(request_: Request) -> None:
     assert known[0]() is None
 
 
+def test_a_secret_in_a_long_header_is_known() -> None:
+    known = Remembered()
+    known.add("; ".join(["theme=" + "x" * 4000, "sessionid=hunter2000"]))
+    assert known.without("session hunter2000 has ended") == f"session {R} has ended"
+
+
 def test_many_and_long_values_have_a_bound() -> None:
     known = Remembered()
     for number in range(10 * MOST):
         known.add(f"hunter-{number:06}")
-    known.add("x" * 100_000)
+    known.add("hunter-" + "x" * 100_000)
     assert len(known.secrets()) == MOST

@@ -19,6 +19,8 @@ Tree = Any
 
 MOST: Final = 100
 """Values of a request; those that come on top are not remembered."""
+_WHOLE: Final = 4 * LONGEST
+"""Characters of such a value: it may have several secrets in it, as a cookie header has."""
 _DEEPEST: Final = 200
 _CUT_MARKS: Final = (CUT.encode(), CUT_OFF.encode())
 
@@ -26,12 +28,13 @@ _CUT_MARKS: Final = (CUT.encode(), CUT_OFF.encode())
 class Remembered:
     """The secrets of one request that are known up to now. Takes them from any thread, without locks."""
 
-    __slots__ = ("__weakref__", "_given", "_known", "_looked_at", "_numbers")
+    __slots__ = ("__weakref__", "_given", "_known", "_looked_at", "_numbers", "_sought")
 
     def __init__(self) -> None:
         self._given: dict[str, None] = {}
         self._looked_at = 0
         self._known: tuple[Spelled, ...] = ()
+        self._sought: tuple[Spelled, ...] | None = None
         self._numbers: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
@@ -46,7 +49,7 @@ class Remembered:
                 value = str(value)
             else:
                 return
-        if value not in self._given and value != REDACTED and len(value) <= LONGEST and len(self._given) < MOST:
+        if value not in self._given and value != REDACTED and len(value) <= _WHOLE and len(self._given) < MOST:
             self._given[value] = None
 
     def add_tree(self, tree: Tree, depth: int = 0) -> None:
@@ -78,7 +81,10 @@ class Remembered:
 
     def secrets(self) -> tuple[Spelled, ...]:
         """What is looked for: the longest first, as one may be a part of another."""
-        return tuple(secret for secret in self._candidates() if secret.is_sought())
+        candidates = self._candidates()
+        if self._sought is None:
+            self._sought = tuple(candidate for candidate in candidates if candidate.is_sought())
+        return self._sought
 
     def may_be_in(self, encoded: bytes) -> bool:
         """Whether something that was encoded has to be looked into."""
@@ -100,6 +106,7 @@ class Remembered:
                         known[part] = Spelled(part)
             self._looked_at = len(given)
             self._known = tuple(known[each] for each in sorted(known, key=len, reverse=True))
+            self._sought = None
             self._numbers = frozenset(each for each in known if _is_number(each) and is_sought(each))
         return self._known
 
