@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -518,6 +519,19 @@ def test_a_question_that_takes_too_long_is_given_up(
     monkeypatch.setattr(asking, "SECONDS", 0.3)
     with pytest.raises(GitError):
         repository.commit("0" * 40)
+
+
+def test_where_no_temporary_file_can_be_written_it_says_what_to_do(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = Repository(root)
+    gone = tmp_path / "gone"
+    monkeypatch.setattr(tempfile, "tempdir", str(gone))
+    for ask in (repository.is_partial, lambda: differences(["a"], ["b"])):
+        with pytest.raises(GitError) as told:
+            ask()
+        how = "make room there, or let TMPDIR name another folder"
+        assert str(told.value) == f"nothing can be written in {gone} (No such file or directory): {how}"
 
 
 # What never happens.

@@ -28,7 +28,7 @@ from flux_ls.bisect.shapes import (
     Report,
 )
 from flux_ls.bisect.weights import Ran, together
-from flux_ls.bisect.worktrees import Scratch, sweep, unsuited
+from flux_ls.bisect.worktrees import NoRoom, Scratch, sweep, unsuited
 from flux_ls.git.asking import GitError
 from flux_ls.git.repository import Described, Repository
 
@@ -74,6 +74,8 @@ def bisect(
             return _searched(repository, oracle, asked, journal, cancel or threading.Event(), report)
     except (Held, Unwritable) as error:
         raise NotPossible(str(error)) from error
+    except NoRoom as error:
+        raise NotPossible(f"{error}; asked again, it goes on from here") from error
 
 
 def _searched(

@@ -117,9 +117,10 @@ class Journal:
         except Timeout:
             raise Held(self._by()) from None
         except OSError as error:
+            raise self._unwritable(error) from error
+        except Unwritable:
             self._lock.release()
-            how = f"make room for it at {self.path.parent}, or give another --store"
-            raise Unwritable(f"what is found out cannot be written down ({error.strerror}): {how}") from error
+            raise
         return self
 
     def __exit__(
@@ -158,14 +159,20 @@ class Journal:
     def begin(
         self, bad: str, goods: Sequence[str], ends: Sequence[End], known: Sequence[Evidence], *, first_parent: bool
     ) -> None:
-        """Writes it anew, with what is known already: all of it or, should this process die, nothing."""
+        """Writes it anew, with what is known already: all of it or, should this process die, nothing.
+
+        This raises Unwritable, as do all that write.
+        """
         start = " --first-parent" if first_parent else ""
         head = (f"git bisect start{start}", f"git bisect bad {bad}", *(f"git bisect good {good}" for good in goods))
         told = [*map(_told_end, ends), *(_told(each) for each in known if each.revision not in (bad, *goods))]
         half = self.path.with_suffix(".half")
-        half.unlink(missing_ok=True)
-        _append(half, _told_by(), *head, *told)
-        half.replace(self.path)
+        try:
+            half.unlink(missing_ok=True)
+            _append(half, _told_by(), *head, *told)
+            half.replace(self.path)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def add(self, evidence: Evidence) -> None:
         """Survives the death of this process when this returns."""
@@ -194,7 +201,14 @@ class Journal:
         return None
 
     def _write(self, line: str) -> None:
-        _append(self.path, line)
+        try:
+            _append(self.path, line)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> Unwritable:
+        how = f"make room for it at {self.path.parent}, or give another --store"
+        return Unwritable(f"what is found out cannot be written down ({error.strerror}): {how}")
 
 
 def _append(path: Path, *lines: str) -> None:

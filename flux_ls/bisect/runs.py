@@ -100,8 +100,11 @@ class Runs:
         self._ahead.shutdown(cancel_futures=True)
 
     def _one(self, commit: str, stop: threading.Event, trace: bool) -> Finished:
-        with self._scratch.at(commit) as tree:
+        with self._scratch.room(), self._scratch.at(commit) as tree:
             said = self._oracle.ask(tree.folder, stop, scratch=self._scratch.folder, trace=trace)
+            if said.verdict != "good":
+                # It may have failed for want of that alone.
+                self._scratch.has_room()
             traced = said.traced
             told = executed(traced, _texts(traced, tree.folder), said.told) if traced is not None else None
             return Finished(commit, said, told)

@@ -5,6 +5,7 @@ They lie apart from the user's checkout, in memory where there is room, and have
 """
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -25,6 +26,7 @@ from flux_ls.git.asking import GitError
 from flux_ls.git.checkouts import Checkout, Checkouts
 from flux_ls.git.removing import remove
 from flux_ls.git.repository import Repository
+from flux_ls.room import FULL, no_room
 
 MARK = "FLUX_BISECT"
 """Names, in the environment of all that runs in such a folder, the scratch folder that it belongs to."""
@@ -32,6 +34,12 @@ _MEMORY = Path("/dev/shm")
 _MARKED_NS = 10**18
 _SPARE = 512 << 20
 """Room in memory that is left to others."""
+_LEAST = 64 << 10
+"""With less room, what fails may fail for want of it."""
+
+
+class NoRoom(Exception):
+    """Nothing can be written where the folders are; the message says where, why, and what to do."""
 
 
 class Worktree:
@@ -105,12 +113,18 @@ class Scratch:
     """The folder around them, gone when it is closed, or at the next start."""
 
     def __init__(self, repository: Repository, room: int, most: int = 3) -> None:
-        """`room` is what a checkout takes, in bytes; there are `most` of them at most. Raises GitError."""
-        base = _base(most * room)
+        """`room` is what a checkout takes, in bytes; there are `most` of them at most. Raises GitError and NoRoom."""
         self._most = most
         name = secrets.token_hex(6)
+        base = _base(most * room)
         self._lock = FileLock(base / f"{name}.lock")
-        self._lock.acquire(timeout=0)
+        try:
+            base.mkdir(mode=0o700, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except OSError as error:
+            raise NoRoom(no_room(error, base.parent)) from error
+        if not _ours(base):
+            raise GitError(f"{base} is not a folder of yours alone: remove it")
         self.folder = Path(os.path.realpath(base / name))
         self.checkout_s = 0.0
         """How long the latest one took."""
@@ -122,11 +136,28 @@ class Scratch:
         self._changed = threading.Condition()
         """Guards what stands above."""
         try:
-            (self.folder / "git").mkdir(parents=True, mode=0o700)
-            self._checkouts = Checkouts(self.folder / "git", repository)
+            with self.room():
+                (self.folder / "git").mkdir(parents=True, mode=0o700)
+                self._checkouts = Checkouts(self.folder / "git", repository)
         except BaseException:
             self._leave()
             raise
+
+    @contextlib.contextmanager
+    def room(self) -> Iterator[None]:
+        """What fails to write for want of it raises NoRoom."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise NoRoom(no_room(error, self.folder)) from error
+
+    def has_room(self) -> None:
+        """Raises NoRoom where nothing more can be written."""
+        with self.room():
+            if shutil.disk_usage(self.folder).free < _LEAST:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder))
 
     @contextlib.contextmanager
     def at(self, commit: str) -> Iterator[Worktree]:
@@ -265,8 +296,8 @@ def _base(room: int) -> Path:
     """Where scratch folders go: in memory, if that leaves enough of it."""
     with contextlib.suppress(OSError, GitError):
         if _MEMORY.is_dir() and _runs_programs(_MEMORY) and shutil.disk_usage(_MEMORY).free > room + _SPARE:
-            return _made(_MEMORY / _name())
-    return _made(Path(tempfile.gettempdir()) / _name())
+            return _MEMORY / _name()
+    return Path(tempfile.gettempdir()) / _name()
 
 
 def _runs_programs(folder: Path) -> bool:
@@ -275,13 +306,6 @@ def _runs_programs(folder: Path) -> bool:
 
 def _name() -> str:
     return f"flux-bisect-{os.getuid()}" if hasattr(os, "getuid") else "flux-bisect"
-
-
-def _made(base: Path) -> Path:
-    base.mkdir(mode=0o700, exist_ok=True)
-    if not _ours(base):
-        raise GitError(f"{base} is not a folder of yours alone: remove it")
-    return base
 
 
 def _ours(base: Path) -> bool:

@@ -141,7 +141,10 @@ class _Serving:
 
     async def _until_stopped(self, collector: Collector) -> None:
         _spare_the_garbage_collector()
-        write_info(collector)
+        try:
+            write_info(collector)
+        except OSError as error:
+            raise unwritable(collector.store.parent, error) from None
         # Nobody could ask for anything while it started, and with a store to bring up to date that may take long.
         self._touch()
         beats = [

@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
+from flux_ls.room import no_room
+
 try:
     import fcntl
 except ImportError:  # Windows has none.
@@ -90,9 +92,13 @@ def answer(
     """What git prints; `asked` is a line on its standard input."""
     library = _gitpython()
     environment = ENVIRONMENT if environment is None else environment
-    with TemporaryFile() as questions:
-        questions.write(asked.encode("utf-8", "surrogateescape") + b"\n")
-        questions.seek(0)
+    with contextlib.ExitStack() as stack:
+        try:
+            questions = stack.enter_context(TemporaryFile())
+            questions.write(asked.encode("utf-8", "surrogateescape") + b"\n")
+            questions.seek(0)
+        except OSError as error:
+            raise GitError(no_room(error)) from error
         try:
             code, out, err = git.execute(
                 _command(words, environment),

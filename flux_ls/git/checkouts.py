@@ -1,7 +1,9 @@
 """Folders that hold the files of one commit after the other, apart from the user's checkout."""
 
 import contextlib
+import errno
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,6 +18,7 @@ from flux_ls.git.removing import remove
 from flux_ls.git.repository import Repository
 
 _CHECKOUT_SECONDS = 300.0
+_PROBE = 64 << 10
 
 
 class _Kind(Struct, frozen=True):
@@ -137,7 +140,7 @@ class Checkout:
             tie.write_bytes(told)
 
     def put(self, commit: str) -> None:
-        """Makes the folder's files those of the commit, whatever was done to them. Raises GitError.
+        """Makes the folder's files those of the commit, whatever was done to them. Raises GitError and OSError.
 
         What a run added is still there, unless it was removed before.
         """
@@ -185,6 +188,7 @@ class Checkout:
         try:
             answer(self._git, words, environment=self._environment, seconds=_CHECKOUT_SECONDS)
         except GitError as error:
+            self._find_room(commit)
             if self._repository.is_partial():
                 how = "git fetch --refetch --no-filter"
                 raise GitError(
@@ -193,6 +197,13 @@ class Checkout:
             raise
         with contextlib.suppress(Unread, GitError, OSError), self._contents() as contents:
             self._laid = Laid(self.folder, self._own / "index", self._kind.format, commit, contents)
+
+    def _find_room(self, commit: str) -> None:
+        """Raises OSError where it is full: git does not always say so."""
+        (self._own / "probe").write_bytes(bytes(_PROBE))
+        (self._own / "probe").unlink()
+        if shutil.disk_usage(self.folder).free < self._repository.tree(commit).bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder))
 
     def _same_attributes(self, before: str, after: str) -> bool:
         try:

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
-from flux_ls.git.asking import DIFF, answer, git_in
+from flux_ls.git.asking import DIFF, GitError, answer, git_in
+from flux_ls.room import no_room
 
 _HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 
@@ -23,16 +25,20 @@ class Hunk(Struct, frozen=True):
 
 def differences(before: Sequence[str], after: Sequence[str]) -> tuple[Hunk, ...]:
     """Where two texts differ, line by line as git sees it. Raises GitError."""
-    with TemporaryDirectory(prefix="flux-diff-", ignore_cleanup_errors=True) as folder:
-        names = ("before", "after")
-        for name, lines in zip(names, (before, after), strict=True):
-            # Each line with its end, the last one too: how a file ends is no difference between lines.
-            data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
-            (Path(folder) / name).write_bytes(data)
+    names = ("before", "after")
+    with ExitStack() as stack:
+        try:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="flux-diff-", ignore_cleanup_errors=True)))
+            for name, lines in zip(names, (before, after), strict=True):
+                # Each line with its end, the last one too: how a file ends is no difference between lines.
+                data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
+                (folder / name).write_bytes(data)
+        except OSError as error:
+            raise GitError(no_room(error)) from error
         # No repository has a say in it, should the folder be inside of one.
-        nowhere = f"--git-dir={Path(folder) / 'none'}"
+        nowhere = f"--git-dir={folder / 'none'}"
         words = (nowhere, "-c", "core.autocrlf=false", "diff", "--no-index", "--text", "-U0", *DIFF, *names)
-        told = answer(git_in(Path(folder)), words, fine=(0, 1))
+        told = answer(git_in(folder), words, fine=(0, 1))
     return tuple(_hunk(match) for match in _HUNK.finditer(told))
 
 

@@ -22,7 +22,8 @@ from flux_ls.replay.process import Process, drop, scratch
 from flux_ls.replay.rows import Written, left_alone, row_of
 from flux_ls.replay.shapes import Conditions, RecordedCall, Recording, Sent
 from flux_ls.replay.start import start_of
-from flux_ls.replay.told import Ran, Told
+from flux_ls.replay.told import Ran, Told, Trouble
+from flux_ls.room import no_room
 
 Network = Literal["namespace", "ports", "open"]
 """How the kernel is to keep the network away: all of it, all ports but the allowed ones, or not at all."""
@@ -56,7 +57,11 @@ class Batch:
         while True:
             if (trouble := self._hung.why_not(service, seen)) is not None:
                 return Ran(None, trouble, was_tried=False)
-            warm = self._take(service)
+            try:
+                warm = self._take(service)
+            except OSError as error:
+                reason, _, mend = no_room(error).rpartition(": ")
+                return Ran(None, Trouble(reason, mend))
             told = Told(warm.process.of_all | self._alone.get(service, {}))
             try:
                 warm.process.ask(self._job(recording, seen, warm), told, cancel)
@@ -168,9 +173,11 @@ class _Warm:
     """A process with its folder."""
 
     def __init__(self, conditions: Conditions, service: str, network: Network, reason: str) -> None:
+        """Raises OSError where there is no room for its folder."""
         self.network, self.reason = network, reason
-        self._stack = ExitStack()
-        self.process = Process(conditions, self._stack.enter_context(scratch()), service)
+        with ExitStack() as stack:
+            self.process = Process(conditions, stack.enter_context(scratch()), service)
+            self._stack = stack.pop_all()
 
     def learns(self) -> bool:
         """Whether it has yet to be told what all of its requests have in common."""

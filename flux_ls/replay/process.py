@@ -41,6 +41,7 @@ class Process:
     """Runs one request, or several one after another: then each in a fork of it."""
 
     def __init__(self, conditions: Conditions, folder: Path, service: str = "") -> None:
+        """Raises OSError where nothing can be written in the folder."""
         self.folder, self.service = folder, service
         self.runs = 0
         self._conditions = conditions
@@ -51,8 +52,8 @@ class Process:
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._ended, self._in_time = False, True
-        try:
-            with self._log.open("ab") as log:
+        with self._log.open("ab") as log:
+            try:
                 self._process = subprocess.Popen(
                     [conditions.python, str(START)],
                     cwd=conditions.root,
@@ -62,9 +63,9 @@ class Process:
                     stderr=log,
                     start_new_session=True,
                 )
-        except OSError as error:
-            self._problem = f"{conditions.python} cannot be run: {error.strerror or error}"
-            return
+            except OSError as error:
+                self._problem = f"{conditions.python} cannot be run: {error.strerror or error}"
+                return
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -111,6 +112,17 @@ def test_an_interpreter_that_is_none(project: Project, python: str) -> None:
     answer = project.one(project.add("GET", "/x"), python=python)
     assert answer.outcome == "error"
     assert answer.reason
+
+
+def test_where_no_temporary_file_can_be_written_it_says_what_to_do(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("web.py", HEAD + handler("return 'x'"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    answer = project.one(project.add("GET", "/x"))
+    assert answer.outcome == "error"
+    assert answer.reason == f"nothing can be written in {tmp_path / 'gone'} (No such file or directory)"
+    assert answer.mend == "make room there, or let TMPDIR name another folder"
 
 
 CALLS = """
