@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { blocks, type Finding, type FluxData, findingsAt, findingsOf, type Published } from "../src/cursor";
 import { hintsOf } from "../src/hints/hints";
 import { withCommands } from "../src/links";
+import { argumentsOf, inWords, parametersOf, wrongJobs } from "../src/manner";
 import type { RequestShape, Status } from "../src/messages";
 import { ago, labelOf, latency, withoutIcons } from "../src/requests";
 import type { Life } from "../src/server/lifecycle";
@@ -339,4 +340,49 @@ describe("links of a hover", () => {
 
 test("what is drawn has no icons and no control characters of a trace", () => {
   expect(withoutIcons("a$(trash)\u001b[31m\u202eb")).toBe("a$\u200b(trash) [31m b");
+});
+
+describe("how a bisect goes", () => {
+  const manner = (jobs: number, firstParent: boolean, fresh: boolean) => ({ jobs, firstParent, fresh });
+
+  test.each([
+    ["nothing", undefined, { manner: manner(1, false, false) }],
+    ["an id alone", "550e", { manner: manner(1, false, false) }],
+    ["a row of a view", { request: { id: "550e" } }, { manner: manner(1, false, false) }],
+    [
+      "a key binding's",
+      { id: "550e", good: " v1 ", bad: "main", jobs: 4, firstParent: true, fresh: true, timeout: 0 },
+      { good: "v1", bad: "main", timeout: 0, manner: manner(4, true, true) },
+    ],
+    [
+      "what is of another kind",
+      { good: 1, bad: "", run: " ", jobs: "4", firstParent: "yes", fresh: 1, timeout: -1 },
+      { manner: manner(1, false, false) },
+    ],
+    ["no number of revisions", { run: "make test", jobs: 1.5 }, { run: "make test", manner: manner(1, false, false) }],
+  ])("arguments: %s", (_, given, expected) => {
+    expect(argumentsOf(given)).toEqual(expected);
+  });
+
+  test.each([
+    [manner(1, false, false), {}, ""],
+    [manner(4, false, false), { jobs: 4 }, "4 at once"],
+    [manner(2, true, true), { jobs: 2, firstParent: true, fresh: true }, "begins anew, first parents only, 2 at once"],
+  ])("%j", (given, parameters, words) => {
+    expect(parametersOf(given)).toEqual(parameters);
+    expect(inWords(given)).toBe(words);
+  });
+
+  test.each([
+    ["2", true],
+    [" 64 ", true],
+    ["0", false],
+    ["65", false],
+    ["1.5", false],
+    ["-1", false],
+    ["", false],
+    ["two", false],
+  ])("so many at once: %s", (typed, right) => {
+    expect(wrongJobs(typed) === undefined).toBe(right);
+  });
 });

@@ -121,3 +121,34 @@ def test_what_cannot_be_found_is_said(history: History, window: Window) -> None:
     window.host("void vscode.commands.executeCommand('flux.bisect', given[0])", history.id)
     typed(window, "A revision that was good", "v9")
     window.toast("this clone has no revision 'v9'").wait_for()
+
+
+def test_how_it_goes_is_behind_the_gear(history: History, window: Window, tmp_path: Path) -> None:
+    """Every run leaves a line: what was known is run again when the search begins anew."""
+    window.eventually(lambda: window.host("return flux.status?.failing") == 1, "the failure")
+    ran = tmp_path / "ran"
+    run = f"echo >> {ran}; grep -q max till.py"
+    asked = {"run": run, "good": history.good}
+    window.host("void vscode.commands.executeCommand('flux.bisect', given[0])", asked)
+    assert history.culprit[:12] in window.page_text("First bad commit")
+    first = len(ran.read_text().splitlines())
+    window.command(TITLE)
+    window.pick("By a command")
+    typed(window, "by a command", run)
+    window.page.locator(".quick-input-titlebar .codicon-settings-gear").click()
+    window.expect(window.page.locator(".quick-input-title")).to_contain_text("How the search goes")
+    for label in ("Begin anew", "First parents only", "Several revisions at once"):
+        window.page.locator(".quick-input-list .monaco-list-row", has_text=label).click()
+    window.screenshot(tmp_path / "gear.png")
+    window.page.locator(".quick-input-action .monaco-button", has_text="OK").click()
+    typed(window, "How many revisions at once?", "2")
+    box = window.page.locator(".quick-input-message")
+    window.expect(box).to_contain_text("begins anew, first parents only, 2 at once")
+    keeps = "flux.show = (name, asked) => { flux.asked = asked; return whole(name, asked); }"
+    window.host(f"const whole = flux.show.bind(flux); {keeps}")
+    typed(window, "A revision that was good", history.good)
+    window.eventually(
+        lambda: len(ran.read_text().splitlines()) >= 2 * first - 1, "the runs of a search from the beginning"
+    )
+    expected = {"run": run, "good": history.good, "jobs": 2, "firstParent": True, "fresh": True}
+    assert window.host("return flux.asked") == expected

@@ -3,8 +3,10 @@
 import * as vscode from "vscode";
 import { show } from "../asking";
 import type { Flux, Parameters } from "../flux";
-import { wrongRevision, wrongWindow } from "../typed";
+import { argumentsOf, parametersOf } from "../manner";
+import { wrongWindow } from "../typed";
 import { chooseRequest, givenId } from "./choosing";
+import { chooseRevision } from "./revision";
 
 const WINDOW = "a window of time";
 
@@ -39,20 +41,40 @@ export async function replayWindow(flux: Flux): Promise<void> {
 
 const BY_COMMAND = "a command that says what is good";
 
+/** Of a key binding, the arguments are the command's: `id` or `run`, `good`, `bad`, `jobs`, `firstParent`, ... */
 export async function bisect(flux: Flux, given?: unknown): Promise<void> {
+  const named = argumentsOf(given);
+  const asked = await whatToBisect(flux, given, named.run);
+  if (asked === undefined) {
+    return;
+  }
+  const needed = asked.run !== undefined;
+  const revision =
+    named.good === undefined ? await chooseRevision(needed, named.manner) : { good: named.good, manner: named.manner };
+  if (revision !== undefined) {
+    await show(flux, "bisect", {
+      ...asked,
+      ...(revision.good === "" ? {} : { good: revision.good }),
+      ...(named.bad === undefined ? {} : { bad: named.bad }),
+      ...(named.timeout === undefined ? {} : { timeout: named.timeout }),
+      ...parametersOf(revision.manner),
+    });
+  }
+}
+
+async function whatToBisect(flux: Flux, given: unknown, run: string | undefined): Promise<Parameters | undefined> {
+  if (run !== undefined) {
+    return { run };
+  }
   const id = await chooseRequest(flux, given, {
     title: "Find the commit that broke which request?",
     failed: true,
     before: [{ label: "$(terminal) By a command…", description: BY_COMMAND, id: BY_COMMAND }],
   });
   if (id === undefined) {
-    return;
+    return undefined;
   }
-  const asked = id === BY_COMMAND ? await command() : { id };
-  const good = asked === undefined ? undefined : await goodRevision(id === BY_COMMAND);
-  if (asked !== undefined && good !== undefined) {
-    await show(flux, "bisect", good === "" ? asked : { ...asked, good });
-  }
+  return id === BY_COMMAND ? command() : { id };
 }
 
 async function command(): Promise<Parameters | undefined> {
@@ -63,14 +85,4 @@ async function command(): Promise<Parameters | undefined> {
     validateInput: (text) => (text.trim() === "" ? "Which command?" : undefined),
   });
   return run === undefined ? undefined : { run: run.trim() };
-}
-
-async function goodRevision(needed: boolean): Promise<string | undefined> {
-  const good = await vscode.window.showInputBox({
-    title: "A revision that was good",
-    prompt: needed ? "A tag, a branch or a commit" : "May be left out where the store knows one",
-    placeHolder: "v1.4",
-    validateInput: (text) => wrongRevision(text, needed),
-  });
-  return good?.trim();
 }
