@@ -41,6 +41,8 @@ class _Chunk(NamedTuple):
     rooted: bool
     span_ids: bytes
     raws: list[bytes]
+    packed: bytes
+    """All of `raws` as they are stored: one look through it is faster than one through each."""
     resource: bytes
     scope: bytes
 
@@ -166,15 +168,18 @@ class SpanSource:
 
 def _chunk_of(row: tuple[Any, ...]) -> _Chunk:
     seq, rooted, span_ids, raws, resource, scope = row
-    return _Chunk(seq, bool(rooted), span_ids, _raws.decode(raws), resource, scope)
+    return _Chunk(seq, bool(rooted), span_ids, _raws.decode(raws), raws, resource, scope)
 
 
 def _having(chunk: _Chunk, names: Sequence[bytes]) -> list[bytes]:
     """The ids of the spans with all of these names somewhere in their bytes."""
-    found = list(range(len(chunk.raws)))
-    for name in names:
-        found = [at for at in found if name in chunk.raws[at]]
-    return [chunk.span_ids[8 * at : 8 * at + 8] for at in found]
+    if any(name not in chunk.packed for name in names):
+        return []
+    found = list(enumerate(chunk.raws))
+    # Of the name of an attribute and its value, most spans have the first.
+    for name in reversed(names):
+        found = [(at, raw) for at, raw in found if name in raw]
+    return [chunk.span_ids[8 * at : 8 * at + 8] for at, _ in found]
 
 
 def _entry_among(chunks: Sequence[_Chunk]) -> StoredSpan:
