@@ -16,6 +16,7 @@ import pytest
 from flux_ls.mcp.consent import question
 from flux_ls.mcp.desk import Allowed
 from flux_ls.mcp.parameters import WhatToBisect
+from tests import checkout
 from tests.lsp.test_bisect import History
 from tests.lsp.till import BROKEN, MENDED, Till
 from tests.mcp.agents import FLUX, MODES, agent, environment, fenced, text_of
@@ -104,6 +105,24 @@ async def test_a_replay_says_whether_the_fix_fixes(till: Till, tmp_path: Path) -
     assert said
     assert said[0][1] is not None
     assert "of 1" in said[0][1]
+
+
+@pytest.mark.asyncio
+async def test_a_project_in_the_checkout_is_found_by_its_code(tmp_path: Path) -> None:
+    """The agent works in the root of a checkout, whose own settings name another application."""
+    till = Till.make(tmp_path / "repo" / "services")
+    top = tmp_path / "repo"
+    checkout.new(top)
+    (top / "pyproject.toml").write_text("[tool.flux]\napp = 'nobody:app'\n")
+    (till.root / "pyproject.toml").write_text(f"[tool.flux]\napp = 'till:app'\npython = '{till.python}'\n")
+    id = till.fails()
+    till.write(MENDED)
+    async with agent(top, till.shop.store, "--allow-replay") as asking:
+        data = await asking.data("replay", ids=[id])
+        assert (data["passing"], data["requests"][0]["now"]) == (1, 200), data
+        told = {each["name"]: each["detail"] for each in (await asking.data("doctor", id=id))["checks"]}
+        assert told["project"].startswith(f"services/project, run by {till.python}; ")
+        assert f"pyproject.toml ({till.root / 'pyproject.toml'})" in told["project"]
 
 
 async def nobody(_: Any, params: types.ElicitRequestParams) -> types.ElicitResult:

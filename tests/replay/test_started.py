@@ -26,6 +26,10 @@ FILES = {
     "run.py": "import uvicorn\n\nif __name__ == '__main__':\n    uvicorn.run('shop.main:build', factory=True)\n",
     "local.py": "from flask import Flask\n\n\ndef put_up():\n    return Flask('x')\n\n\nif __name__ == '__main__':\n"
     "    put_up().run()\n",
+    "pyproject.toml": "[project]\nname = 'shop'\n\n[project.scripts]\nshop-web = 'shop.cli:main'\nevil = 'os:abort'\n"
+    "wrong = 7\n",
+    "shop/cli.py": "from werkzeug.serving import run_simple\n\nfrom shop import made\n\n\ndef main():\n"
+    "    run_simple('localhost', 80, made.assemble())\n",
     "plain.py": "import sys\nsys.stdout.write('no application')\n",
     "served.py": "from waitress import serve\nimport shop.made\n\nserve(shop.made.assemble('x'), port=1)\n",
     "varying.py": "from shop.made import assemble\nimport sys\n\nassemble(sys.argv[1]).run()\n",
@@ -93,6 +97,11 @@ def target(root: Path, command: str | list[str], **how: str) -> str | None:
         ("python run.py", "shop.main:build"),
         ("python /app/local.py", "local:put_up()*"),
         ("python served.py --port 1", "shop.made:assemble('x')*"),
+        ("shop-web --port 80", "shop.made:assemble()*"),
+        ("/srv/venv/bin/shop-web", "shop.made:assemble()*"),
+        ("evil", None),
+        ("wrong", None),
+        ("shop-other", None),
         ("python wsgi.py", None),
         ("python plain.py", None),
         ("python varying.py shop", None),

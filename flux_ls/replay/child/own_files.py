@@ -59,6 +59,17 @@ class OwnFiles:
                     return Module(name, folder, file) if name else None
         return None
 
+    def script(self, name: str) -> Module | None:
+        """The module of a command that the project installs, as its pyproject.toml names it."""
+        try:
+            import tomllib
+
+            text = Path(self.root, "pyproject.toml").read_text(encoding="utf-8")
+            told = tomllib.loads(text)["project"]["scripts"][name].partition(":")[0]
+        except (ImportError, OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        return self.module(told.strip())
+
     def tree(self, module: Module) -> ast.Module | None:
         try:
             source = Path(module.file).read_bytes()

@@ -82,9 +82,12 @@ def settings_of(root: str, start: Start) -> str:
 
 def _candidate(files: OwnFiles, named: _Named) -> Candidate | None:
     module, _, attribute = named.text.partition(":")
-    found = (
-        files.path(module) if module.endswith(".py") else files.module(module) if _MODULE.fullmatch(module) else None
-    )
+    if module.endswith(".py"):
+        found = files.path(module)
+    else:
+        found = files.module(module) if _MODULE.fullmatch(module) else None
+    if found is None and named.runs:
+        found = files.script(module)
     if found is None:
         return None
     if named.runs:
@@ -131,8 +134,7 @@ def _told(program: str, rest: Sequence[str], start: Start) -> Iterator[_Named]:
         yield from (_Named(word) for word in rest if ":" in word and _NAMED.fullmatch(word))
     elif program and name not in _DJANGO:
         yield _Named(program if program.endswith(".py") else f"{program}.__main__", runs=True)
-        if _MODULE.fullmatch(program):
-            yield _Named(program, runs=True)
+        yield _Named(program, runs=True)
 
 
 def _program(told: Sequence[str]) -> tuple[str, list[str]]:
