@@ -115,7 +115,8 @@ class Findings:
             try:
                 if not stop:
                     stale: set[int] = set()
-                    if time.monotonic() >= look_at:
+                    beats = time.monotonic() >= look_at
+                    if beats:
                         look_at = time.monotonic() + LOOK_AT_FILES_EVERY_S
                         if changed := self._placing.changed_on_disk():
                             # A checkout or a commit, maybe: git is asked again.
@@ -125,9 +126,10 @@ class Findings:
                         look_for = time.monotonic() + LOOK_FOR_FILES_EVERY_S
                         self._placing.refresh()
                         stale |= self._placing.unplaced()
-                    began = time.monotonic()
-                    self._take(messages, stale)
-                    self.took_s = time.monotonic() - began
+                    if beats or stale or not self._is_up_to_date(messages):
+                        began = time.monotonic()
+                        self._take(messages, stale)
+                        self.took_s = time.monotonic() - began
             except Exception:
                 log.exception("the findings could not be brought up to date")
             for future in waiting:
@@ -144,6 +146,11 @@ class Findings:
                 gathered.append(self._messages.get_nowait())
         except queue.Empty:
             return gathered
+
+    def _is_up_to_date(self, messages: Iterable[_Message]) -> bool:
+        """Whether they only ask for the findings to be settled, and these are: the mouse moves often."""
+        asked = all(isinstance(message, Future) for message in messages)
+        return asked and self._snapshot is not None and not self._placing.has_learned()
 
     def _take(self, messages: Iterable[_Message], stale: set[int]) -> None:
         for message in messages:

@@ -1,6 +1,7 @@
 """Findings while somebody types: each is where its line went, as the text as a whole tells it too."""
 
 import ast
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from lsprotocol import types
 
 from flux_ls.lsp.convert import Encoding, path_to_uri
 from flux_ls.lsp.documents import Document
-from flux_ls.lsp.findings import Findings, Surroundings
+from flux_ls.lsp.findings import LOOK_AT_FILES_EVERY_S, Findings, Surroundings
 from flux_ls.lsp.open_files import Buffer
+from flux_ls.lsp.placing import Placing
 from flux_ls.lsp.snapshot import Snapshot
 from flux_ls.lsp.watch import News
 from flux_ls.model import Failure, Frame, Issue
@@ -65,6 +67,9 @@ class Watched:
 
     def after(self, buffer: Buffer) -> Snapshot:
         self._findings.put(buffer)
+        return self.settled()
+
+    def settled(self) -> Snapshot:
         self._findings.settled().result(20)
         return self.snapshot
 
@@ -124,6 +129,34 @@ def workers(root: Path) -> Iterator[tuple[Watched, Watched]]:
     pair = Watched(root, tuple(issues())), Watched(root, tuple(issues()))
     yield pair
     for worker in pair:
+        worker.stop()
+
+
+def test_a_question_puts_nothing_together_again_where_nothing_is_new(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mouse moves often, and a store may have thousands of issues."""
+    made: list[float] = []
+    put_together = Placing.snapshot
+
+    def noted(self: Placing, handled: tuple[tuple[str, bool], ...]) -> Snapshot:
+        made.append(time.monotonic())
+        return put_together(self, handled)
+
+    monkeypatch.setattr(Placing, "snapshot", noted)
+    worker = Watched(root, tuple(issues()))
+    try:
+        assert len(places(worker.settled())) == len(RECORDED)
+        before = len(made)
+        began = time.monotonic()
+        for _ in range(500):
+            worker.settled()
+        # What only time changes is looked at on the beat.
+        assert len(made) - before <= (time.monotonic() - began) / LOOK_AT_FILES_EVERY_S + 1
+        path = root / "shop" / "prices.py"
+        moved = worker.after(Buffer(path.as_uri(), str(path), 1, "\n" + TEXT))
+        assert places(moved)["fingerprint 1"][:2] == ("moved", 8)
+    finally:
         worker.stop()
 
 
