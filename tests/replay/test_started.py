@@ -22,7 +22,7 @@ FILES = {
     "shop/__main__.py": "from .made import assemble\n\n\ndef main():\n    app = assemble('shop')\n    app.run()\n\n\n"
     "if __name__ == '__main__':\n    main()\n",
     "shop/settings/prod.py": "",
-    "wsgi.py": "from shop import create_app\n\napp = create_app()\n",
+    "wsgi.py": "from shop import create_app\n\napplication = app = create_app()\n",
     "run.py": "import uvicorn\n\nif __name__ == '__main__':\n    uvicorn.run('shop.main:build', factory=True)\n",
     "local.py": "from flask import Flask\n\n\ndef put_up():\n    return Flask('x')\n\n\nif __name__ == '__main__':\n"
     "    put_up().run()\n",
@@ -83,9 +83,11 @@ def target(root: Path, command: str | list[str], **how: str) -> str | None:
         ("uvicorn --app-dir backend inner.deep:app", "inner.deep:app in backend"),
         (["gunicorn", "-w", "4", "-b", "127.0.0.1:8000", "shop:create_app()"], "shop:create_app()"),
         (["gunicorn", "shop:create_app('prod')", "--bind", "unix:/tmp/a.sock"], "shop:create_app('prod')"),
-        ("gunicorn -c gunicorn.conf.py -k uvicorn.workers.UvicornWorker shop.wsgi", "shop.wsgi"),
-        ("gunicorn --reload wsgi", None),
-        ("gunicorn -w 4 wsgi", "wsgi"),
+        ("gunicorn -c gunicorn.conf.py -k uvicorn.workers.UvicornWorker shop.wsgi", "shop.wsgi:application"),
+        ("gunicorn --reload wsgi", "wsgi:application"),
+        ("gunicorn -w 4 -n shop wsgi", "wsgi:application"),
+        ("gunicorn wsgi -n shop", "wsgi:application"),
+        ("gunicorn shop", None),
         ("gunicorn wsgi:app", "wsgi:app"),
         ("waitress-serve --port=80 --call shop.made:assemble", "shop.made:assemble*"),
         ("hypercorn shop.main:app", "shop.main:app"),

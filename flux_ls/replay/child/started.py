@@ -124,10 +124,8 @@ def _told(program: str, rest: Sequence[str], start: Start) -> Iterator[_Named]:
         words = [word for word in rest if _NAMED.fullmatch(word)]
         # What has a colon is no value of another option: ports and sockets look otherwise.
         yield from (_Named(word, is_factory) for word in words if ":" in word)
-        yield from (_Named(word, is_factory) for word in reversed(words) if ":" not in word and "." in word)
-        yield from (
-            _Named(word, is_factory) for word in words[-1:] if not any(each.startswith("-") for each in rest[-2:])
-        )
+        # Without one it is `application` that is served, which has to be there.
+        yield from (_Named(f"{word}:application", is_factory) for word in reversed(words) if ":" not in word)
     elif name in _BY_PATH:
         names = _options(rest, "--app")
         yield from (_Named(f"{word}:{names[0]}" if names else word) for word in rest if word.endswith(".py"))
