@@ -323,6 +323,40 @@ def test_a_busy_machine_loses_nothing_at_the_exit(tmp_path: Path) -> None:
         assert len(receiver.named("work")) == 3
 
 
+class EndsLate(workers.Worker):
+    """Its thread has seen that it shall end for a fork, and does so when the fork is over."""
+
+    told = False
+    seen, go = threading.Event(), threading.Event()
+
+    @property
+    def _stopping(self) -> bool:
+        if self.told and threading.current_thread() is self._thread:
+            self.after_fork_in_parent()
+            self.seen.set()
+            assert self.go.wait(40)
+            return True
+        return self.told
+
+    @_stopping.setter
+    def _stopping(self, told: bool) -> None:
+        self.told = told
+
+
+def test_what_is_recorded_while_the_sender_ends_for_a_fork_is_sent(tracer: trace.Tracer) -> None:
+    with Receiver() as receiver:
+        worker = send_to(receiver.endpoint)
+        request(tracer, "one", failing=True)
+        receiver.wait_for("one")
+        eventually(lambda: worker._asleep)
+        worker.__class__ = EndsLate
+        worker.before_fork()
+        assert EndsLate.seen.wait(40)
+        request(tracer, "two", failing=True)
+        EndsLate.go.set()
+        receiver.wait_for("two")
+
+
 QUIET = {"PYTHONWARNINGS": "ignore::DeprecationWarning"}
 """From Python 3.12 on, a fork warns where a thread has not ended in time."""
 
