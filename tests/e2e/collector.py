@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +19,7 @@ FLUX = BIN / "flux"
 class Collector:
     """A collector on free ports with a store of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, command: Sequence[str | Path] = (FLUX,)) -> None:
         http_port, grpc_port = free_ports(2)
         self.endpoint = Endpoint(http_port, grpc_port)
         self.store = folder / "flux.db"
@@ -33,7 +33,7 @@ class Collector:
             "XDG_CONFIG_HOME": str(folder / "config"),
             "XDG_CACHE_HOME": str(folder / "cache"),
         }
-        self.process = Process([FLUX, "serve"], cwd=folder, env=self.environment, log=folder / "serve.log")
+        self.process = Process([*command, "serve"], cwd=folder, env=self.environment, log=folder / "serve.log")
 
     def __enter__(self) -> Self:
         eventually(self.healthy, within=40, what=f"the collector:\n{self.process.output()}")

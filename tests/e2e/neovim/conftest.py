@@ -16,6 +16,7 @@ from tests.e2e.runs import unavailable
 from tests.lsp import nursery
 
 StartNeovim = Callable[..., Neovim]
+RECEIVER = ("flux_ls.cli.main", "flux_ls.cli.serve", "flux_ls.collector.serve", "flux_ls.otlp.grpc")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,10 +27,10 @@ def _editor_is_installed() -> None:
 
 @pytest.fixture
 def own_collector(tmp_path: Path) -> Iterator[Collector]:
-    """A collector whose store holds only what the test puts there."""
+    """A collector whose store holds only what the test puts there. It starts quickly, as the editors' servers do."""
     folder = tmp_path / "collector"
     folder.mkdir()
-    with Collector(folder) as running:
+    with Collector(folder, nursery.command("flux_ls.cli", RECEIVER)) as running:
         yield running
 
 
