@@ -123,8 +123,8 @@ class Recording:
         self.started_ns = self.touched_ns = time.monotonic_ns()
         self.ended_ns = 0
         self.outer: Recording | None = None
-        self.secrets: Remembered | None = None
-        """What was redacted in its trace because of its name; None where nobody has asked for it."""
+        self.secrets = Remembered()
+        """What is known to be a secret in it; see `share_secrets`."""
         self._holds: list[None] = []
 
     def add(self, span: MadeSpan) -> None:
@@ -151,12 +151,6 @@ class Recording:
                 omitted[function.function] = omitted.get(function.function, 0) - calls.left
                 calls.left = 0
         return omitted
-
-    def known_secrets(self) -> Remembered:
-        """What is known to be a secret in this trace: shared by all recordings of it that this process has."""
-        if self.secrets is None:
-            self.secrets = _SECRETS.setdefault(self.trace_id, Remembered())
-        return self.secrets
 
     def hold(self) -> None:
         """Keeps it open past the end of its first span, until `release`, or for some seconds at most."""
@@ -210,7 +204,7 @@ OPEN: Final[dict[int, Recording]] = {}
 BY_SPAN: Final[dict[int, Recording]] = {}
 """The recording of every span that runs."""
 _SECRETS: Final[WeakValueDictionary[int, Remembered]] = WeakValueDictionary()
-"""By trace, for as long as a recording of it is there."""
+"""By trace, of those that have any, for as long as a recording of it is there."""
 CURRENT: Final[ContextVar[Recording | None]] = ContextVar("flux_recording", default=None)
 _CALL: Final[ContextVar[tuple[int, Any] | None]] = ContextVar("flux_call", default=None)
 """The function call that runs, and the SDK span that it was entered in."""
@@ -283,22 +277,23 @@ def current() -> Recording | None:
     return recording if recording is not None and recording.trace_id == context.trace_id else None
 
 
-def secrets_to_fill(recording: Recording) -> Remembered:
-    """The same for who may find some and mostly does not: `share_secrets` if there are any, in the end."""
-    if recording.secrets is None:
-        shared = _SECRETS.get(recording.trace_id) if _SECRETS else None
-        recording.secrets = Remembered() if shared is None else shared
-    return recording.secrets
+def any_secrets() -> bool:
+    """Whether anything is known to be a secret in any recording."""
+    return bool(_SECRETS)
 
 
 def share_secrets(trace_id: int, secrets: Remembered) -> None:
-    """What one recording of the trace has found is known in all of them."""
+    """What one recording of a trace knows, all of them know that this process has."""
     secrets.share(_SECRETS.setdefault(trace_id, secrets))
 
 
 def _secrets_here() -> Remembered | None:
     recording = current()
-    return None if recording is None else recording.known_secrets()
+    if recording is None:
+        return None
+    if not recording.secrets:
+        share_secrets(recording.trace_id, recording.secrets)  # it is about to know one
+    return recording.secrets
 
 
 def position() -> int:

@@ -420,7 +420,7 @@ def test_a_request_that_is_over_is_forgotten(request_: Request) -> None:
     known: list[weakref.ref[Remembered]] = []
 
     def looks(request: Request, _: str) -> None:
-        known.append(weakref.ref(request.recording.known_secrets()))
+        known.append(weakref.ref(request.recording.secrets))
 
     request_.runs(in_a_body, attribute, looks)
     assert known[0]() is not None

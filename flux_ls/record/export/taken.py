@@ -3,7 +3,7 @@
 import msgspec
 
 from flux_ls.record.made import MadeSpan
-from flux_ls.record.recording import Ended, Recording, secrets_to_fill
+from flux_ls.record.recording import Ended, Recording, any_secrets, share_secrets
 from flux_ls.record.redaction.remembered import gathering
 from flux_ls.record.values import Captured
 from flux_ls.record.wire import OMITTED_CALLS
@@ -18,7 +18,9 @@ class Taken:
         """Takes what has ended; what other threads add meanwhile stays for the next time."""
         self.trace_id = recording.trace_id
         self.failed = recording.failed
-        self.secrets = secrets_to_fill(recording)
+        self.secrets = recording.secrets
+        if any_secrets():
+            share_secrets(self.trace_id, self.secrets)
         self.parents = recording.parents
         self.again = 0
         """How often the first span was sent before, if it is sent again."""

@@ -72,7 +72,7 @@ class _Run:
     def begun(self) -> OpenRecording:
         """A recording that knows what is secret in the command."""
         opened = open_recording(self.command.text, attributes=self.attributes)
-        with gathering(opened.recording.known_secrets()):
+        with gathering(opened.recording.secrets):
             this_command()
         return opened
 
