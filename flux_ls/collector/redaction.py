@@ -107,11 +107,12 @@ class Redactor:
                 break
             found = self._suspect(together, ends[last])
         # What a name has told to be a secret is one wherever it stands in the trace.
-        for raw, trace_id in zip(raws, traces, strict=True):
-            known = secrets.get(trace_id)
+        told = {trace_id: known for trace_id, known in secrets.items() if known}
+        for raw, trace_id in zip(raws, traces, strict=True) if told else ():
             clean = changed.get(id(raw), raw)
-            if known and known.may_be_in(clean) and (masked := _masked(clean, kind, known)) != clean:
-                changed[id(raw)] = masked
+            known = told.get(trace_id)
+            if known is not None and known.may_be_in(clean):
+                changed[id(raw)] = _masked(clean, kind, known)
         return changed
 
     def _redacted_origins(self, origins: list[Origin]) -> list[Origin]:
