@@ -7,6 +7,7 @@ import json
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic import SecretStr
 
 from flux_ls.record import failures, recording, wire
 from flux_ls.record.export.packing import Collector
@@ -130,6 +132,23 @@ def in_an_object(request: Request, secret: str) -> None:
     request.make(given=Captured(snapshot({"credentials": {"login": "ada@example.org", "password": [secret]}})))
 
 
+def in_a_secret_str(request: Request, secret: str) -> None:
+    request.make(given=snapshot_items([("password", SecretStr(secret))]))
+
+
+def in_a_dataclass(request: Request, secret: str) -> None:
+    @dataclass
+    class Credentials:
+        scheme: str
+        credentials: str
+
+    request.make(given=snapshot_items([("authorization", Credentials("Bearer", secret))]))
+
+
+def in_a_pair(request: Request, secret: str) -> None:
+    request.make(given=snapshot_items([("auth", ("ada@example.org", secret)), ("user", "ada@example.org")]))
+
+
 def in_what_a_secret_function_returns(request: Request, secret: str) -> None:
     request.make(out=Captured(redacted_value(Verdict.SECRET, secret)))
 
@@ -151,6 +170,9 @@ NAMED: tuple[Writes, ...] = (
     in_an_argument,
     in_bytes,
     in_an_object,
+    in_a_secret_str,
+    in_a_dataclass,
+    in_a_pair,
     in_what_a_secret_function_returns,
     in_an_attribute,
     in_a_text,
@@ -274,7 +296,7 @@ def test_a_secret_that_has_a_name_is_taken_out_where_it_has_none(
         sent = b"".join(request_.runs(*steps).bodies())
         assert remains(SECRET, sent) == []
         assert sent.count(R.encode()) >= 2
-        assert b"ada@example.org" in sent or named not in (in_a_body, in_an_argument)
+        assert b"ada@example.org" in sent or named not in (in_a_body, in_an_argument, in_a_pair)
 
 
 @given(
