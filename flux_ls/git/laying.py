@@ -79,12 +79,16 @@ class Laid:
         broken = {path: Held(entry.mode, entry.id) for path, entry in entries.items()}
         _ask(broken.values(), contents)
         ahead |= broken
+        reshapes = self._reshapes(asked)
         real: set[bytes] = set()
         for path in asked.keys() - ahead.keys():
             if self._is_real(_folder_of(path), real):
                 self._clear(self._top + path)
             del self._lying[path]
-        self._arrange(ahead, real)
+        if reshapes:
+            self._reshape(ahead, real)
+        for folder in {path if held.mode == SUBMODULE else _folder_of(path) for path, held in ahead.items()}:
+            self._make_real(folder, real)
         for path, held in ahead.items():
             lying = self._lying.get(path)
             over = lying if lying is not None and path in whole and lying.entry.mode == held.mode else None
@@ -119,34 +123,52 @@ class Laid:
     def _whole(self, asked: Container[bytes]) -> set[bytes]:
         """The files that are as they were written. Into those whose times may not tell it looks, unless it is asked."""
         found: set[bytes] = set()
-        top, written_ns = self._top, self.index.written_ns
+        top, written_ns, lstat = self._top, self.index.written_ns, os.lstat
         for path, lying in self._lying.items():
             try:
-                status = os.lstat(top + path)
-                if lying.entry.mode == SUBMODULE:
-                    whole = stat.S_ISDIR(status.st_mode)
-                elif _seen(status) != lying.seen:
-                    continue
-                else:
-                    whole = (
-                        status.st_ctime_ns < written_ns or path in asked or self._id_of(path, lying) == lying.entry.id
-                    )
+                now = lstat(top + path)
             except OSError:
                 continue
-            if whole:
+            mode, links, size, modified, changed, number = lying.seen
+            if lying.entry.mode == SUBMODULE:
+                is_whole = stat.S_ISDIR(now.st_mode)
+            else:
+                # This is what takes longest where there are many files.
+                is_whole = (
+                    now.st_ctime_ns == changed
+                    and now.st_mtime_ns == modified
+                    and now.st_size == size
+                    and now.st_ino == number
+                    and now.st_mode == mode
+                    and now.st_nlink == links
+                    and (changed < written_ns or path in asked or self._id_of(path, lying) == lying.entry.id)
+                )
+            if is_whole:
                 found.add(path)
         return found
 
     def _id_of(self, path: bytes, lying: _Lying) -> bytes:
-        if lying.entry.mode == LINK:
-            content = os.readlink(self._top + path)
-        else:
-            content = Path(os.fsdecode(self._top + path)).read_bytes()
+        """Of what a file contains by now; none where it cannot be read."""
+        try:
+            if lying.entry.mode == LINK:
+                content = os.readlink(self._top + path)
+            else:
+                content = Path(os.fsdecode(self._top + path)).read_bytes()
+        except OSError:
+            return b""
         whole = b"blob %d\0%b" % (len(content), content)
         return hashlib.new(self._format, whole, usedforsecurity=False).hexdigest().encode()
 
-    def _arrange(self, ahead: Mapping[bytes, Held], real: set[bytes]) -> None:
-        """Has the folders that the files take, and no others. Submodules are folders that stay empty."""
+    def _reshapes(self, asked: Mapping[bytes, Held | None]) -> bool:
+        """Whether there are other paths or other submodules then."""
+        lying = self._lying
+        return any(
+            held is None or path not in lying or SUBMODULE in (held.mode, lying[path].entry.mode)
+            for path, held in asked.items()
+        )
+
+    def _reshape(self, ahead: Mapping[bytes, Held], real: set[bytes]) -> None:
+        """Has no folders but those that the files take. Submodules are folders that stay empty."""
         modes = {path: lying.entry.mode for path, lying in self._lying.items()}
         modes |= {path: held.mode for path, held in ahead.items()}
         before, self._folders = self._folders, _folders_of(modes)
@@ -155,8 +177,6 @@ class Laid:
             if self._is_real(folder, real):
                 os.rmdir(self._top + folder)
                 real.discard(folder)
-        for folder in {path if held.mode == SUBMODULE else _folder_of(path) for path, held in ahead.items()}:
-            self._make_real(folder, real)
 
     def _is_real(self, folder: bytes, real: set[bytes]) -> bool:
         """Whether it is a folder of this folder's, and no link to another one."""
