@@ -19,6 +19,7 @@ from flux_ls.git import contents
 from flux_ls.git.checkouts import Checkout, Checkouts
 from flux_ls.git.repository import Repository
 from tests.bisect.histories import git
+from tests.e2e.processes import eventually
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -326,6 +327,7 @@ def test_settings_that_git_is_given_for_one_command_do_not_apply(
             assert (made.folder / "a.py").read_bytes() == (b"one\n", b"two\n")[number]
 
 
+@pytest.mark.skipif(not OURS, reason="where git does it all, none has to stay")
 def test_gits_that_stay_may_die(tmp_path: Path, by_git: list[str]) -> None:
     with history(tmp_path, [FIRST, FIRST | {"a.py": ("100644", "two\n"), "new": ("100644", "")}]) as made:
         made.put(0)
@@ -351,11 +353,49 @@ def test_a_file_too_large_to_be_held_in_memory_is_for_git(
     assert by_git == made.ids[:2] if OURS else by_git
 
 
-def test_nothing_stays_behind_a_git_that_stays(tmp_path: Path) -> None:
+@pytest.mark.skipif(not OURS, reason="where git does it all, none has to stay")
+def test_gits_that_stay_go_when_this_goes(tmp_path: Path) -> None:
     with history(tmp_path, [FIRST, FIRST | {"a.py": ("100644", "two\n")}]) as made:
         made.put(0)
         made.put(1)
         pids = [talk._program.pid for each in made.checkouts._idle for talk in (each._files, each._trees)]
         assert len(pids) == 2
-        assert all(Path(f"/proc/{pid}").exists() for pid in pids) or not OURS
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+        assert all(map(lives, pids))
+    assert not any(map(lives, pids))
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from flux_ls.git.checkouts import Checkouts
+from flux_ls.git.repository import Repository
+
+root, home, folder, *commits = sys.argv[1:]
+checkouts = Checkouts(Path(home), Repository(Path(root)))
+checkout = checkouts.add("1", Path(folder))
+for commit in commits:
+    checkout.put(commit)
+print(*[talk._program.pid for each in checkouts._idle for talk in (each._files, each._trees)], flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not OURS, reason="where git does it all, none has to stay")
+def test_gits_that_stay_go_when_this_is_killed(tmp_path: Path) -> None:
+    with history(tmp_path, [FIRST, FIRST | {"a.py": ("100644", "two\n")}]) as made:
+        words = (str(made.root), str(tmp_path / "home"), str(tmp_path / "folder"), *made.ids)
+        process = subprocess.Popen([sys.executable, "-c", KILLED, *words], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        assert len(pids) == 2
+        assert all(map(lives, pids))
+        process.kill()
+        process.communicate()
+        eventually(lambda: not any(map(lives, pids)), within=20, what="what they see of it")
+
+
+def lives(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
