@@ -63,12 +63,14 @@ def carry(before: Ran, today: Text, lines: LineMap, *, same_file: bool = True) -
             # Or its head is being typed anew, and the function above has its lines until there is one again.
             return None
         return anchored("edited", Place(at, around), before.frame, today)
-    if at is not None and _runs(function, today, at) and _sure(before, function, today, lines):
+    # Mostly somebody types elsewhere: then neither has to be found out line by line.
+    whole = lines.untouched(_lines_of(before.scope, before.text)) == _lines_of(function, today)
+    if at is not None and _runs(function, today, at) and (whole or _sure(before, function, today, lines)):
         state: AnchorState = "exact" if same_file and at == before.frame.line else "moved"
-        edited = not _same_code(before, function, today, lines)
+        edited = not whole and not _same_code(before, function, today)
         return anchored(state, Place(at, function), before.frame, today, function_edited=edited)
     if at is None and (elsewhere := _only_copy(before, function, today)):
-        edited = not _same_code(before, function, today, lines)
+        edited = not whole and not _same_code(before, function, today)
         return anchored("moved", elsewhere, before.frame, today, function_edited=edited)
     return _edited(before, function, today, lines, at)
 
@@ -105,18 +107,20 @@ def _function(before: Ran, today: Text, lines: LineMap) -> Function | None:
     scope = before.scope
     if scope is None or today.functions is None:
         return None
-    named = [each for each in today.functions.named(scope.name) if each.name == scope.name and each.kind == scope.kind]
     at = lines.at(scope.line)
+    heads = [] if at is None else [each for each in today.functions.executing(at) if each and each.line == at]
+    heads = [each for each in heads if each.kind == scope.kind]
+    if scope.kind != "lambda" and len(heads) == 1 and heads[0].name == scope.name:
+        return heads[0]
+    named = [each for each in today.functions.named(scope.name) if each.name == scope.name and each.kind == scope.kind]
     if scope.kind == "lambda" and at is None and scope.last_line > scope.header_line:
         # Many may have its name: one of several lines is what its lines are in.
         holder = _holding(scope, before, today, lines)
         return holder if holder is not None and holder.kind == "lambda" else None
     if scope.kind == "lambda" and named:
         return _nearest(named, at or scope.line)
-    if at is not None:
-        heads = [each for each in today.functions.executing(at) if each and each.line == at and each.kind == scope.kind]
-        if len(heads) == 1 and (heads[0].name == scope.name or not named):
-            return heads[0]
+    if len(heads) == 1 and not named:
+        return heads[0]
     if len(named) == 1:
         return named[0]
     body = body_lines(scope, before.text)
@@ -165,15 +169,14 @@ def _runs(function: Function | None, today: Text, line: int) -> bool:
 
 
 def _sure(before: Ran, function: Function | None, today: Text, lines: LineMap) -> bool:
-    """Whether no other line can be meant than the one that the differences tell.
+    """Whether no other line can be meant than the one that the differences tell, where the function is not as a whole
+    as it was.
 
     None can where as many lines of its kind are in its function as were then, each where the differences have it; nor
     where nothing was put in or taken out between it and the nearest lines above and below that are the only ones of
     their kind.
     """
     old, new = _reach(before.scope, before.text), _reach(function, today)
-    if lines.untouched(old.lines) == new.lines:
-        return True
     copies = old.copies(before.line)
     if copies and [lines.at(line) for line in copies] == new.copies(before.line):
         return True
@@ -233,10 +236,12 @@ class _Reach:
 
 
 def _reach(scope: Function | None, text: Text) -> _Reach:
+    return _Reach(text, _lines_of(scope, text))
+
+
+def _lines_of(scope: Function | None, text: Text) -> range:
     last = len(text.lines)
-    return _Reach(
-        text, range(1, last + 1) if scope is None else range(scope.first_line, min(scope.last_line, last) + 1)
-    )
+    return range(1, last + 1) if scope is None else range(scope.first_line, min(scope.last_line, last) + 1)
 
 
 def _only_copy(before: Ran, function: Function | None, today: Text) -> Place | None:
@@ -259,11 +264,9 @@ def _only_copy(before: Ran, function: Function | None, today: Text) -> Place | N
     return Place(found, function) if likely else None
 
 
-def _same_code(before: Ran, function: Function | None, today: Text, lines: LineMap) -> bool:
-    """Whether the function runs as it did; of a module that is not asked."""
+def _same_code(before: Ran, function: Function | None, today: Text) -> bool:
+    """Whether the function runs as it did, though its lines are not all as they were; of a module that is not asked."""
     if function is None or before.scope is None:
-        return True
-    if lines.untouched(_reach(before.scope, before.text).lines) == _reach(function, today).lines:
         return True
     return same_body(body_lines(before.scope, before.text), body_lines(function, today))
 
