@@ -4,10 +4,12 @@ What goes well there is no request. The server logs what fails, and ends with an
 nothing would tell of the line.
 """
 
+import signal
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from typing import Any, Final
 
+from flux_ls.record.export import flush_at_exit
 from flux_ls.record.failures import one_line, sighted
 from flux_ls.record.guard import Guard
 from flux_ls.record.made import MadeSpan, now_ns
@@ -31,7 +33,10 @@ async def seen(call: Any, app: Any, scope: Any, receive: Any, send: Send) -> Non
 
     async def sent(message: Message) -> None:
         nonlocal what
-        what = _FAILED.get(message.get("type", ""), what)
+        kind = message.get("type", "")
+        what = _FAILED.get(kind, what)
+        if kind == "lifespan.shutdown.complete":
+            _send_what_is_left()
         await send(message)
 
     inside = _WATCHED.get()
@@ -43,9 +48,19 @@ async def seen(call: Any, app: Any, scope: Any, receive: Any, send: Send) -> Non
         # One that has not said that it failed may only mean that it knows no lifespan.
         if what is not None and isinstance(error, Exception):
             _tell(error, what, began_ns)
+            if what == "shutdown":
+                _send_what_is_left()
         raise
     finally:
         _WATCHED.reset(watched)
+
+
+def _send_what_is_left() -> None:
+    # Uvicorn ends by the signal that it was told to end by, and then no exit handler runs. Whoever catches none, as a
+    # test's client, goes on or has an exit.
+    with Guard("sending what is left"):
+        if callable(signal.getsignal(signal.SIGTERM)):
+            flush_at_exit()
 
 
 def _tell(error: Exception, what: str, began_ns: int) -> None:

@@ -1,11 +1,14 @@
 """An application that fails before its first request or after its last one, under what `flux run` does."""
 
+import signal
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.record.programs import Ended, as_flux_run_does, program, run
+from tests.e2e.processes import Process, free_port
+from tests.record.programs import Ended, as_flux_run_does, clean_environment, program, run
 from tests.record.receiver import Got, Receiver, plain
 
 SHOP = """
@@ -68,6 +71,34 @@ def run_recorded(folder: Path, *words: str, receiver: Receiver) -> Ended:
     ended = run(argv, folder, as_flux_run_does(receiver.endpoint))
     assert ended == bare
     return ended
+
+
+ANSWERS = """
+    from starlette.applications import Starlette
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+
+    async def answer(request):
+        return PlainTextResponse("here")
+
+    app = Starlette(routes=[Route("/{name}", answer)])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_came_last_is_sent_by_a_server_that_is_told_to_end(tmp_path: Path, number: int) -> None:
+    program(tmp_path, ANSWERS, "shop.py")
+    port = free_port()
+    argv = [sys.executable, "-m", "uvicorn", "shop:app", "--port", str(port), "--log-level", "warning"]
+    with Receiver() as receiver:
+        env = clean_environment() | as_flux_run_does(receiver.endpoint)
+        with Process(argv, cwd=tmp_path, env=env, log=tmp_path / "log") as process:
+            process.listen(port)
+            for path in ("first", "last"):
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=40) as answer:
+                    assert answer.read() == b"here"
+            process.stop(number)
+        assert len(receiver.named("GET /{name}")) == 2
 
 
 def told(receiver: Receiver) -> list[Got]:
