@@ -7,7 +7,6 @@ from typing import Any
 
 from playwright.sync_api import Error, Frame, Locator
 
-from tests.e2e.processes import TookTooLong
 from tests.e2e.vscode.window import AGAIN_S, Window
 
 
@@ -64,17 +63,8 @@ class Pane:
             raise AssertionError(f"{error}\nrows: {self.texts()}") from None
 
     def click(self, row: str, until: Callable[[], Any], what: str) -> None:
-        """Clicks a row until that came of it: one that is drawn anew under the mouse hears nothing."""
-
-        def clicked() -> bool:
-            with suppress(Error):
-                self.row(row).click(timeout=AGAIN_S * 1000)
-            with suppress(TookTooLong):
-                self.window.eventually(until, what, AGAIN_S)
-                return True
-            return False
-
-        self.window.eventually(clicked, what)
+        """Clicks a row until that came of it."""
+        self.window.again(self.row(row).click, until, what)
 
     def select(self, *rows: str) -> None:
         """Selects rows besides those that are selected; to click one twice would take it back."""

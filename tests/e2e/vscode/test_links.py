@@ -48,6 +48,7 @@ def test_it_opens_the_request(shop: Shop, window: Window, where: object) -> None
     window.failure(id)
     assert callable(where)
     link = where(window, id)
+    link.wait_for()
     if where is in_problems:
         # The id stands once in it: that is the link.
         [told] = window.page.locator(".markers-panel .monaco-list-row", has_text="ZeroDivisionError").all_inner_texts()

@@ -22,7 +22,10 @@ def shown(window: Window, command: str, *given: Any) -> None:
 
 
 def with_heading(window: Window, heading: str) -> Frame:
-    return page(window, f"h1:has-text('{heading}')")
+    frame = page(window, f"h1:has-text('{heading}')")
+    # It can be read before its script is there.
+    window.eventually(lambda: frame.evaluate("document.readyState") == "complete", "all of the page")
+    return frame
 
 
 def titles(window: Window) -> list[str]:
@@ -97,15 +100,14 @@ def test_a_place_leads_to_its_line(shop: Shop, window: Window) -> None:
     id = shop.orders(people=0)
     shown(window, "flux.why", id)
     frame = with_heading(window, "Why did")
-    frame.locator("main a", has_text=f"{shop.checkout.name}:{FAULT_LINE}").first.click()
+    place = frame.locator("main a", has_text=f"{shop.checkout.name}:{FAULT_LINE}").first
     editor = "const editor = vscode.window.activeTextEditor"
-    window.eventually(
-        lambda: (
-            window.host(f"{editor}; return [editor?.document.uri.path, editor?.selection.active.line]")
-            == [str(shop.checkout), FAULT_LINE - 1]
-        ),
-        "the line",
-    )
+
+    def is_there() -> bool:
+        told = window.host(f"{editor}; return [editor?.document.uri.path, editor?.selection.active.line]")
+        return bool(told == [str(shop.checkout), FAULT_LINE - 1])
+
+    window.again(place.click, is_there, "the line")
     # The page stays beside it, and knows of no place that it does not show.
     assert titles(window) == [f"Why did req:{id[:8]} fail?"]
 

@@ -289,6 +289,19 @@ class Window:
         focused = "document.activeElement?.closest('.editor-instance .monaco-editor') != null"
         self.eventually(lambda: self.page.evaluate(focused), "the keyboard in the code")
 
+    def again(self, gesture: Callable[..., None], until: Callable[[], Any], what: str) -> None:
+        """Makes a gesture until something comes of it: what is drawn anew under the mouse, say, hears nothing."""
+
+        def made() -> bool:
+            with suppress(Error):
+                gesture(timeout=AGAIN_S * 1000)
+            with suppress(TookTooLong):
+                self.eventually(until, what, AGAIN_S)
+                return True
+            return False
+
+        self.eventually(made, what)
+
     def click_lens(self, lens: str, *texts: str) -> None:
         """Clicks a lens until a page has all of the texts: one that is drawn anew under the mouse hears nothing."""
 

@@ -6,8 +6,18 @@ import { host } from "./host";
 
 const editor = host<never, FromTextPage, { readonly top: number }>();
 
-window.scrollTo(0, editor.kept()?.top ?? 0);
-window.addEventListener("scroll", () => editor.keep({ top: window.scrollY }), { passive: true });
+function keep(): void {
+  editor.keep({ top: window.scrollY });
+}
+
+const kept = editor.kept();
+if (kept === undefined) {
+  // Whoever has begun to read before this runs is not taken back.
+  keep();
+} else {
+  window.scrollTo(0, kept.top);
+}
+window.addEventListener("scroll", keep, { passive: true });
 
 // Before the editor's own listener, which would look for the link's end on this page.
 document.addEventListener(
