@@ -12,14 +12,25 @@ from typing import Any, Self
 
 from tests.e2e.launch import BIN, Endpoint, clean_environment
 from tests.e2e.processes import Process, eventually, free_ports
+from tests.lsp import nursery
 
 FLUX = BIN / "flux"
+IMPORTED = (
+    *("flux_ls.cli.main", "flux_ls.cli.serve", "flux_ls.cli.tail", "flux_ls.cli.why", "flux_ls.cli.errors"),
+    *("flux_ls.collector.serve", "flux_ls.otlp.grpc", "flux_ls.answers.why", "flux_ls.answers.errors"),
+)
+
+
+def quick() -> list[str]:
+    """The command `flux`, which starts quickly: of a process that has imported what it takes to serve and to answer."""
+    return nursery.command("flux_ls.cli", IMPORTED)
 
 
 class Collector:
     """A collector on free ports with a store of its own."""
 
     def __init__(self, folder: Path, command: Sequence[str | Path] = (FLUX,)) -> None:
+        self.command = command
         http_port, grpc_port = free_ports(2)
         self.endpoint = Endpoint(http_port, grpc_port)
         self.store = folder / "flux.db"
@@ -55,7 +66,7 @@ class Collector:
     def flux(self, *words: str, cwd: Path, env: Mapping[str, str] = {}) -> list[Any]:
         """What a `flux` command says with `--json`, run in a folder: one value a line."""
         done = subprocess.run(
-            [FLUX, *words, "--json", "--store", str(self.store)],
+            [*self.command, *words, "--json", "--store", str(self.store)],
             cwd=cwd,
             env=self.environment | dict(env),
             stdin=subprocess.DEVNULL,

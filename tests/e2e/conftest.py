@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.applications import APPLICATIONS
-from tests.e2e.collector import Collector
+from tests.e2e.collector import Collector, quick
 from tests.e2e.editor import Editors, neovim
 from tests.e2e.launch import APPS
 from tests.e2e.runs import Runs, unavailable
@@ -16,8 +16,8 @@ from tests.e2e.runs import Runs, unavailable
 
 @pytest.fixture(scope="session")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
-    """A real `flux serve` with a store of its own."""
-    with Collector(tmp_path_factory.mktemp("flux")) as running:
+    """A `flux serve` with a store of its own, asked many times."""
+    with Collector(tmp_path_factory.mktemp("flux"), quick()) as running:
         yield running
 
 

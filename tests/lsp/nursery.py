@@ -155,9 +155,11 @@ def _start(order: socket.socket) -> int:
             order.send(b"%d" % (code if code >= 0 else 128 - code))
         return 0
     order.close()
-    for target, stream in enumerate(streams):
+    # What is there was opened on other files, and may take a pipe for one that it can seek in.
+    for target, (stream, name, mode) in enumerate(zip(streams, ("stdin", "stdout", "stderr"), "rww", strict=True)):
         os.dup2(stream, target)
         os.close(stream)
+        setattr(sys, name, open(target, mode, buffering=1, encoding="utf-8", closefd=False))  # noqa: SIM115
     os.chdir(wanted["folder"])
     os.environ.clear()
     os.environ.update(wanted["environment"])
@@ -176,6 +178,7 @@ def _serve(module: str, *arguments: str) -> int:
     else:
         code = 0
     logging.shutdown()
+    sys.stdout.flush()
     sys.stderr.flush()
     return code
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.collector import Collector
+from tests.e2e.collector import Collector, quick
 from tests.e2e.editor import neovim
 from tests.e2e.neovim.driver import Neovim
 from tests.e2e.neovim.shop import Shop
@@ -16,7 +16,6 @@ from tests.e2e.runs import unavailable
 from tests.lsp import nursery
 
 StartNeovim = Callable[..., Neovim]
-RECEIVER = ("flux_ls.cli.main", "flux_ls.cli.serve", "flux_ls.collector.serve", "flux_ls.otlp.grpc")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,7 +29,7 @@ def own_collector(tmp_path: Path) -> Iterator[Collector]:
     """A collector whose store holds only what the test puts there. It starts quickly, as the editors' servers do."""
     folder = tmp_path / "collector"
     folder.mkdir()
-    with Collector(folder, nursery.command("flux_ls.cli", RECEIVER)) as running:
+    with Collector(folder, quick()) as running:
         yield running
 
 
