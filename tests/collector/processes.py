@@ -16,8 +16,11 @@ import msgspec
 from flux_ls.collector.daemon import encode_settings
 from flux_ls.collector.found import Collector, read_info
 from flux_ls.config import Settings
+from tests.lsp import nursery
 
 ROOT = Path(__file__).parents[2]
+SERVING = "tests.collector.serving"
+IMPORTED = ("flux_ls.collector.ingest", "flux_ls.store.writer", "flux_ls.otlp.http")
 
 
 def until(condition: Callable[[], Any], timeout_s: float = 40) -> Any:
@@ -73,10 +76,12 @@ class Clock:
 class Serving:
     """`serve.run` in a child; see serving.py for what its sink does."""
 
-    def __init__(self, settings: Settings, *options: str) -> None:
+    def __init__(self, settings: Settings, *options: str, quick: bool = False) -> None:
+        """A `quick` one is forked from a process that has imported it, and knows of signals SIGKILL alone."""
         self.settings = settings
+        command = [sys.executable, "-m", SERVING] if not quick else nursery.command(SERVING, (SERVING, *IMPORTED))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.collector.serving", encode_settings(settings), *options],
+            [*command, encode_settings(settings), *options],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -27,7 +27,7 @@ def test_every_span_that_was_answered_200_survives_kill_9(tmp_path: Path) -> Non
     settings = Settings(store=tmp_path / "flux.db", otlp_http_port=0, otlp_grpc_port=0)
     acknowledged: list[str] = []
     for round_ in range(KILLS):
-        serving = Serving(settings, "store")
+        serving = Serving(settings, "store", quick=True)
         port = serving.ready().http_port
         before = len(acknowledged)
         stop = threading.Event()
