@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from typing import Any, Final, Protocol
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
 from flux_ls.record.made import MadeSpan
 from flux_ls.record.redaction import remembered
@@ -206,6 +206,8 @@ BY_SPAN: Final[dict[int, Recording]] = {}
 _SECRETS: Final[WeakValueDictionary[int, Remembered]] = WeakValueDictionary()
 """By trace, of those that have any, for as long as a recording of it is there."""
 CURRENT: Final[ContextVar[Recording | None]] = ContextVar("flux_recording", default=None)
+_LEFT: Final[ContextVar["tuple[int, ref[Remembered]] | None"]] = ContextVar("flux_left", default=None)
+"""The trace that was left here last, and its secrets: what a request does after its answer is recorded by itself."""
 _CALL: Final[ContextVar[tuple[int, Any] | None]] = ContextVar("flux_call", default=None)
 """The function call that runs, and the SDK span that it was entered in."""
 
@@ -342,6 +344,9 @@ def running_call_in(span: Any) -> int | None:
 def enter_context(recording: Recording) -> None:
     """What runs here from now on belongs to the recording."""
     recording.outer = CURRENT.get()
+    left = _LEFT.get()
+    if left is not None and left[0] == recording.trace_id and (secrets := left[1]()) is not None:
+        recording.secrets = secrets
     CURRENT.set(recording)
     OPEN[recording.root_id] = recording
 
@@ -351,6 +356,7 @@ def leave_context(recording: Recording) -> None:
     if CURRENT.get() is recording:
         outer = recording.outer
         CURRENT.set(outer if outer is not None and not outer.ended else None)
+    _LEFT.set((recording.trace_id, ref(recording.secrets)))
     recording.outer = None
 
 

@@ -428,6 +428,20 @@ def test_another_recording_of_the_trace_knows_it_and_another_request_does_not(re
     assert SECRET.encode() in b"".join(request_.bodies())
 
 
+@pytest.mark.parametrize("first", ["the request", "what came after it"])
+def test_what_runs_after_the_answer_belongs_to_the_request(request_: Request, first: str) -> None:
+    with request_.tracer.start_as_current_span("POST /login") as root:
+        in_a_body(request_, SECRET)
+    with request_.tracer.start_as_current_span("BackgroundTask mail", trace.set_span_in_context(root)):
+        attribute(request_, SECRET)
+        argument(request_, SECRET)
+    assert len(request_.recordings) == 2
+    if first != "the request":
+        # One that failed is packed before what waits.
+        request_.recordings.reverse()
+    assert remains(SECRET, b"".join(request_.bodies())) == []
+
+
 def test_what_came_in_is_known_when_the_first_piece_of_a_long_request_is_sent(request_: Request) -> None:
     with request_.tracer.start_as_current_span("POST /login"):
         in_a_body(request_, SECRET)

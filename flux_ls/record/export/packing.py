@@ -67,10 +67,11 @@ class Collector:
         spans: dict[bytes, dict[bytes, list[bytes]]] = {}
         size = count = 0
         failed = False
-        for each in taken:
+        # What one tells of may be a secret in another, and in all spans of its own.
+        for each, first in [(each, self._all_encoded(each)) for each in taken]:
             resource = self._resource(resource_of(each) or self._process.resource(), dropped)
             scopes = spans.setdefault(resource, {})
-            for scope, encoded in self._all_encoded(each):
+            for scope, encoded in self._clean(each, first):
                 known = scopes.get(scope)
                 if known is None:
                     scopes[scope] = [encoded]
@@ -94,30 +95,31 @@ class Collector:
     def forget(self) -> None:
         self._sender.forget()
 
-    def _all_encoded(self, taken: Taken) -> list[tuple[bytes, bytes]]:
-        """The spans with their scopes. What is a secret may be known only when all of them were encoded."""
-        spans: list[Any] = []
-        encoded: list[tuple[bytes, bytes]] = []
+    def _all_encoded(self, taken: Taken) -> list[tuple[Any, bytes, bytes]]:
+        """Each span with its scope and its bytes, and what is a secret in them, gathered meanwhile."""
+        encoded: list[tuple[Any, bytes, bytes]] = []
         with gathering(taken.secrets):
             for span in taken.spans:
                 try:
-                    encoded.append(self._encoded(taken, span))
-                    spans.append(span)
+                    encoded.append((span, *self._encoded(taken, span)))
                 except Exception as error:
                     tell("encoding a span", error)
-        if not taken.secrets:
-            return encoded
-        share_secrets(taken.trace_id, taken.secrets)
-        if not taken.secrets.may_be_in(b"".join([content for _, content in encoded])):
-            return encoded
-        clean: list[tuple[bytes, bytes]] = []
-        for span, known in zip(spans, encoded, strict=True):
+        if taken.secrets:
+            share_secrets(taken.trace_id, taken.secrets)
+        return encoded
+
+    def _clean(self, taken: Taken, encoded: list[tuple[Any, bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+        """Scopes and bytes without what is known to be a secret now."""
+        secrets = taken.secrets
+        hidden = bool(secrets) and secrets.may_be_in(b"".join([content for _, _, content in encoded]))
+        for span, scope, content in encoded:
             try:
-                hidden = taken.secrets.may_be_in(known[1])
-                clean.append(self._encoded(taken, without_secrets(taken, span)) if hidden else known)
+                if hidden and secrets.may_be_in(content):
+                    yield self._encoded(taken, without_secrets(taken, span))
+                else:
+                    yield scope, content
             except Exception as error:
                 tell("taking secrets out of a span", error)
-        return clean
 
     def _encoded(self, taken: Taken, span: Any) -> tuple[bytes, bytes]:
         if isinstance(span, MadeSpan):

@@ -38,9 +38,11 @@ class ThroughExporter:
 
     def pack(self, taken: Sequence[Taken], dropped: int) -> Iterator[Parcel]:
         spans: list[ReadableSpan] = []
-        for each in taken:
-            resource = self._resource(resource_of(each) or self._process.resource(), dropped)
-            spans += self._as_spans(each, each.spans, resource)
+        resources = [self._resource(resource_of(each) or self._process.resource(), dropped) for each in taken]
+        # What one tells of may be a secret in another, and in all spans of its own.
+        first = [self._as_spans(each, each.spans, resource) for each, resource in zip(taken, resources, strict=True)]
+        for each, resource, made in zip(taken, resources, first, strict=True):
+            spans += self._clean(each, resource) if each.secrets else made
             if len(spans) >= _FEW:
                 yield Parcel(spans, _size(spans), len(spans), each.failed)
                 spans = []
@@ -75,21 +77,24 @@ class ThroughExporter:
 
     def _as_spans(self, taken: Taken, spans: Sequence[Any], resource: Resource) -> list[ReadableSpan]:
         made: list[ReadableSpan] = []
-        # What is a secret may be known only when all of them were made.
-        for clean in (False, True):
-            if clean:
-                if not taken.secrets:
-                    break
-                share_secrets(taken.trace_id, taken.secrets)
-            made = []
-            with gathering(taken.secrets):
-                for span in spans:
-                    try:
-                        given = without_secrets(taken, span) if clean else span
-                        made.append(self._as_span(taken, given, resource))
-                    except Exception as error:
-                        tell("making a span for the exporter", error)
+        with gathering(taken.secrets):
+            for span in spans:
+                try:
+                    made.append(self._as_span(taken, span, resource))
+                except Exception as error:
+                    tell("making a span for the exporter", error)
+        if taken.secrets:
+            share_secrets(taken.trace_id, taken.secrets)
         return made
+
+    def _clean(self, taken: Taken, resource: Resource) -> list[ReadableSpan]:
+        clean: list[Any] = []
+        for span in taken.spans:
+            try:
+                clean.append(without_secrets(taken, span))
+            except Exception as error:
+                tell("taking secrets out of a span", error)
+        return self._as_spans(taken, clean, resource)
 
     def _as_span(self, taken: Taken, span: Any, resource: Resource) -> ReadableSpan:
         if isinstance(span, MadeSpan):
