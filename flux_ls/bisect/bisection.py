@@ -235,10 +235,11 @@ class _Bisection:
                 if commit not in runs.commits:
                     runs.start(commit)
             self._say()
-            # A run that takes longer than a checkout leaves the time for what may be next, half of it in vain.
-            if self._asked.at_once == 1 and self._run_s > runs.checkout_s and len(runs.commits) == 1:
+            if self._asked.at_once == 1 and len(runs.commits) == 1:
                 nexts = course.foresee(runs.commits[0], self._verdicts)
-                runs.prepare(sorted(nexts, key=lambda each: -nexts[each]))
+                # A run that takes longer than a checkout leaves the time for what may be next, half of it in vain.
+                if self._run_s > runs.checkout_s:
+                    runs.prepare(sorted(nexts, key=lambda each: -nexts[each]))
             finished = runs.next()
             if finished is not None:
                 self._take(finished, purpose)

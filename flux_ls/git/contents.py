@@ -11,7 +11,7 @@ MOST_BYTES = 64 << 20
 """A larger file is none for these: it would have to be held in memory."""
 
 
-class Held(Struct, frozen=True):
+class Held(Struct, frozen=True, gc=False):
     """What a commit holds at a path: git's mode, and the content's id in hexadecimal digits."""
 
     mode: int

@@ -28,7 +28,7 @@ class Unread(Exception):
     """An index that holds more than plain entries, or is none."""
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """A file of the index, and the bytes that stand for it there."""
 
     mode: int

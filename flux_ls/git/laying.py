@@ -35,7 +35,7 @@ class Unfit(Exception):
     """This is for git to do."""
 
 
-class _Lying(Struct, frozen=True):
+class _Lying(Struct, frozen=True, gc=False):
     """A file of the commit as it was when it was written."""
 
     entry: Entry
