@@ -30,6 +30,9 @@ FILES = {
     "wrong = 7\n",
     "shop/cli.py": "from werkzeug.serving import run_simple\n\nfrom shop import made\n\n\ndef main():\n"
     "    run_simple('localhost', 80, made.assemble())\n",
+    "looped.py": "import asyncio\n\nimport uvicorn\n\nfrom shop import create_app\n\n\nasync def main():\n"
+    "    app = create_app('loop')\n    await uvicorn.Server(uvicorn.Config(app)).serve()\n\n\nasyncio.run(main())\n",
+    "kept.py": "from shop import create_app\n\n\ndef main():\n    create_app().run()\n\n\nmain()\n",
     "plain.py": "import sys\nsys.stdout.write('no application')\n",
     "served.py": "from waitress import serve\nimport shop.made\n\nserve(shop.made.assemble('x'), port=1)\n",
     "varying.py": "from shop.made import assemble\nimport sys\n\nassemble(sys.argv[1]).run()\n",
@@ -104,6 +107,10 @@ def target(root: Path, command: str | list[str], **how: str) -> str | None:
         ("evil", None),
         ("wrong", None),
         ("shop-other", None),
+        ("python looped.py", "shop:create_app('loop')*"),
+        ("python kept.py", "shop:create_app()*"),
+        ("uvicorn kept:main --factory", None),
+        ("uvicorn looped:main --factory", None),
         ("python wsgi.py", None),
         ("python plain.py", None),
         ("python varying.py shop", None),

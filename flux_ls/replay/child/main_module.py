@@ -10,8 +10,8 @@ from typing import Any
 from flux_ls.replay.child.finding import called, is_factory_name, made_by, makes_one
 from flux_ls.replay.child.own_files import Module, OwnFiles
 
-_SERVE = frozenset({"run", "serve", "run_simple", "run_app", "make_server", "WSGIServer", "run_sync"})
-"""Functions that are given what is to be served; `run` is also a method of that."""
+_SERVE = frozenset({"run", "serve", "run_simple", "run_app", "make_server", "WSGIServer", "run_sync", "Config"})
+"""What is given what is to be served; `run` is also a method of that, and `Config` is uvicorn's."""
 _DEEP = 4
 """Modules that a name is followed through."""
 
@@ -170,9 +170,26 @@ def _made(files: OwnFiles, module: Module, tree: ast.Module, made: ast.Call) -> 
 
 
 def _makes(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether it gives back an application, and does not serve one itself."""
+    if isinstance(function, ast.AsyncFunctionDef) or not _returns(function.body):
+        return False
     if is_factory_name(function.name) or makes_one(function):
         return True
     return any(isinstance(node, ast.Call) and is_factory_name(called(node)) for node in ast.walk(function))
+
+
+def _returns(body: list[ast.stmt]) -> bool:
+    """Whether something is given back, by what stands here and in no function inside."""
+    for node in body:
+        if isinstance(node, ast.Return) and node.value is not None:
+            return True
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+            for inner in getattr(node, name, ()):
+                if _returns(inner.body if isinstance(inner, ast.ExceptHandler | ast.match_case) else [inner]):
+                    return True
+    return False
 
 
 def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
