@@ -236,6 +236,7 @@ class _Bisection:
                     runs.start(commit)
             self._say()
             if self._asked.at_once == 1 and len(runs.commits) == 1:
+                runs.wait_for_its_folder()
                 nexts = course.foresee(runs.commits[0], self._verdicts)
                 # A run that takes longer than a checkout leaves the time for what may be next, half of it in vain.
                 if self._run_s > runs.checkout_s:

@@ -40,6 +40,7 @@ class Runs:
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="flux-bisect")
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="flux-bisect-ahead")
         self._running: dict[Future[Finished], tuple[str, threading.Event]] = {}
+        self._begun = threading.Event()
 
     @property
     def commits(self) -> tuple[str, ...]:
@@ -54,7 +55,13 @@ class Runs:
     def start(self, commit: str, *, trace: bool = False) -> None:
         stop = threading.Event()
         self._scratch.want(())
+        self._begun.clear()
         self._running[self._pool.submit(self._one, commit, stop, trace)] = (commit, stop)
+
+    def wait_for_its_folder(self) -> None:
+        """Until the latest run has one: to make it, and anything else meanwhile, takes longer than one by one."""
+        while not self._begun.wait(_BEAT_S) and not self._cancel.is_set():
+            pass
 
     def line_up(self, commits: Iterable[str]) -> None:
         """Tells the order of commits in the history."""
@@ -100,7 +107,12 @@ class Runs:
         self._ahead.shutdown(cancel_futures=True)
 
     def _one(self, commit: str, stop: threading.Event, trace: bool) -> Finished:
-        with self._scratch.room(), self._scratch.at(commit) as tree:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._scratch.room())
+            try:
+                tree = stack.enter_context(self._scratch.at(commit))
+            finally:
+                self._begun.set()
             said = self._oracle.ask(tree.folder, stop, scratch=self._scratch.folder, trace=trace)
             if said.verdict != "good":
                 # It may have failed for want of that alone.
