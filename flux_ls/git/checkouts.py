@@ -188,12 +188,12 @@ class Checkout:
         try:
             answer(self._git, words, environment=self._environment, seconds=_CHECKOUT_SECONDS)
         except GitError as error:
-            self._find_room(commit)
             if self._repository.is_partial():
                 how = "git fetch --refetch --no-filter"
                 raise GitError(
                     f"this clone does not have all files of {commit[:12]}, and nothing is fetched: {how}"
                 ) from error
+            self._find_room(commit)
             raise
         with contextlib.suppress(Unread, GitError, OSError), self._contents() as contents:
             self._laid = Laid(self.folder, self._own / "index", self._kind.format, commit, contents)
@@ -202,8 +202,9 @@ class Checkout:
         """Raises OSError where it is full: git does not always say so."""
         (self._own / "probe").write_bytes(bytes(_PROBE))
         (self._own / "probe").unlink()
-        if shutil.disk_usage(self.folder).free < self._repository.tree(commit).bytes:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder))
+        with contextlib.suppress(GitError):
+            if shutil.disk_usage(self.folder).free < self._repository.tree(commit).bytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder))
 
     def _same_attributes(self, before: str, after: str) -> bool:
         try:
