@@ -36,12 +36,16 @@ SLOW = (
     "tests/analysis/suggestions/test_any_place.py",
     "tests/analysis/suggestions/test_connections.py",
     "tests/bisect/test_bisection.py",
+    "tests/bisect/test_full_disk.py",
     "tests/bisect/test_journal.py",
     "tests/bisect/test_untouched.py",
     "tests/cli/test_bug.py",
     "tests/cli/test_explain.py",
     "tests/cli/test_run.py",
+    "tests/collector/test_programs.py",
     "tests/explain/test_providers.py",
+    "tests/lsp/test_status.py",
+    "tests/lsp/test_trust.py",
     "tests/mcp/test_running.py",
     "tests/mcp/test_start.py",
     "tests/mcp/test_tools.py",
@@ -111,9 +115,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("quick"):
-        slow = [item for item in items if item.get_closest_marker("slow")]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in set(slow)]
+        slow = {item for item in items if item.get_closest_marker("slow")}
+        config.hook.pytest_deselected(items=[item for item in items if item in slow])
+        items[:] = [item for item in items if item not in slow]
     # What takes long comes first, so that no worker is left with it at the end.
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in long and not item.nodeid.startswith((*SLOW, *FIRST)))

@@ -167,6 +167,7 @@ def test_half_a_secret_is_found_however_it_is_spelled(secret: str, spelling: str
         assert told == f"login with {R}…", spelled[:end]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mark", ["\\", "'", "a", "\\'", "%5C", "ab\\"])
 def test_no_text_makes_it_slow(mark: str) -> None:
     text = mark * (100_000 // len(mark)) + "…"
