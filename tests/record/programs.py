@@ -11,7 +11,7 @@ from msgspec import Struct
 
 PATIENT = Path(__file__).parent / "patient"
 """On the path of a program that records: what it has recorded arrives, however busy the machine is."""
-STEERING = ("OTEL_", "FLUX_", "PYTHON", "XDG_", "COV_")
+STEERING = ("OTEL_", "FLUX_", "PYTHON", "PYTEST_ADDOPTS", "XDG_", "COV_")
 
 
 class Ended(Struct, frozen=True):
