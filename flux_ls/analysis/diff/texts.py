@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from flux_ls.record.wire import REDACTED
+from flux_ls.record.redacted import is_told_by
 
 LONGEST: Final = 20_000
 """Longer texts are compared as they are."""
@@ -73,20 +73,7 @@ def are_generated(before: str, after: str) -> bool:
 
 def are_alike_but_for_secrets(before: str, after: str) -> bool:
     """Whether two texts say the same where nothing was redacted: what stood there nobody knows."""
-    return _is_told_by(before, after) or _is_told_by(after, before)
-
-
-def _is_told_by(redacted: str, text: str) -> bool:
-    if REDACTED not in redacted:
-        return False
-    first, *between, last = redacted.split(REDACTED)
-    at = len(first)
-    for part in between:
-        found = text.find(part, at)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return text.startswith(first) and text.endswith(last) and len(text) - len(last) >= at
+    return is_told_by(before, after) or is_told_by(after, before)
 
 
 def are_addresses(before: str, after: str) -> bool:

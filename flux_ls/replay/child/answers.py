@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from flux_ls.record.redacted import is_told_by
+from flux_ls.record.wire import REDACTED
 from flux_ls.replay.child.addresses import is_loopback
 from flux_ls.replay.child.blocked import Refusal, SideEffectBlocked, refusal
 
-REDACTED = "[redacted]"
 _MARK = "~redacted~"
 _CIRCUMSTANCES = frozenset(
     {"accept", "accept-encoding", "baggage", "connection", "content-length", "content-type", "cookie", "date"}
@@ -133,27 +134,13 @@ def _lacking(told: dict[str, Any], headers: dict[str, str]) -> str:
     return ""
 
 
-def _is_told_by(recorded: str, asked: str) -> bool:
-    """Whether it is what was recorded, whatever stood where secrets were taken out."""
-    if REDACTED not in recorded:
-        return False
-    first, *between, last = recorded.split(REDACTED)
-    at = len(first)
-    for part in between:
-        found = asked.find(part, at)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return asked.startswith(first) and asked.endswith(last) and len(asked) - len(last) >= at
-
-
 def _same_url(recorded: str, asked: str, *, strictly: bool) -> bool:
     # Brackets in front of the path are taken for those of an address.
     ours, theirs = (urlsplit(each.replace(REDACTED, _MARK)) for each in (recorded, asked))
     if not _same_host(ours, theirs, strictly=strictly):
         return False
     one, other = (unquote(each.path or "/").replace(_MARK, REDACTED) for each in (ours, theirs))
-    if one != other and not _is_told_by(one, other) and (strictly or _without_ids(one) != _without_ids(other)):
+    if one != other and not is_told_by(one, other) and (strictly or _without_ids(one) != _without_ids(other)):
         return False
     query, given = (
         parse_qsl(ours.query.replace(_MARK, REDACTED), keep_blank_values=True),
@@ -224,7 +211,7 @@ def _same(recorded: Any, asked: Any, name: str, strictly: bool) -> bool:
         return True
     if isinstance(recorded, dict):
         if "$cut" in recorded:
-            return isinstance(asked, str) and _is_told_by(recorded["$cut"] + REDACTED, asked)
+            return isinstance(asked, str) and is_told_by(recorded["$cut"] + REDACTED, asked)
         if not isinstance(asked, dict):
             return bool({"$more", "$deep", "$ref", "$float", "$repr"} & recorded.keys())
         plain = {key.removeprefix("$") if key.startswith("$$") else key: value for key, value in recorded.items()}
@@ -245,14 +232,14 @@ def _same(recorded: Any, asked: Any, name: str, strictly: bool) -> bool:
         return all(_same(one, other, name, strictly) for one, other in zip(kept, asked, strict=False))
     if recorded == asked and isinstance(recorded, bool) == isinstance(asked, bool):
         return True
-    if isinstance(recorded, str) and isinstance(asked, str) and _is_told_by(recorded, asked):
+    if isinstance(recorded, str) and isinstance(asked, str) and is_told_by(recorded, asked):
         return True
     if strictly or type(recorded) is not type(asked):
         return False
     if _ID_NAME.search(name):
         return True
     if isinstance(recorded, str):
-        if _is_told_by(_MIXED.sub("#", recorded), _MIXED.sub("#", asked)):
+        if is_told_by(_MIXED.sub("#", recorded), _MIXED.sub("#", asked)):
             return True
         return _MIXED.sub("#", recorded) == _MIXED.sub("#", asked) and bool(_DIGITS.search(recorded))
     return False
