@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from flux_ls.analysis.assess import assess
 from flux_ls.bisect.beside import lies_beside
@@ -70,7 +71,7 @@ def ask(
             known = recorded(reader, repository, request.id, failure.fingerprint)
             if given.command is None:
                 inside = repository.inside(root) or "."
-                oracle = _replay(reader, workspace, settings, python, repository, inside, request, given)
+                oracle = _replay(reader, workspace, project, repository, inside, request, given)
     bad = _bad(repository, request, given)
     if given.command is not None:
         if (word := only_in_checkout(given.command, repository.root, repository.tree(bad).paths)) is not None:
@@ -110,31 +111,27 @@ def logs_of(settings: Settings) -> Path:
 def _replay(
     reader: Reader,
     workspace: Workspace,
-    settings: Settings,
-    python: str,
+    project: Project,
     repository: Repository,
     inside: str,
     request: Request,
     given: Given,
 ) -> ReplayOracle:
     from flux_ls.replay.replay import recording_of
-    from flux_ls.replay.shapes import Conditions, Skipped
+    from flux_ls.replay.shapes import Skipped
 
-    conditions = Conditions(
+    conditions = replace(
+        project.conditions,
         root=repository.root,
-        app=settings.app,
-        python=python,
-        allow=settings.replay_allow,
         environ=os.environ,
         timeout_s=REPLAY_S if given.timeout_s is None else given.timeout_s or _NO_LIMIT_S,
-        settings=settings,
     )
     recording = recording_of(reader, request, conditions)
     if isinstance(recording, Skipped):
         raise NotPossible(
             f"req:{request.short_id} cannot be replayed: {recording.reason}; {recording.mend}, or give --run CMD"
         )
-    installed = installed_from(repository.root, python, os.environ)
+    installed = installed_from(repository.root, project.python, os.environ)
     beside = lies_beside(repository.root, repository.tree(_bad(repository, request, given)).paths)
     return ReplayOracle(recording, conditions, workspace, inside, installed, beside)
 

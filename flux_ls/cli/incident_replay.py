@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from flux_ls.answers.elsewhere import in_words, parted
 from flux_ls.answers.shapes import to_json
@@ -136,13 +137,11 @@ def command(
         raise click.UsageError("it takes ids, or a window: --window A-B, --from and --to")
 
     def conditions(project: Project) -> Conditions:
-        settings = project.settings
-        return Conditions(
-            root=project.root,
-            app=settings.app,
-            python=project.python,
+        own = project.conditions
+        return replace(
+            own,
             timeout_s=timeout,
-            allow=(*settings.replay_allow, *allow),
+            allow=(*own.allow, *allow),
             allow_writes=allow_writes,
             pin=pin,
             fill=dict(fill),
@@ -150,7 +149,6 @@ def command(
             seccomp=not no_seccomp,
             isolate=isolate,
             jobs=jobs or 0,
-            settings=settings,
         )
 
     with session.reader() as reader:

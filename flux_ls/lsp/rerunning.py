@@ -14,7 +14,6 @@ from flux_ls.lsp.addresses import address
 from flux_ls.lsp.convert import path_to_uri
 from flux_ls.lsp.desk import MOST_REQUESTS, Answer, Desk, latest
 from flux_ls.lsp.jobs import Job, Stopped
-from flux_ls.lsp.running import conditions
 from flux_ls.lsp.trials import Trial, bodies_of, trial_of
 from flux_ls.model import Request
 from flux_ls.replay.by_project import replay_by_project
@@ -127,7 +126,9 @@ def _run_again(requests: list[Request], desk: Desk, job: Job) -> tuple[ReplayInE
         job.report(f"{done} of {total} · {passing} passing", 100 * done // total)
 
     try:
-        shape = replay_by_project(reader, workspace, requests, projects, conditions, cancel=job.stop, report=report)
+        shape = replay_by_project(
+            reader, workspace, requests, projects, lambda each: each.conditions, cancel=job.stop, report=report
+        )
     except Cancelled:
         raise Stopped(job.title) from None
     answers = {each.request_id: each for each in shape.requests}
@@ -142,7 +143,7 @@ def _run_again(requests: list[Request], desk: Desk, job: Job) -> tuple[ReplayInE
 def write_test(asked: commands.WhichRequest, desk: Desk, job: Job) -> Answer:
     reader = desk.lookup.reader()
     request = reader.resolve(asked.id)
-    under = conditions(desk.ground.project_of(reader.spans(request.id), desk.ground.workspace()))
+    under = desk.ground.project_of(reader.spans(request.id), desk.ground.workspace()).conditions
     recording = recording_of(reader, request, under)
     if isinstance(recording, Skipped):
         told = f"req:{request.short_id} makes no test: {recording.reason}; {recording.mend}"

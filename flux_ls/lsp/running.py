@@ -9,21 +9,8 @@ from pygls.exceptions import JsonRpcException
 from flux_ls.lsp.commands import NOT_FOUND
 from flux_ls.model import Span
 from flux_ls.replay.projects import Project, Projects
-from flux_ls.replay.shapes import Conditions
 from flux_ls.source.lines import decode_source
 from flux_ls.source.workspace import Workspace
-
-
-def conditions(project: Project) -> Conditions:
-    """As editors have them."""
-    settings = project.settings
-    return Conditions(
-        root=project.root,
-        app=settings.app,
-        python=project.python,
-        allow=settings.replay_allow,
-        settings=settings,
-    )
 
 
 class Ground(Struct, frozen=True):

@@ -33,16 +33,7 @@ _PARAMETERS = {"timeout": "timeout_s"}
 
 def replay(asked: parameters.WhatToReplay, desk: Desk) -> Replay:
     def conditions(project: Project) -> Conditions:
-        settings = project.settings
-        return Conditions(
-            root=project.root,
-            app=settings.app,
-            python=project.python,
-            timeout_s=asked.timeout_s,
-            allow=settings.replay_allow,
-            pin=asked.pin,
-            settings=settings,
-        )
+        return replace(project.conditions, timeout_s=asked.timeout_s, pin=asked.pin)
 
     passing = 0
 

@@ -18,6 +18,7 @@ from flux_ls.record import wire
 from flux_ls.replay.after import recorded_paths
 from flux_ls.replay.child.finding import is_project
 from flux_ls.replay.interpreter import interpreter_for
+from flux_ls.replay.shapes import Conditions
 from flux_ls.source.workspace import Workspace
 
 
@@ -32,6 +33,14 @@ class Project(Struct, frozen=True):
     @property
     def settings(self) -> Settings:
         return self.loaded.settings
+
+    @property
+    def conditions(self) -> Conditions:
+        """Those that it says of itself."""
+        settings = self.settings
+        return Conditions(
+            root=self.root, app=settings.app, python=self.python, allow=settings.replay_allow, settings=settings
+        )
 
 
 class Projects(Struct, frozen=True):
